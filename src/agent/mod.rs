@@ -1,0 +1,1 @@
+//! Knows how agents are called.

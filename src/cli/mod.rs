@@ -1,0 +1,6 @@
+//! The command line.
+
+/// Runs the command line.
+pub(crate) fn run() -> u8 {
+    0
+}

@@ -1,0 +1,1 @@
+//! Brings pure and effect rooms together.

@@ -1,0 +1,5 @@
+//! Hands over to the library.
+
+fn main() -> std::process::ExitCode {
+    git_orch::run().into()
+}

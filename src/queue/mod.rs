@@ -1,0 +1,1 @@
+//! The merge queue's planner. Pure.

@@ -1,0 +1,3 @@
+//! What a task is and what may happen to it. Pure: no time, disk, environment or network.
+
+pub(crate) mod id;
