@@ -1,1 +1,7 @@
-//! Which task comes next. Pure.
+//! Which task comes next: dependencies, priority, nearly-done work first. Pure.
+
+pub(crate) mod card;
+pub(crate) mod graph;
+pub(crate) mod ready;
+
+pub(crate) use card::Card;

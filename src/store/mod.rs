@@ -1,1 +1,20 @@
-//! Knows what is stored in git.
+//! What is stored in git, under which names, in which format. The only room that knows ref names.
+//!
+//! A journal's tip is the task's state; every change is an append with the old tip as the expected value. What is under
+//! `.git/orch/` (index, census, locks) is machine-local and may be deleted at any time.
+
+mod archive;
+mod attempts;
+mod census;
+mod failure;
+mod index;
+mod journal;
+pub(crate) mod layout;
+pub(crate) mod record;
+mod repo_journal;
+mod runs;
+mod verdicts;
+
+pub(crate) use failure::StoreError;
+pub(crate) use index::Row;
+pub(crate) use journal::{Op, Stored};

@@ -1,0 +1,124 @@
+//! Finished tasks: one tree with a folder each, in one ref. Their journals stay reachable as parents.
+
+use crate::git::objects::TreeEdit;
+use crate::git::refs::Expected;
+use crate::task::id::{CommitId, Seconds, TaskId};
+
+use super::journal::{Op, Store, Stored, pause};
+use super::{StoreError, layout};
+
+/// How often the archive's swap is tried.
+const TRIES: u32 = 64;
+
+impl Store {
+    /// Moves finished tasks from their own refs into the archive. First the archive, then the refs: a crash between
+    /// leaves a task in both, and its own ref counts.
+    ///
+    /// # Errors
+    /// Git fails, or others wrote the archive too often in a row.
+    pub(crate) fn archive(&self, op: &Op, finished: &[Stored]) -> Result<(), StoreError> {
+        if finished.is_empty() {
+            return Ok(());
+        }
+        for round in 0..TRIES {
+            let old = self.repo.tip(layout::ARCHIVE)?;
+            let new = self.archive_commit(op, old.as_ref(), finished)?;
+            let expected = old.as_ref().map_or(Expected::Absent, Expected::At);
+            if self.swap(layout::ARCHIVE, expected, &new, "archive")?.is_none() {
+                for stored in finished {
+                    // Lost means that somebody reopened it meanwhile: then it stays open.
+                    let _ = self.delete(&layout::task_ref(&stored.task.id), &stored.tip)?;
+                    self.forget(&stored.task.id)?;
+                }
+                return Ok(());
+            }
+            pause(round);
+        }
+        Err(StoreError::Contended { name: layout::ARCHIVE.to_owned(), tries: TRIES })
+    }
+
+    fn archive_commit(
+        &self,
+        op: &Op,
+        old: Option<&CommitId>,
+        finished: &[Stored],
+    ) -> Result<CommitId, StoreError> {
+        let old = old.map(|old| self.repo.read_commit(old)).transpose()?;
+        let mut at = old.as_ref().map_or(op.at, |old| old.committer_time.max(op.at));
+        let mut edits = Vec::new();
+        let mut parents: Vec<CommitId> = old.iter().map(|old| old.id.clone()).collect();
+        for stored in finished {
+            let tip = self.repo.read_commit(&stored.tip)?;
+            at = at.max(tip.committer_time);
+            edits.push(TreeEdit::graft(stored.task.id.as_str(), &tip.tree));
+            parents.push(stored.tip.clone());
+        }
+        let tree = self.repo.edit_tree(old.as_ref().map(|old| &old.tree), &edits)?;
+        let names: Vec<&str> = finished.iter().map(|stored| stored.task.id.as_str()).collect();
+        let mut message = format!("archive {}\n\n", names.join(", "));
+        for name in names {
+            message.push_str(&format!("Orch-Task: {name}\n"));
+        }
+        message.push_str(&format!("Orch-Op: {}\n", op.id));
+        self.commit(tree, parents, "git-orch", at, message)
+    }
+
+    /// A finished task.
+    ///
+    /// # Errors
+    /// Its files cannot be read.
+    pub(crate) fn archived(&self, id: &TaskId) -> Result<Option<Stored>, StoreError> {
+        let Some(tip) = self.repo.tip(layout::ARCHIVE)? else { return Ok(None) };
+        let folder = format!("{id}/");
+        if self.repo.read_file(&tip, &format!("{folder}task.json"))?.is_none() {
+            return Ok(None);
+        }
+        let task = self.task_at(&tip, &folder, layout::ARCHIVE)?;
+        let journal = self.journal_of_archived(&tip, id)?.unwrap_or(tip);
+        Ok(Some(Stored { task, tip: journal }))
+    }
+
+    /// The last tip of an archived task's journal: the newest parent of the archive that has its trailer.
+    fn journal_of_archived(&self, archive: &CommitId, id: &TaskId) -> Result<Option<CommitId>, StoreError> {
+        let mut next = Some(archive.clone());
+        while let Some(commit) = next {
+            let commit = self.repo.read_commit(&commit)?;
+            let tasks = commit.trailers.iter().filter(|(key, _)| key == "Orch-Task");
+            let Some(place) = tasks.map(|(_, value)| value).position(|value| value == id.as_str()) else {
+                next = commit.parents.first().cloned();
+                continue;
+            };
+            let members = commit.trailers.iter().filter(|(key, _)| key == "Orch-Task").count();
+            let first = commit.parents.len() - members;
+            return Ok(commit.parents.get(first + place).cloned());
+        }
+        Ok(None)
+    }
+
+    /// Names of all finished tasks.
+    pub(crate) fn archived_ids(&self) -> Result<Vec<TaskId>, StoreError> {
+        let Some(tip) = self.repo.tip(layout::ARCHIVE)? else { return Ok(Vec::new()) };
+        let names = self.repo.list_folder(&tip, "")?;
+        Ok(names.iter().filter_map(|(name, _)| TaskId::parse(name).ok()).collect())
+    }
+
+    /// Finished tasks that were archived at or after `since`, newest first, as (id, archive time).
+    pub(crate) fn archived_since(&self, since: Seconds) -> Result<Vec<(TaskId, Seconds)>, StoreError> {
+        let Some(tip) = self.repo.tip(layout::ARCHIVE)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        let mut next = Some(tip);
+        while let Some(id) = next {
+            let commit = self.repo.read_commit(&id)?;
+            if commit.committer_time < since {
+                break;
+            }
+            for (key, value) in &commit.trailers {
+                if let (true, Ok(task)) = (key == "Orch-Task", TaskId::parse(value)) {
+                    found.push((task, commit.committer_time));
+                }
+            }
+            next = commit.parents.first().cloned();
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,35 @@
+//! Why something could not be stored or read.
+
+use crate::git::GitError;
+use crate::task::id::{CommitId, TaskId};
+use crate::task::{Refused, State};
+
+use super::record::RecordError;
+
+/// Why something could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("{name} at {}", commit.short())]
+    Record { name: String, commit: CommitId, source: RecordError },
+    /// The transition table says no.
+    #[error("{id}: {refused}")]
+    Refused { id: TaskId, refused: Refused, state: Box<State> },
+    #[error("no journal can begin so: {0}")]
+    NotBegun(Refused),
+    #[error("no task '{0}'")]
+    NoTask(TaskId),
+    #[error("task '{0}' exists")]
+    Exists(TaskId),
+    /// Others changed it again and again while this change was tried.
+    #[error("{name} was changed by others {tries} times in a row")]
+    Contended { name: String, tries: u32 },
+    /// Another program holds the ref's lock for longer than any of ours would.
+    #[error("the lock of {name} is held by another program")]
+    Locked { name: String },
+    #[error("could not {doing} {path}")]
+    File { doing: &'static str, path: String, source: std::io::Error },
+    #[error("{0} has no report")]
+    NoRun(String),
+}

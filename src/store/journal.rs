@@ -1,0 +1,352 @@
+//! Journals: a chain of commits for each task, one per event. The tip is the task's state.
+//!
+//! Appending is a commit on the old tip and a compare-and-swap; who loses reads again and decides again. Each event
+//! carries a nonce, because a write can be applied and still be reported as failed (`reference: git.md 8`).
+
+use std::time::Duration;
+
+use crate::git::objects::{NewCommit, Person, TreeEdit};
+use crate::git::refs::{Expected, Swap};
+use crate::git::{GitError, Repo};
+use crate::task::id::{CommitId, Nonce, Seconds, TaskId, TreeId, shown};
+use crate::task::{Actor, Event, Task};
+
+use super::record::{self, EventRecord, RecordError};
+use super::{StoreError, layout};
+
+/// How often a change is decided anew when others write the same journal.
+const TRIES: u32 = 64;
+
+/// One command as the journals see it: its events share this id and time, so that `undo` finds all of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Op {
+    pub(crate) id: String,
+    pub(crate) at: Seconds,
+}
+
+/// A task as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) task: Task,
+    pub(crate) tip: CommitId,
+}
+
+/// What is stored in one repository.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pub(crate) repo: Repo,
+    /// The email address that stands in the journals' commits.
+    pub(crate) email: String,
+}
+
+impl Store {
+    /// The store of a repository.
+    pub(crate) fn new(repo: Repo) -> Store {
+        let email = repo.identity().map_or_else(|| "git-orch@localhost".to_owned(), |(_, email)| email);
+        Store { repo, email }
+    }
+
+    /// Reads an open task.
+    ///
+    /// # Errors
+    /// The journal's tip cannot be read.
+    pub(crate) fn load(&self, id: &TaskId) -> Result<Option<Stored>, StoreError> {
+        match self.repo.tip(&layout::task_ref(id))? {
+            Some(tip) => Ok(Some(Stored { task: self.task_at(&tip, "", &layout::task_ref(id))?, tip })),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the task whose files are at `commit`, below `folder` (empty, or ending in `/`).
+    pub(super) fn task_at(&self, commit: &CommitId, folder: &str, name: &str) -> Result<Task, StoreError> {
+        let file = |path: &str| self.repo.read_file(commit, &format!("{folder}{path}"));
+        let unreadable = |source: RecordError| StoreError::Record {
+            name: name.to_owned(),
+            commit: commit.clone(),
+            source,
+        };
+        let missing =
+            || unreadable(RecordError::Broken { what: "task.json", why: "it is missing".to_owned() });
+        let task_json = file("task.json")?.ok_or_else(missing)?;
+        let spec = file("spec.md")?.unwrap_or_default();
+        let all = |list: &str| -> Result<Vec<Vec<u8>>, GitError> {
+            let names = self.repo.list_folder(commit, &format!("{folder}{list}"))?;
+            let texts = names.iter().map(|(name, _)| file(&format!("{list}/{name}")));
+            texts.filter_map(Result::transpose).collect()
+        };
+        record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?).map_err(unreadable)
+    }
+
+    /// Starts the journal of a new task.
+    ///
+    /// # Errors
+    /// A task of that name exists, or the event is refused.
+    pub(crate) fn create(&self, op: &Op, actor: &Actor, event: &Event) -> Result<Stored, StoreError> {
+        let task = Task::begin(event, actor, op.at).map_err(StoreError::NotBegun)?;
+        let id = task.id.clone();
+        let tip = self.write_event(op, actor, event, None, &task)?;
+        match self.swap(&layout::task_ref(&id), Expected::Absent, &tip, event.word())? {
+            None => {
+                self.remember(&id, &tip)?;
+                Ok(Stored { task, tip })
+            }
+            Some(_) => Err(StoreError::Exists(id)),
+        }
+    }
+
+    /// Appends events to what `stored` is; `None` if somebody else was first.
+    ///
+    /// # Errors
+    /// An event is refused, or git fails.
+    pub(crate) fn append(
+        &self,
+        op: &Op,
+        actor: &Actor,
+        stored: &Stored,
+        events: &[Event],
+    ) -> Result<Option<Stored>, StoreError> {
+        let next = self.prepare(op, actor, stored, events)?;
+        if self.publish(stored, &next)? { Ok(Some(next)) } else { Ok(None) }
+    }
+
+    /// Writes the events' commits without moving the journal: a claim goes to the remote first.
+    pub(crate) fn prepare(
+        &self,
+        op: &Op,
+        actor: &Actor,
+        stored: &Stored,
+        events: &[Event],
+    ) -> Result<Stored, StoreError> {
+        let mut next = stored.clone();
+        for event in events {
+            let task = next.task.after(event, actor, op.at).map_err(|refused| StoreError::Refused {
+                id: next.task.id.clone(),
+                refused,
+                state: Box::new(next.task.state.clone()),
+            })?;
+            let tip = self.write_event(op, actor, event, Some(&next), &task)?;
+            next = Stored { task, tip };
+        }
+        Ok(next)
+    }
+
+    /// Moves the journal from `stored` to `next`; false if it was no longer at `stored`.
+    pub(crate) fn publish(&self, stored: &Stored, next: &Stored) -> Result<bool, StoreError> {
+        if stored.tip == next.tip {
+            return Ok(true);
+        }
+        let id = &next.task.id;
+        let lost =
+            self.swap(&layout::task_ref(id), Expected::At(&stored.tip), &next.tip, next.task.state.word())?;
+        match lost {
+            None => {
+                self.remember(id, &next.tip)?;
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+        }
+    }
+
+    /// Loads a task, lets `decide` say what happens to it, and appends that; decided anew whenever others were first.
+    ///
+    /// # Errors
+    /// No such task, what `decide` says, a refused event, or others wrote it too often in a row.
+    pub(crate) fn change<E: From<StoreError>>(
+        &self,
+        op: &Op,
+        actor: &Actor,
+        id: &TaskId,
+        decide: impl Fn(&Stored) -> Result<Vec<Event>, E>,
+    ) -> Result<Stored, E> {
+        for round in 0..TRIES {
+            let stored = self.load(id)?.ok_or_else(|| StoreError::NoTask(id.clone()))?;
+            let events = decide(&stored)?;
+            if let Some(next) = self.append(op, actor, &stored, &events)? {
+                return Ok(next);
+            }
+            pause(round);
+        }
+        Err(StoreError::Contended { name: layout::task_ref(id), tries: TRIES }.into())
+    }
+
+    fn write_event(
+        &self,
+        op: &Op,
+        actor: &Actor,
+        event: &Event,
+        before: Option<&Stored>,
+        task: &Task,
+    ) -> Result<CommitId, StoreError> {
+        let nonce = Nonce(nonce());
+        let event_json = record::event_file(&EventRecord {
+            event: event.clone(),
+            actor: actor.clone(),
+            at: op.at,
+            nonce: nonce.clone(),
+            op: op.id.clone(),
+        });
+        let parent = before.map(|stored| self.repo.read_commit(&stored.tip)).transpose()?;
+        let old = before.map(|stored| record::task_files(&stored.task)).unwrap_or_default();
+        let mut edits = changed_files(&old, record::task_files(task));
+        edits.push(TreeEdit::put("event.json", event_json));
+        let tree = self.repo.edit_tree(parent.as_ref().map(|parent| &parent.tree), &edits)?;
+        // A commit is never dated before its parent: git's walks go wrong otherwise.
+        let at = parent.as_ref().map_or(op.at, |parent| parent.committer_time.max(op.at));
+        let message = message(event, actor, task, &nonce, op);
+        let parents = parent.into_iter().map(|parent| parent.id).collect();
+        self.commit(tree, parents, &actor.who.0, at, message)
+    }
+
+    /// Writes a commit of ours.
+    pub(super) fn commit(
+        &self,
+        tree: TreeId,
+        parents: Vec<CommitId>,
+        name: &str,
+        at: Seconds,
+        message: String,
+    ) -> Result<CommitId, StoreError> {
+        let person = Person { name: one_line(name), email: self.email.clone(), time: at };
+        Ok(self.repo.commit(&NewCommit {
+            tree,
+            parents,
+            author: person.clone(),
+            committer: person,
+            message,
+        })?)
+    }
+
+    /// Swaps a ref, waiting for another writer's lock; `Some(found)` if the ref was not as expected.
+    ///
+    /// # Errors
+    /// The lock is held for longer than any writer of ours holds one, and is not a dead one's.
+    pub(crate) fn swap(
+        &self,
+        name: &str,
+        expected: Expected<'_>,
+        new: &CommitId,
+        why: &str,
+    ) -> Result<Option<Option<CommitId>>, StoreError> {
+        self.settled(name, || self.repo.swap(name, expected, new, &format!("git orch: {why}")))
+    }
+
+    /// Deletes a ref that is at `expected`; `Some(found)` if it is not.
+    pub(crate) fn delete(
+        &self,
+        name: &str,
+        expected: &CommitId,
+    ) -> Result<Option<Option<CommitId>>, StoreError> {
+        self.settled(name, || self.repo.delete(name, expected))
+    }
+
+    fn settled(
+        &self,
+        name: &str,
+        change: impl Fn() -> Result<Swap, GitError>,
+    ) -> Result<Option<Option<CommitId>>, StoreError> {
+        for round in 0..LOCK_ROUNDS {
+            let outcome = {
+                let _writing = self.repo.lock_shared()?;
+                change()?
+            };
+            match outcome {
+                Swap::Done => return Ok(None),
+                Swap::Lost { found } => return Ok(Some(found)),
+                Swap::Locked => pause(round.min(8)),
+            }
+            if round % SWEEP_EVERY == SWEEP_EVERY - 1 {
+                self.sweep_locks()?;
+            }
+        }
+        Err(StoreError::Locked { name: name.to_owned() })
+    }
+
+    /// Removes locks that dead writers left on our refs.
+    pub(crate) fn sweep_locks(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.repo.sweep_locks(LOCK_GRACE)?)
+    }
+
+    /// A journal's events, oldest first, as they were written.
+    ///
+    /// # Errors
+    /// A commit without a readable `event.json`.
+    pub(crate) fn events(
+        &self,
+        tip: &CommitId,
+        limit: usize,
+    ) -> Result<Vec<(CommitId, EventRecord)>, StoreError> {
+        let mut events = Vec::new();
+        for commit in self.repo.first_parent(tip, None, limit)? {
+            let name = commit.id.to_string();
+            let unreadable =
+                |source| StoreError::Record { name: name.clone(), commit: commit.id.clone(), source };
+            let text = self.repo.read_file(&commit.id, "event.json")?.ok_or_else(|| {
+                unreadable(RecordError::Broken { what: "event.json", why: "it is missing".to_owned() })
+            })?;
+            events.push((commit.id.clone(), record::read_event(&text).map_err(unreadable)?));
+        }
+        events.reverse();
+        Ok(events)
+    }
+
+    /// The task as one commit of a journal has it.
+    pub(crate) fn task_of_commit(&self, commit: &CommitId) -> Result<Task, StoreError> {
+        self.task_at(commit, "", commit.as_str())
+    }
+}
+
+/// Rounds of waiting for a lock: with the pauses below about ten seconds.
+const LOCK_ROUNDS: u32 = 240;
+/// Look for dead locks about once a second.
+const SWEEP_EVERY: u32 = 24;
+/// A lock younger than this is somebody's who is at it.
+const LOCK_GRACE: Duration = Duration::from_millis(1500);
+
+/// Sixteen random letters and digits.
+pub(crate) fn nonce() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(16).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Waits a random time that grows with the round, so that racing writers do not stay in step.
+pub(super) fn pause(round: u32) {
+    let most = 2_u64 << round.min(6);
+    std::thread::sleep(Duration::from_micros(fastrand::u64(200..1000 * most)));
+}
+
+/// Edits that turn one set of files into another.
+fn changed_files(old: &[(String, Vec<u8>)], new: Vec<(String, Vec<u8>)>) -> Vec<TreeEdit> {
+    let gone = old.iter().filter(|(path, _)| !new.iter().any(|(kept, _)| kept == path));
+    let mut edits: Vec<TreeEdit> = gone.map(|(path, _)| TreeEdit::remove(path)).collect();
+    let changed = new.into_iter().filter(|file| !old.contains(file));
+    edits.extend(changed.map(|(path, text)| TreeEdit::put(&path, text)));
+    edits
+}
+
+/// The message of an event's commit: in words, with trailers that make listing by plain git cheap.
+fn message(event: &Event, actor: &Actor, task: &Task, nonce: &Nonce, op: &Op) -> String {
+    let mut text = format!("{}: {}\n\n", task.id, one_line(&event.subject(&actor.who)));
+    let mut trailer = |key: &str, value: &str| {
+        text.push_str(&format!("{key}: {}\n", one_line(value)));
+    };
+    trailer("Orch-Task", task.id.as_str());
+    trailer("Orch-State", task.state.word());
+    trailer("Orch-Actor", &format!("{} ({})", actor.who, actor.authority.word()));
+    if let Some(owner) = task.owner() {
+        trailer("Orch-Owner", &owner.0);
+    }
+    trailer("Orch-Epoch", &task.epoch.to_string());
+    trailer("Orch-Nonce", &nonce.0);
+    trailer("Orch-Op", &op.id);
+    text
+}
+
+/// A text as one harmless line: what an agent or a title says must not make a trailer.
+pub(crate) fn one_line(text: &str) -> String {
+    let flat: Vec<&str> = text.split_whitespace().collect();
+    let mut line = shown(&flat.join(" "));
+    line = line.replace(['<', '>'], "");
+    if line.chars().count() > 200 {
+        line = line.chars().take(197).collect::<String>() + "...";
+    }
+    line
+}

@@ -1,0 +1,75 @@
+//! What belongs to no task: whether the queue is paused or stopped.
+
+use serde::{Deserialize, Serialize};
+
+use crate::git::objects::TreeEdit;
+use crate::git::refs::Expected;
+use crate::task::id::Seconds;
+
+use super::journal::{Op, Store, one_line, pause};
+use super::record::VERSION;
+use super::{StoreError, layout};
+
+const TRIES: u32 = 64;
+
+/// Why the queue does not go on by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct RepoState {
+    /// Somebody paused it, with the reason.
+    pub(crate) paused: Option<String>,
+    /// `queue.on_worse = "stop"` stopped it, with the reason; a person's `approve` goes on.
+    pub(crate) stopped: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RepoWire {
+    v: u32,
+    paused: Option<String>,
+    stopped: Option<String>,
+}
+
+impl Store {
+    /// What holds for the whole repository now. An unreadable record is an error: it may say "paused".
+    pub(crate) fn repo_state(&self) -> Result<RepoState, StoreError> {
+        let Some(tip) = self.repo.tip(layout::REPO)? else { return Ok(RepoState::default()) };
+        let text = self.repo.read_file(&tip, "repo.json")?.unwrap_or_default();
+        let wire: RepoWire = serde_json::from_slice(&text).map_err(|why| StoreError::Record {
+            name: layout::REPO.to_owned(),
+            commit: tip.clone(),
+            source: super::record::RecordError::Broken { what: "repo.json", why: why.to_string() },
+        })?;
+        Ok(RepoState { paused: wire.paused, stopped: wire.stopped })
+    }
+
+    /// Changes it; `change` is called anew whenever others were first.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn change_repo(
+        &self,
+        op: &Op,
+        who: &str,
+        subject: &str,
+        change: impl Fn(RepoState) -> RepoState,
+    ) -> Result<RepoState, StoreError> {
+        for round in 0..TRIES {
+            let old = self.repo.tip(layout::REPO)?.map(|tip| self.repo.read_commit(&tip)).transpose()?;
+            let state = change(self.repo_state()?);
+            let wire = RepoWire { v: VERSION, paused: state.paused.clone(), stopped: state.stopped.clone() };
+            let mut text = serde_json::to_vec_pretty(&wire).expect("plain strings");
+            text.push(b'\n');
+            let edits = [TreeEdit::put("repo.json", text)];
+            let tree = self.repo.edit_tree(old.as_ref().map(|old| &old.tree), &edits)?;
+            let at = old.as_ref().map_or(op.at, |old| Seconds(old.committer_time.0.max(op.at.0)));
+            let message = format!("{}\n\nOrch-Op: {}\n", one_line(subject), op.id);
+            let parents = old.iter().map(|old| old.id.clone()).collect();
+            let new = self.commit(tree, parents, who, at, message)?;
+            let expected = old.as_ref().map_or(Expected::Absent, |old| Expected::At(&old.id));
+            if self.swap(layout::REPO, expected, &new, "repo")?.is_none() {
+                return Ok(state);
+            }
+            pause(round);
+        }
+        Err(StoreError::Contended { name: layout::REPO.to_owned(), tries: TRIES })
+    }
+}

@@ -1,0 +1,168 @@
+//! What tests said, as notes on the tested trees: a cache that travels, and that may be rebuilt.
+//!
+//! Keyed by tree id, so the same content is never tested twice, whichever commit, batch, clone or machine asks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::git::objects::Person;
+use crate::suite::result::{Results, TestName};
+use crate::task::id::{CommitId, Seconds, TreeId};
+
+use super::journal::Store;
+use super::record::VERSION;
+use super::{StoreError, layout};
+
+/// What one test run of a tree said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Which tests passed, failed and were skipped.
+    Results(Results),
+    /// Nothing that counts, and why.
+    NoEvidence(String),
+}
+
+/// One test run of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// Which tests: the id of the test set.
+    pub(crate) set: String,
+    /// Where: the environment's digest.
+    pub(crate) environment: String,
+    pub(crate) at: Seconds,
+    /// Duration in milliseconds.
+    pub(crate) millis: u64,
+    pub(crate) command: String,
+    pub(crate) said: Said,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoteWire {
+    v: u32,
+    runs: Vec<VerdictWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct VerdictWire {
+    /// `green`, `red` or `no-evidence`: for readers with plain git.
+    verdict: String,
+    set: String,
+    environment: String,
+    at: i64,
+    millis: u64,
+    command: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    passed: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    skipped: Vec<String>,
+}
+
+impl Store {
+    /// Every verdict on a tree, oldest first. A note that cannot be read is no verdict.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn verdicts(&self, tree: &TreeId) -> Result<Vec<Verdict>, StoreError> {
+        let note = self.repo.read_note(layout::NOTES_TESTS, tree.as_str())?;
+        Ok(parse(note.as_deref()))
+    }
+
+    /// Adds a verdict to a tree's note.
+    ///
+    /// # Errors
+    /// Git fails, or others wrote the notes too often in a row.
+    pub(crate) fn add_verdict(&self, tree: &TreeId, verdict: &Verdict) -> Result<(), StoreError> {
+        let _writing = self.repo.lock_shared()?;
+        let person = Person { name: "git-orch".to_owned(), email: self.email.clone(), time: verdict.at };
+        self.repo.write_note(layout::NOTES_TESTS, tree.as_str(), &person, |note| {
+            let mut all = parse(note.as_deref());
+            if !all.contains(verdict) {
+                all.push(verdict.clone());
+            }
+            text(&all)
+        })?;
+        Ok(())
+    }
+
+    /// Adds a reviewer's words to a commit's note, for `git log --notes=orch-review`.
+    ///
+    /// # Errors
+    /// Git fails, or others wrote the notes too often in a row.
+    pub(crate) fn add_review_note(
+        &self,
+        commit: &CommitId,
+        at: Seconds,
+        line: &str,
+    ) -> Result<(), StoreError> {
+        let _writing = self.repo.lock_shared()?;
+        let person = Person { name: "git-orch".to_owned(), email: self.email.clone(), time: at };
+        self.repo.write_note(layout::NOTES_REVIEW, commit.as_str(), &person, |note| {
+            let mut text = note.unwrap_or_default();
+            text.extend_from_slice(line.as_bytes());
+            text.push(b'\n');
+            text
+        })?;
+        Ok(())
+    }
+}
+
+fn parse(note: Option<&[u8]>) -> Vec<Verdict> {
+    let Some(note) = note else { return Vec::new() };
+    let wire: Result<NoteWire, _> = serde_json::from_slice(note);
+    match wire {
+        Ok(wire) if wire.v <= VERSION => wire.runs.into_iter().filter_map(verdict_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn verdict_of(wire: VerdictWire) -> Option<Verdict> {
+    let names = |names: Vec<String>| names.into_iter().map(TestName).collect();
+    let said = match wire.verdict.as_str() {
+        "green" | "red" => Said::Results(Results {
+            passed: names(wire.passed),
+            failed: wire.failed.into_iter().map(|(name, line)| (TestName(name), line)).collect(),
+            skipped: names(wire.skipped),
+        }),
+        "no-evidence" => Said::NoEvidence(wire.why.unwrap_or_default()),
+        _ => return None,
+    };
+    let VerdictWire { set, environment, at, millis, command, .. } = wire;
+    Some(Verdict { set, environment, at: Seconds(at), millis, command, said })
+}
+
+fn text(verdicts: &[Verdict]) -> Vec<u8> {
+    let runs = verdicts.iter().map(verdict_wire).collect();
+    let mut text = serde_json::to_vec_pretty(&NoteWire { v: VERSION, runs }).expect("plain strings");
+    text.push(b'\n');
+    text
+}
+
+fn verdict_wire(verdict: &Verdict) -> VerdictWire {
+    let names =
+        |names: &std::collections::BTreeSet<TestName>| names.iter().map(|name| name.0.clone()).collect();
+    let mut wire = VerdictWire {
+        verdict: "no-evidence".to_owned(),
+        set: verdict.set.clone(),
+        environment: verdict.environment.clone(),
+        at: verdict.at.0,
+        millis: verdict.millis,
+        command: verdict.command.clone(),
+        why: None,
+        failed: Vec::new(),
+        passed: Vec::new(),
+        skipped: Vec::new(),
+    };
+    match &verdict.said {
+        Said::NoEvidence(why) => wire.why = Some(why.clone()),
+        Said::Results(results) => {
+            wire.verdict = if results.failed.is_empty() { "green" } else { "red" }.to_owned();
+            wire.failed = results.failed.iter().map(|(name, line)| (name.0.clone(), line.clone())).collect();
+            wire.passed = names(&results.passed);
+            wire.skipped = names(&results.skipped);
+        }
+    }
+    wire
+}

@@ -1,0 +1,102 @@
+//! Everything that is known of one task: the fold of its events.
+
+use super::actor::Who;
+use super::event::ReviewGiven;
+use super::evidence::Evidence;
+use super::id::{CommitId, Seconds, TaskId};
+use super::state::State;
+
+/// Cost in millionths of a dollar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct MicroUsd(pub(crate) u64);
+
+/// What a task has used so far. Unknown stays unknown: a sum with an unknown part is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Spent {
+    /// `None` once any turn did not say what it used.
+    pub(crate) tokens: Option<u64>,
+    pub(crate) cost: Option<MicroUsd>,
+    pub(crate) seconds: u64,
+    pub(crate) turns: u32,
+}
+
+/// One turn of an agent, as it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TurnRecord {
+    pub(crate) role: String,
+    pub(crate) agent: String,
+    pub(crate) run: Option<String>,
+    /// In words: `exit 0`, `ended at its time limit` …
+    pub(crate) ended: String,
+    pub(crate) seconds: u64,
+    pub(crate) tokens: Option<u64>,
+    pub(crate) cost: Option<MicroUsd>,
+    /// The blob id of the prompt that was sent.
+    pub(crate) prompt: Option<String>,
+}
+
+/// A decision about a task: why it is as it is (B1, C12). Kept as a file each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) at: Seconds,
+    pub(crate) by: Who,
+    /// The event's word.
+    pub(crate) what: String,
+    pub(crate) text: String,
+    pub(crate) evidence: Option<Evidence>,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) title: String,
+    pub(crate) spec: String,
+    pub(crate) priority: u8,
+    pub(crate) paths: Vec<String>,
+    pub(crate) after: Vec<TaskId>,
+    pub(crate) tier: u8,
+    pub(crate) domain: Option<String>,
+    pub(crate) branch: String,
+    pub(crate) adopted: bool,
+    pub(crate) created_by: Who,
+    pub(crate) created_at: Seconds,
+    pub(crate) state: State,
+    /// Since when it is in this state.
+    pub(crate) since: Seconds,
+    /// Which attempt this is, from 1.
+    pub(crate) try_number: u32,
+    pub(crate) tries_max: u32,
+    /// How often reviewers sent it back.
+    pub(crate) rounds: u32,
+    /// Attempts that are kept under a ref.
+    pub(crate) attempts: u32,
+    /// The highest epoch that any claim had.
+    pub(crate) epoch: u64,
+    pub(crate) changelog: Option<String>,
+    /// A person allowed it to be over the cap, or with findings; recorded in `decisions`.
+    pub(crate) exception: bool,
+    /// Why it was sent back the last time: what the next attempt has to mend.
+    pub(crate) evidence: Option<Evidence>,
+    pub(crate) reviews: Vec<ReviewGiven>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) spent: Spent,
+}
+
+impl Task {
+    /// Who holds or handed in the task.
+    pub(crate) fn owner(&self) -> Option<&Who> {
+        self.state.claim().map(|claim| &claim.owner)
+    }
+
+    /// The handed-in commit, if there is one.
+    pub(crate) fn head(&self) -> Option<&CommitId> {
+        self.state.change().map(|change| &change.head)
+    }
+
+    /// The verdicts that reviewers gave on the commit that is under review now.
+    pub(crate) fn current_reviews(&self) -> impl Iterator<Item = &ReviewGiven> {
+        let head = self.head().cloned();
+        self.reviews.iter().filter(move |review| Some(&review.head) == head.as_ref())
+    }
+}
