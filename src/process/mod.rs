@@ -1,1 +1,70 @@
-//! Runs programs.
+//! Runs programs: short trusted ones, long-lived ones one talks with, and supervised ones with limits.
+//!
+//! Nothing outside this room spawns. git's syntax and the agents' command lines are made elsewhere and come in as
+//! values.
+#![expect(dead_code, unused_imports, reason = "wired up by flow")]
+
+/// The environment that an agent or a test run gets.
+mod env;
+/// The program itself, as a command for its own hidden words.
+mod own;
+/// A long-lived child that answers on its standard output.
+mod piped;
+/// What `/proc` says about processes.
+mod procfs;
+/// Random names.
+mod random;
+/// Short trusted commands.
+mod short;
+/// First and second Ctrl-C.
+mod signals;
+/// Agents, reviewers and test runs: limits, capped logs, nothing left behind.
+mod supervise;
+
+use std::{io, path::PathBuf};
+
+pub(crate) use env::agent_environment;
+pub(crate) use own::own_command;
+pub(crate) use piped::Piped;
+pub(crate) use procfs::{alive, start_time};
+pub(crate) use random::{random_letters, random_nonce};
+pub(crate) use short::{Command, Finished};
+pub(crate) use signals::{Interrupts, Level};
+pub(crate) use supervise::{Ended, Job, Outcome, Stop, supervised, supervised_blocking, supervisor_main};
+
+/// Why a program could not be run, or not be talked with. How a program *ended* is never an error here.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProcessError {
+    /// No such program in any folder of `PATH`, or the given path is no executable file.
+    #[error("program '{program}' not found (searched {searched})")]
+    NotFound { program: String, searched: String },
+    /// The system refused to start it: permission, folder, too many processes, an argument that is too long.
+    #[error("cannot start '{program}' in {}", dir.display())]
+    Start { program: String, dir: PathBuf, source: io::Error },
+    /// Talking with a running program failed.
+    #[error("lost the connection to '{program}'{}", tail(.stderr))]
+    Broken { program: String, stderr: String, source: io::Error },
+    /// A log file cannot be made.
+    #[error("cannot write the log {}", path.display())]
+    Log { path: PathBuf, source: io::Error },
+    /// A path goes to another process as JSON, which knows Unicode only.
+    #[error("the path {} is not valid UTF-8", .0.display())]
+    NotText(PathBuf),
+    /// The supervisor ended without an answer: killed from outside, or a bug.
+    #[error("the supervisor of '{program}' gave no answer: {why}")]
+    Supervisor { program: String, why: String },
+    /// The supervisor could not start the program; its own words.
+    #[error("{0}")]
+    Refused(String),
+    /// The system gives no runtime, no signals or no path of this program.
+    #[error("cannot {what}")]
+    System { what: &'static str, source: io::Error },
+}
+
+/// The end of what a program wrote to its standard error, as an appendix to a message.
+fn tail(stderr: &str) -> String {
+    match stderr.trim().lines().last() {
+        Some(line) => format!(": {line}"),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,218 @@
+//! Short trusted commands: git, mostly. No limit, no cap, and no tree to clean up: for those see `supervise`.
+
+use super::ProcessError;
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::fs::PermissionsExt as _,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+};
+
+/// What to run, where and with what. Without a word about it, the environment is this process's own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Command {
+    /// A name that is searched in `PATH`, or a path.
+    pub(crate) program: String,
+    pub(crate) args: Vec<OsString>,
+    /// Where to run; without it, where this process runs.
+    pub(crate) dir: Option<PathBuf>,
+    /// Variables to set; the last of a name counts, and counts more than `env_remove`.
+    pub(crate) env: Vec<(String, String)>,
+    /// Variables not to hand down.
+    pub(crate) env_remove: Vec<String>,
+    /// Standard input; `None` is an empty one.
+    pub(crate) stdin: Option<Vec<u8>>,
+}
+
+/// How a command ended. A status other than 0 is for the caller to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) struct Finished {
+    /// The exit code; 128 and the signal's number, as in a shell, when a signal ended it.
+    pub(crate) status: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+}
+
+impl Command {
+    /// A command without arguments.
+    pub(crate) fn new(program: impl Into<String>) -> Command {
+        Command { program: program.into(), ..Command::default() }
+    }
+
+    /// Adds one argument.
+    pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Command {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    pub(crate) fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Command {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Runs it in this folder.
+    pub(crate) fn dir(mut self, dir: impl Into<PathBuf>) -> Command {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Sets a variable.
+    pub(crate) fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Command {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Takes a variable away.
+    pub(crate) fn env_remove(mut self, name: impl Into<String>) -> Command {
+        self.env_remove.push(name.into());
+        self
+    }
+
+    /// Gives it something to read.
+    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Command {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Runs it to its end and returns what it wrote.
+    ///
+    /// # Errors
+    /// There is no such program, or it cannot be started or read from.
+    pub(crate) fn run(&self) -> Result<Finished, ProcessError> {
+        let program = self.announce()?;
+        let mut expression = duct::cmd(&program, &self.args).stdout_capture().stderr_capture().unchecked();
+        expression = match &self.stdin {
+            Some(bytes) => expression.stdin_bytes(bytes.clone()),
+            None => expression.stdin_null(),
+        };
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        for (name, value) in self.env.iter().rev() {
+            expression = expression.env(name, value); // of two, duct takes the one that was said first
+        }
+        for name in &self.env_remove {
+            expression = expression.env_remove(name);
+        }
+        let output = expression.run().map_err(|source| self.start_error(source))?;
+        let status = output.status.code().or(output.status.signal().map(|signal| 128 + signal));
+        Ok(Finished { status: status.unwrap_or(-1), stdout: output.stdout, stderr: output.stderr })
+    }
+
+    /// Writes the exact command to the log, and finds the program.
+    pub(super) fn announce(&self) -> Result<PathBuf, ProcessError> {
+        tracing::debug!(target: "run", program = %self.program, args = ?self.args, dir = ?self.dir, env = ?self.env);
+        let own = self.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.into());
+        let path: OsString = own.or_else(|| std::env::var_os("PATH")).unwrap_or_default();
+        let dir = self.dir.as_deref().unwrap_or(Path::new(""));
+        // A full path, because the standard library forks the whole process where it must search itself, and takes the
+        // much faster posix_spawn where not.
+        find(&self.program, &path, dir).ok_or_else(|| ProcessError::NotFound {
+            program: self.program.clone(),
+            searched: path.to_string_lossy().into_owned(),
+        })
+    }
+
+    pub(super) fn start_error(&self, source: std::io::Error) -> ProcessError {
+        let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from("."));
+        ProcessError::Start { program: self.program.clone(), dir, source }
+    }
+}
+
+impl Finished {
+    /// Whether it ended with status 0.
+    pub(crate) fn success(&self) -> bool {
+        self.status == 0
+    }
+
+    /// Standard output as text, without the line end at its end. Bytes that are no UTF-8 become `�`.
+    pub(crate) fn stdout_text(&self) -> String {
+        text(&self.stdout)
+    }
+
+    /// Standard error as text, without the line end at its end.
+    pub(crate) fn stderr_text(&self) -> String {
+        text(&self.stderr)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\n').to_owned()
+}
+
+/// Finds an executable file by name in `path`, or takes a path as it is. `dir` is where the child will run.
+pub(super) fn find(program: &str, path: &OsStr, dir: &Path) -> Option<PathBuf> {
+    let executable = |file: &Path| {
+        std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        let file = std::path::absolute(dir.join(program)).ok()?;
+        return executable(&file).then_some(file);
+    }
+    // Absolute, because an entry like `bin` or the empty one means this process's folder, not the child's.
+    std::env::split_paths(path)
+        .filter_map(|folder| std::path::absolute(folder.join(program)).ok())
+        .find(|file| executable(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> Command {
+        Command::new("sh").args(["-c", script])
+    }
+
+    #[test]
+    fn output_and_status_are_kept() {
+        let finished = sh("echo out; echo err >&2; exit 3").run().unwrap();
+        assert_eq!((finished.status, finished.stdout_text()), (3, "out".to_owned()));
+        assert_eq!(finished.stderr_text(), "err");
+        assert!(!finished.success());
+        assert_eq!(sh("kill -9 $$").run().unwrap().status, 137);
+    }
+
+    #[test]
+    fn input_folder_and_variables_arrive() {
+        let folder = tempfile::tempdir().unwrap();
+        let command = sh("cat; pwd; echo $A-$B-${HOME-none}").dir(folder.path()).stdin("in\n");
+        let finished = command.env("A", "1").env("A", "2").env("B", "b").env_remove("HOME").run().unwrap();
+        let dir = folder.path().canonicalize().unwrap();
+        assert_eq!(finished.stdout_text(), format!("in\n{}\n2-b-none", dir.display()));
+    }
+
+    #[test]
+    fn input_is_empty_when_none_is_given() {
+        assert_eq!(Command::new("cat").run().unwrap().stdout, b"");
+    }
+
+    #[test]
+    fn large_input_and_output_do_not_block() {
+        let bytes = vec![b'x'; 1 << 20];
+        assert_eq!(Command::new("cat").stdin(bytes.clone()).run().unwrap().stdout, bytes);
+        assert!(sh("exit 0").stdin(bytes).run().unwrap().success());
+    }
+
+    #[test]
+    fn a_missing_program_says_where_it_was_searched() {
+        let error = Command::new("no-such-program").env("PATH", "/nowhere:/bin").run().unwrap_err();
+        assert_eq!(error.to_string(), "program 'no-such-program' not found (searched /nowhere:/bin)");
+        assert!(matches!(Command::new("./gone").run(), Err(ProcessError::NotFound { .. })));
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error() {
+        let error = sh("true").dir("/no/such/folder").run().unwrap_err();
+        assert_eq!(error.to_string(), "cannot start 'sh' in /no/such/folder");
+    }
+
+    #[test]
+    fn a_relative_path_is_taken_from_the_childs_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tool");
+        std::fs::copy("/bin/true", &file).unwrap();
+        assert!(Command::new("./tool").dir(folder.path()).run().unwrap().success());
+    }
+}

@@ -1,0 +1,175 @@
+//! The side that does: the process behind `git-orch __supervise`.
+
+use super::{
+    Ended, Job, Outcome,
+    pump::Pump,
+    sweep::{adopt_orphans, signal_group, sweep},
+    wire,
+};
+use crate::process::{ProcessError, short};
+use rustix::process::Signal;
+use std::{
+    ffi::OsStr,
+    io::{BufRead as _, Read as _, Write as _},
+    os::unix::process::ExitStatusExt as _,
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::{Child, Command},
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+
+/// Runs the job that stands on standard input and writes its outcome to standard output; returns the exit code.
+pub(crate) fn supervisor_main() -> u8 {
+    let reply = receive().and_then(|(job, gone)| run(&job, gone));
+    // Without a reader the orchestrator is gone, and the work here is done all the same.
+    let _ = std::io::stdout().lock().write_all(&wire::reply_line(&reply));
+    u8::from(reply.is_err())
+}
+
+/// Reads the job, and from then on watches for the end of standard input.
+///
+/// A thread does it, because a read that waits would hold up the end of the runtime; the process's end takes it along.
+fn receive() -> Result<(Job, oneshot::Receiver<()>), String> {
+    let mut stdin = std::io::stdin().lock();
+    let mut line = String::new();
+    stdin.read_line(&mut line).map_err(|error| format!("no job: {error}"))?;
+    drop(stdin);
+    let job = wire::read_job(&line)?;
+    let (end, gone) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut rest = [0; 64];
+        while let Ok(1..) = std::io::stdin().read(&mut rest) {}
+        let _ = end.send(()); // nobody waits any more when the job has ended
+    });
+    Ok((job, gone))
+}
+
+fn run(job: &Job, gone: oneshot::Receiver<()>) -> Result<Outcome, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the supervisor: {error}"))?;
+    runtime.block_on(async {
+        ignore_signals();
+        let ended_early = async { gone.await.unwrap_or_default() };
+        oversee(job, ended_early).await.map_err(|error| chain(&error))
+    })
+}
+
+/// Takes the default effect from the signals that end programs: only the end of standard input ends this one.
+fn ignore_signals() {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
+        // A handler that does nothing, in place of "ignore", which the program would inherit. Where there is none to
+        // be had, the process group of its own still keeps the terminal's Ctrl-C away.
+        let _ = signal(kind);
+    }
+}
+
+/// Runs a job to its end, and ends it at its limit or when `ended_early` says so; then kills all that is left.
+///
+/// Kills all descendants of the calling process and reaps its children: only for the supervisor.
+async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Outcome, ProcessError> {
+    adopt_orphans();
+    let (mut child, pumps) = start(job)?;
+    let pid = child.id().expect("not waited for yet");
+    let started = Instant::now();
+    let feeder = tokio::spawn(feed(child.stdin.take(), job.stdin.clone()));
+
+    tokio::pin!(ended_early);
+    let ended = tokio::select! {
+        biased;
+        status = child.wait() => status.map_or(Ended::Stopped, ended_by),
+        () = &mut ended_early => {
+            kill(&mut child, pid).await;
+            Ended::Stopped
+        }
+        () = sleep(job.limit) => {
+            signal_group(pid, Signal::TERM);
+            tokio::select! {
+                biased;
+                _ = child.wait() => {}
+                () = &mut ended_early => kill(&mut child, pid).await,
+                () = sleep(job.grace) => kill(&mut child, pid).await,
+            }
+            Ended::TimedOut
+        }
+    };
+    let seconds = started.elapsed().as_secs_f64();
+
+    feeder.abort();
+    // A thread of its own, so that the pumps go on meanwhile.
+    let swept = tokio::task::spawn_blocking(move || sweep(pid)).await.unwrap_or_default();
+    let mut dropped = 0;
+    for pump in pumps {
+        dropped += pump.finish().await;
+    }
+    Ok(Outcome { ended, seconds, dropped, swept, pid })
+}
+
+/// Starts the program in a process group of its own, with its output going into the logs.
+fn start(job: &Job) -> Result<(Child, Vec<Pump>), ProcessError> {
+    let (program, arguments) = job.argv.split_first().expect("the wire brings no empty argv");
+    let path = job.env.iter().rev().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value);
+    let file = short::find(program, OsStr::new(path), &job.dir)
+        .ok_or_else(|| ProcessError::NotFound { program: program.clone(), searched: path.to_owned() })?;
+    let mut command = Command::new(file);
+    command.args(arguments).current_dir(&job.dir).process_group(0).kill_on_drop(true).stdin(Stdio::piped());
+    command.env_clear().envs(job.env.iter().map(|(name, value)| (name, value)));
+    command.arg0(program);
+    let (out, pump) = Pump::start(&job.stdout, job.log_cap)?;
+    let mut pumps = vec![pump];
+    if job.stderr == job.stdout {
+        // One pipe for both: the system keeps the order.
+        let again =
+            out.try_clone().map_err(|source| ProcessError::Log { path: job.stderr.clone(), source })?;
+        command.stderr(again);
+    } else {
+        let (err, pump) = Pump::start(&job.stderr, job.log_cap)?;
+        command.stderr(err);
+        pumps.push(pump);
+    }
+    command.stdout(out);
+    let child = command.spawn().map_err(|source| ProcessError::Start {
+        program: program.clone(),
+        dir: job.dir.clone(),
+        source,
+    })?;
+    Ok((child, pumps)) // `command` ends here, and with it our own hold on the pipes
+}
+
+/// Writes standard input and closes it. A program that does not read it all is within its rights.
+async fn feed(stdin: Option<tokio::process::ChildStdin>, bytes: Vec<u8>) {
+    if let Some(mut stdin) = stdin {
+        let _ = stdin.write_all(&bytes).await;
+    }
+}
+
+/// Kills the program's process group and waits for the program itself, which may hang in the kernel.
+async fn kill(child: &mut Child, group: u32) {
+    signal_group(group, Signal::KILL);
+    let _ = timeout(Duration::from_secs(2), child.wait()).await;
+}
+
+fn ended_by(status: ExitStatus) -> Ended {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ended::Exited(code),
+        (None, signal) => Ended::Signaled(signal.unwrap_or_default()),
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

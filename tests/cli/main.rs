@@ -1,0 +1,4 @@
+//! Drives the built program, as a person or a script does.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
+mod supervise;
