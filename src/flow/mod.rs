@@ -1,1 +1,12 @@
-//! Brings pure and effect rooms together.
+//! Brings pure and effect rooms together, under the pure rooms' names: what is decided in `queue/` is carried out in
+//! `flow/queue.rs`. Nothing here prints; what a person should see while something takes long goes through `progress`.
+
+mod failure;
+pub(crate) mod find;
+pub(crate) mod progress;
+pub(crate) mod project;
+pub(crate) mod task;
+pub(crate) mod tree;
+
+pub(crate) use failure::FlowError;
+pub(crate) use project::Project;

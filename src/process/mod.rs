@@ -9,13 +9,13 @@ mod env;
 /// The program itself, as a command for its own hidden words.
 mod own;
 /// A long-lived child that answers on its standard output.
-mod piped;
+pub(crate) mod piped;
 /// What `/proc` says about processes.
 mod procfs;
 /// Random names.
 mod random;
 /// Short trusted commands.
-mod short;
+pub(crate) mod short;
 /// First and second Ctrl-C.
 mod signals;
 /// Agents, reviewers and test runs: limits, capped logs, nothing left behind.

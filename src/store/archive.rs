@@ -45,14 +45,16 @@ impl Store {
     ) -> Result<CommitId, StoreError> {
         let old = old.map(|old| self.repo.read_commit(old)).transpose()?;
         let mut at = old.as_ref().map_or(op.at, |old| old.committer_time.max(op.at));
-        let mut edits = Vec::new();
+        let mut trees = Vec::new();
         let mut parents: Vec<CommitId> = old.iter().map(|old| old.id.clone()).collect();
         for stored in finished {
             let tip = self.repo.read_commit(&stored.tip)?;
             at = at.max(tip.committer_time);
-            edits.push(TreeEdit::graft(stored.task.id.as_str(), &tip.tree));
+            trees.push((stored.task.id.to_string(), tip.tree));
             parents.push(stored.tip.clone());
         }
+        let edits: Vec<TreeEdit<'_>> =
+            trees.iter().map(|(path, tree)| TreeEdit::Graft { path: path.clone(), tree }).collect();
         let tree = self.repo.edit_tree(old.as_ref().map(|old| &old.tree), &edits)?;
         let names: Vec<&str> = finished.iter().map(|stored| stored.task.id.as_str()).collect();
         let mut message = format!("archive {}\n\n", names.join(", "));

@@ -33,3 +33,16 @@ pub(crate) enum StoreError {
     #[error("{0} has no report")]
     NoRun(String),
 }
+
+/// An error with all its causes in one line.
+pub(crate) fn chain(err: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(err), |err| err.source());
+    let mut texts: Vec<String> = Vec::new();
+    for text in causes.map(ToString::to_string) {
+        // Transparent errors say what their source says.
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+    }
+    texts.join(": ")
+}

@@ -94,7 +94,7 @@ impl Store {
                         missing += 1;
                         tasks.rows.push(Row { card: Card::of(&task), tip });
                     }
-                    Err(err) => tasks.broken.push((name, crate::git::chain(&err))),
+                    Err(err) => tasks.broken.push((name, super::failure::chain(&err))),
                 },
             }
         }

@@ -3,8 +3,10 @@
 //! Appending is a commit on the old tip and a compare-and-swap; who loses reads again and decides again. Each event
 //! carries a nonce, because a write can be applied and still be reported as failed (`reference: git.md 8`).
 
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
+use crate::git::lock::{self, Exclusive, Shared};
 use crate::git::objects::{NewCommit, Person, TreeEdit};
 use crate::git::refs::{Expected, Swap};
 use crate::git::{GitError, Repo};
@@ -188,7 +190,7 @@ impl Store {
         let parent = before.map(|stored| self.repo.read_commit(&stored.tip)).transpose()?;
         let old = before.map(|stored| record::task_files(&stored.task)).unwrap_or_default();
         let mut edits = changed_files(&old, record::task_files(task));
-        edits.push(TreeEdit::put("event.json", event_json));
+        edits.push(put("event.json", event_json));
         let tree = self.repo.edit_tree(parent.as_ref().map(|parent| &parent.tree), &edits)?;
         // A commit is never dated before its parent: git's walks go wrong otherwise.
         let at = parent.as_ref().map_or(op.at, |parent| parent.committer_time.max(op.at));
@@ -206,14 +208,10 @@ impl Store {
         at: Seconds,
         message: String,
     ) -> Result<CommitId, StoreError> {
-        let person = Person { name: one_line(name), email: self.email.clone(), time: at };
-        Ok(self.repo.commit(&NewCommit {
-            tree,
-            parents,
-            author: person.clone(),
-            committer: person,
-            message,
-        })?)
+        let person = Person { name: one_line(name), email: self.email.clone(), time: at, offset: 0 };
+        let new =
+            NewCommit { tree: &tree, parents: &parents, author: &person, committer: &person, message: &message };
+        Ok(self.repo.commit(&new)?)
     }
 
     /// Swaps a ref, waiting for another writer's lock; `Some(found)` if the ref was not as expected.
@@ -246,7 +244,7 @@ impl Store {
     ) -> Result<Option<Option<CommitId>>, StoreError> {
         for round in 0..LOCK_ROUNDS {
             let outcome = {
-                let _writing = self.repo.lock_shared()?;
+                let _writing = Shared::wait(&self.repo)?;
                 change()?
             };
             match outcome {
@@ -261,9 +259,17 @@ impl Store {
         Err(StoreError::Locked { name: name.to_owned() })
     }
 
-    /// Removes locks that dead writers left on our refs.
-    pub(crate) fn sweep_locks(&self) -> Result<Vec<String>, StoreError> {
-        Ok(self.repo.sweep_locks(LOCK_GRACE)?)
+    /// Removes locks that dead writers left, if nobody else writes now. Returns the files that went.
+    ///
+    /// # Errors
+    /// The lock file of this program cannot be used.
+    pub(crate) fn sweep_locks(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let Some(alone) = Exclusive::try_take(&self.repo)? else { return Ok(Vec::new()) };
+        let common = self.repo.common_dir();
+        let folders = ["refs/orch", "refs/orch-remote", "refs/heads", "refs/notes", "worktrees"];
+        let files = ["packed-refs.lock", "config.lock", "index.lock", "HEAD.lock"];
+        let paths: Vec<PathBuf> = folders.iter().chain(&files).map(|name| common.join(name)).collect();
+        Ok(lock::sweep_stale_locks(&alone, &self.repo, &paths, LOCK_GRACE, SystemTime::now()))
     }
 
     /// A journal's events, oldest first, as they were written.
@@ -314,12 +320,17 @@ pub(super) fn pause(round: u32) {
 }
 
 /// Edits that turn one set of files into another.
-fn changed_files(old: &[(String, Vec<u8>)], new: Vec<(String, Vec<u8>)>) -> Vec<TreeEdit> {
+fn changed_files(old: &[(String, Vec<u8>)], new: Vec<(String, Vec<u8>)>) -> Vec<TreeEdit<'static>> {
     let gone = old.iter().filter(|(path, _)| !new.iter().any(|(kept, _)| kept == path));
-    let mut edits: Vec<TreeEdit> = gone.map(|(path, _)| TreeEdit::remove(path)).collect();
+    let mut edits: Vec<TreeEdit<'_>> = gone.map(|(path, _)| TreeEdit::Remove { path: path.clone() }).collect();
     let changed = new.into_iter().filter(|file| !old.contains(file));
-    edits.extend(changed.map(|(path, text)| TreeEdit::put(&path, text)));
+    edits.extend(changed.map(|(path, text)| put(&path, text)));
     edits
+}
+
+/// A plain file in a tree.
+pub(super) fn put(path: &str, bytes: Vec<u8>) -> TreeEdit<'static> {
+    TreeEdit::Put { path: path.to_owned(), bytes, executable: false }
 }
 
 /// The message of an event's commit: in words, with trailers that make listing by plain git cheap.

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::objects::TreeEdit;
 use crate::git::refs::Expected;
 use crate::task::id::Seconds;
 
-use super::journal::{Op, Store, one_line, pause};
+use super::journal::{Op, Store, one_line, pause, put};
 use super::record::VERSION;
 use super::{StoreError, layout};
 
@@ -58,7 +57,7 @@ impl Store {
             let wire = RepoWire { v: VERSION, paused: state.paused.clone(), stopped: state.stopped.clone() };
             let mut text = serde_json::to_vec_pretty(&wire).expect("plain strings");
             text.push(b'\n');
-            let edits = [TreeEdit::put("repo.json", text)];
+            let edits = [put("repo.json", text)];
             let tree = self.repo.edit_tree(old.as_ref().map(|old| &old.tree), &edits)?;
             let at = old.as_ref().map_or(op.at, |old| Seconds(old.committer_time.0.max(op.at.0)));
             let message = format!("{}\n\nOrch-Op: {}\n", one_line(subject), op.id);

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::git::lock::Shared;
 use crate::git::objects::Person;
 use crate::suite::result::{Results, TestName};
 use crate::task::id::{CommitId, Seconds, TreeId};
@@ -75,15 +76,15 @@ impl Store {
     /// # Errors
     /// Git fails, or others wrote the notes too often in a row.
     pub(crate) fn add_verdict(&self, tree: &TreeId, verdict: &Verdict) -> Result<(), StoreError> {
-        let _writing = self.repo.lock_shared()?;
-        let person = Person { name: "git-orch".to_owned(), email: self.email.clone(), time: verdict.at };
-        self.repo.write_note(layout::NOTES_TESTS, tree.as_str(), &person, |note| {
+        let _writing = Shared::wait(&self.repo)?;
+        let person = Person { name: "git-orch".to_owned(), email: self.email.clone(), time: verdict.at, offset: 0 };
+        self.repo.write_note(layout::NOTES_TESTS, tree.as_str(), |note| {
             let mut all = parse(note.as_deref());
             if !all.contains(verdict) {
                 all.push(verdict.clone());
             }
             text(&all)
-        })?;
+        }, &person)?;
         Ok(())
     }
 
@@ -97,14 +98,14 @@ impl Store {
         at: Seconds,
         line: &str,
     ) -> Result<(), StoreError> {
-        let _writing = self.repo.lock_shared()?;
-        let person = Person { name: "git-orch".to_owned(), email: self.email.clone(), time: at };
-        self.repo.write_note(layout::NOTES_REVIEW, commit.as_str(), &person, |note| {
+        let _writing = Shared::wait(&self.repo)?;
+        let person = Person { name: "git-orch".to_owned(), email: self.email.clone(), time: at, offset: 0 };
+        self.repo.write_note(layout::NOTES_REVIEW, commit.as_str(), |note| {
             let mut text = note.unwrap_or_default();
             text.extend_from_slice(line.as_bytes());
             text.push(b'\n');
             text
-        })?;
+        }, &person)?;
         Ok(())
     }
 }
@@ -119,11 +120,11 @@ fn parse(note: Option<&[u8]>) -> Vec<Verdict> {
 }
 
 fn verdict_of(wire: VerdictWire) -> Option<Verdict> {
-    let names = |names: Vec<String>| names.into_iter().map(TestName).collect();
+    let names = |names: Vec<String>| names.into_iter().map(|name| TestName::new(&name)).collect();
     let said = match wire.verdict.as_str() {
         "green" | "red" => Said::Results(Results {
             passed: names(wire.passed),
-            failed: wire.failed.into_iter().map(|(name, line)| (TestName(name), line)).collect(),
+            failed: wire.failed.into_iter().map(|(name, line)| (TestName::new(&name), line)).collect(),
             skipped: names(wire.skipped),
         }),
         "no-evidence" => Said::NoEvidence(wire.why.unwrap_or_default()),
@@ -142,7 +143,7 @@ fn text(verdicts: &[Verdict]) -> Vec<u8> {
 
 fn verdict_wire(verdict: &Verdict) -> VerdictWire {
     let names =
-        |names: &std::collections::BTreeSet<TestName>| names.iter().map(|name| name.0.clone()).collect();
+        |names: &std::collections::BTreeSet<TestName>| names.iter().map(|name| name.as_str().to_owned()).collect();
     let mut wire = VerdictWire {
         verdict: "no-evidence".to_owned(),
         set: verdict.set.clone(),
@@ -159,7 +160,7 @@ fn verdict_wire(verdict: &Verdict) -> VerdictWire {
         Said::NoEvidence(why) => wire.why = Some(why.clone()),
         Said::Results(results) => {
             wire.verdict = if results.failed.is_empty() { "green" } else { "red" }.to_owned();
-            wire.failed = results.failed.iter().map(|(name, line)| (name.0.clone(), line.clone())).collect();
+            wire.failed = results.failed.iter().map(|(name, line)| (name.as_str().to_owned(), line.clone())).collect();
             wire.passed = names(&results.passed);
             wire.skipped = names(&results.skipped);
         }

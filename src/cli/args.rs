@@ -1,0 +1,142 @@
+//! The grammar of the command line. The doc comments are the help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::commands;
+
+/// Hands tasks to coding agents and people, and lands what they make through a merge queue that cannot break main.
+#[derive(Debug, Parser)]
+#[command(
+    name = "git-orch",
+    bin_name = "git orch",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "First time?  git orch init && git orch add \"Fix the flaky login test\" && git orch run\n\
+                  No agent?    git orch demo\n\
+                  Exit codes:  0 done, 1 failed, 2 usage, 3 gate says no, 4 needs a person, 5 limit, 6 lost a race,\n\
+                  \x20            7 environment, 8 nothing ready, 70 bug, 130 interrupted"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command understands.
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one per flag, resolved once")]
+pub(crate) struct Global {
+    /// Print one JSON object (`{"schema":…,"ok":…,"data":…}`) instead of text
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    /// Say less: no progress, no hints
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub(crate) quiet: bool,
+    /// Print each git and agent command that is run
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub(crate) verbose: u8,
+    /// When to use color
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    pub(crate) color: When,
+    /// Never ask; a question becomes exit code 4
+    #[arg(long, global = true, env = "GIT_ORCH_NO_INPUT", help_heading = "Global options")]
+    pub(crate) no_input: bool,
+    /// Work without the remote, and say so
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Shows what would happen, and changes nothing.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DryRun {
+    /// Show what would happen, change nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set up this repository: config, hook, man page, completions
+    #[command(display_order = 10)]
+    Init(commands::init::InitArgs),
+    /// Check the machine and the repository; say how to fix, or fix
+    #[command(display_order = 11)]
+    Doctor(commands::doctor::DoctorArgs),
+    /// Play a whole run in a toy repository, without an agent
+    #[command(display_order = 12)]
+    Demo(commands::demo::DemoArgs),
+    /// Add a task
+    #[command(display_order = 20)]
+    Add(commands::add::AddArgs),
+    /// Change a task: title, spec, priority, paths, dependencies
+    #[command(display_order = 21)]
+    Edit(commands::edit::EditArgs),
+    /// Run agents until the work is done or a limit is reached
+    #[command(display_order = 30)]
+    Run(commands::run::RunArgs),
+    /// Claim the next ready task: branch, worktree, contract
+    #[command(display_order = 31, visible_alias = "claim")]
+    Pick(commands::pick::PickArgs),
+    /// Hand in a task for review
+    #[command(display_order = 32)]
+    Submit(commands::submit::SubmitArgs),
+    /// Hold or give up tasks, or stop the run
+    #[command(display_order = 33)]
+    Stop(commands::stop::StopArgs),
+    /// Say yes to whatever waits for you
+    #[command(display_order = 34)]
+    Approve(commands::approve::ApproveArgs),
+    /// Send a task back, with a reason
+    #[command(display_order = 35)]
+    Reject(commands::approve::RejectArgs),
+    /// Run the gates (size, paths, tests, review) on a change
+    #[command(display_order = 40)]
+    Check(commands::check::CheckArgs),
+    /// Show, fill, hold or run the merge queue
+    #[command(display_order = 41)]
+    Queue(commands::queue::QueueArgs),
+    /// What is going on, and what to do next
+    #[command(display_order = 50, aliases = ["st", "list", "ls"])]
+    Status(commands::status::StatusArgs),
+    /// Everything about one task, run or error code
+    #[command(display_order = 51)]
+    Show(commands::show::ShowArgs),
+    /// What happened, newest first
+    #[command(display_order = 52)]
+    Log(commands::log::LogArgs),
+    /// The figures of a run
+    #[command(display_order = 53)]
+    Report(commands::report::ReportArgs),
+    /// Exchange tasks, runs and verdicts with a remote
+    #[command(display_order = 60)]
+    Sync(commands::sync::SyncArgs),
+    /// Read, write and explain settings
+    #[command(display_order = 61)]
+    Config(commands::config::ConfigArgs),
+    /// Take the last operation back
+    #[command(display_order = 62)]
+    Undo(commands::undo::UndoArgs),
+    /// Called by git hooks
+    #[command(hide = true)]
+    Hook(commands::hook::HookArgs),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man {
+        /// The folder to write them to
+        dir: PathBuf,
+    },
+    /// Measure this program against plain git
+    #[command(hide = true)]
+    Bench(commands::bench::BenchArgs),
+}

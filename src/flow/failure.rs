@@ -1,0 +1,105 @@
+//! What can stop a command, as data. `cli::failure` decides exit code, words and hints.
+
+use crate::agent::AgentError;
+use crate::git::GitError;
+use crate::git::exchange::ExchangeError;
+use crate::git::repo::{OpenError, Version};
+use crate::git::worktree::RemoveRefused;
+use crate::plan::ready::Waits;
+use crate::policy::PolicyError;
+use crate::process::ProcessError;
+use crate::store::StoreError;
+use crate::task::Evidence;
+use crate::task::id::{BadId, Seconds, TaskId};
+use crate::task::state::Column;
+
+/// What can stop a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FlowError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    #[error(transparent)]
+    Remove(#[from] RemoveRefused),
+    #[error("could not {doing} {path}")]
+    File { doing: &'static str, path: String, source: std::io::Error },
+    /// The branch onto which everything lands has no commit.
+    #[error("branch {branch} has no commit")]
+    NoBase { branch: String },
+    #[error("git {found} has known holes; need {need} or newer")]
+    OldGit { found: Version, need: Version },
+    #[error("history ends before the merge base: the clone is shallow")]
+    Shallow,
+    #[error(transparent)]
+    BadId(#[from] BadId),
+    #[error("no task '{wanted}'")]
+    Unknown { wanted: String, near: Option<TaskId> },
+    #[error("'{prefix}' may be any of {}", .candidates.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", "))]
+    Ambiguous { prefix: String, candidates: Vec<TaskId> },
+    #[error("task '{id}' exists ({})", column.word())]
+    Exists { id: TaskId, column: Column },
+    /// A value that a person gave is not one that can be used.
+    #[error("{what}: {why}")]
+    BadValue { what: String, why: String },
+    #[error("dependency cycle: {}", .path.iter().map(TaskId::as_str).collect::<Vec<_>>().join(" -> "))]
+    Cycle { path: Vec<TaskId> },
+    #[error("{id} depends on '{missing}', which does not exist")]
+    UnknownDependency { id: String, missing: String },
+    #[error("no task is ready")]
+    NothingReady { waiting: Vec<(TaskId, Waits)>, in_hand: usize, needs_you: usize },
+    #[error("{id} is not ready")]
+    NotReady { id: TaskId, waits: Waits },
+    #[error("{id} is already claimed")]
+    Claimed { id: TaskId, owner: String, since: Seconds },
+    #[error("say which task: this folder is no task's worktree")]
+    NoTaskHere,
+    #[error("branch {branch} has no change over {base}")]
+    NoChange { branch: String, base: String },
+    /// A gate refused a change; the evidence says which and why.
+    #[error("{id}: {}", evidence.text)]
+    Gate { id: String, evidence: Box<Evidence> },
+    #[error("no branch '{0}'")]
+    NoBranch(String),
+    #[error("worktree has {} uncommitted files: {}", files.len(), files.join(", "))]
+    Dirty { files: Vec<String> },
+    /// Another process of this machine lands.
+    #[error("another git orch is landing")]
+    QueueBusy { pid: Option<u32>, since: Seconds },
+    #[error("the journal of {id} was rewound on {remote}: {theirs} is not after {ours}")]
+    Rewound { id: String, remote: String, theirs: String, ours: String },
+    #[error("{0}")]
+    NothingToUndo(String),
+    #[error("nothing waits for a person")]
+    NothingWaits,
+    #[error("{} tasks wait for a person: say which", .0.len())]
+    SayWhich(Vec<TaskId>),
+    #[error("no run '{0}'")]
+    NoRun(String),
+    #[error("no tests are configured")]
+    NoTests,
+    #[error("the test command gave no result that counts: {0}")]
+    NoEvidence(String),
+    #[error("interrupted")]
+    Interrupted,
+    #[error("inside an agent's worktree: your work is handed in when you end")]
+    InsideAgent,
+}
+
+impl FlowError {
+    /// Wraps a failure of the file system with what was tried, on what.
+    pub(crate) fn file(doing: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> FlowError {
+        let path = path.display().to_string();
+        move |source| FlowError::File { doing, path, source }
+    }
+}

@@ -1,0 +1,215 @@
+//! An opened repository with its settings: what every command starts from.
+
+use std::path::{Path, PathBuf};
+
+use crate::git::Repo;
+use crate::git::exchange::Upstream;
+use crate::policy::layers::{Layer, Origin};
+use crate::policy::{Policy, file, layers};
+use crate::process::random_letters;
+use crate::store::journal::Store;
+use crate::store::{Op, layout};
+use crate::task::Actor;
+use crate::task::id::{CommitId, Seconds};
+
+use super::FlowError;
+
+/// The settings file, at the top of the base branch's tree.
+pub(crate) const SETTINGS: &str = "orch.toml";
+
+/// What the command line and the environment say before any file is read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given {
+    /// Where the command was called.
+    pub(crate) dir: PathBuf,
+    /// `--as`, or its variable.
+    pub(crate) acts_as: Option<String>,
+    /// The user's login name, where git has no identity.
+    pub(crate) login: Option<String>,
+    /// Variables `GIT_ORCH_*`.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Settings given as flags of this command.
+    pub(crate) flags: Vec<(String, String)>,
+    pub(crate) offline: bool,
+}
+
+/// The branch onto which everything lands.
+#[derive(Debug, Clone)]
+pub(crate) struct Base {
+    /// Its short name, such as `main`.
+    pub(crate) branch: String,
+    pub(crate) tip: CommitId,
+    /// Where it is pushed to, if the landing is that push.
+    pub(crate) upstream: Option<Upstream>,
+}
+
+impl Base {
+    /// The ref's full name.
+    pub(crate) fn full(&self) -> String {
+        layout::branch_ref(&self.branch)
+    }
+}
+
+/// An opened repository with its settings.
+#[derive(Clone)]
+pub(crate) struct Project {
+    pub(crate) repo: Repo,
+    pub(crate) store: Store,
+    pub(crate) policy: Policy,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) base: Base,
+    /// Under whose name the command acts.
+    pub(crate) who: String,
+    pub(crate) offline: bool,
+    /// Whether the settings are committed on the base; until then built-in limits hold.
+    pub(crate) settings_landed: bool,
+    given: Given,
+}
+
+impl Project {
+    /// Opens the repository around `given.dir`.
+    ///
+    /// # Errors
+    /// No repository that can be used, no base branch, settings that cannot be read.
+    pub(crate) fn open(given: &Given) -> Result<Project, FlowError> {
+        let repo = Repo::discover(&given.dir)?;
+        let worktree_file = read_optional(&repo.main_worktree().join(SETTINGS))?;
+        let branch = base_branch(&repo, given, worktree_file.as_deref())?;
+        let tip = repo
+            .tip(&layout::branch_ref(&branch))?
+            .ok_or_else(|| FlowError::NoBase { branch: branch.clone() })?;
+        let committed = repo.read_file(&tip, SETTINGS)?;
+        let settings_landed = committed.is_some();
+        let layers = all_layers(&repo, given, &tip, &branch, committed, worktree_file)?;
+        let policy = layers::resolve(&layers)?;
+        let upstream = if policy.queue.push { repo.upstream_of(&branch) } else { None };
+        let who = acting(given, &repo);
+        Ok(Project {
+            store: Store::new(repo.clone()),
+            policy,
+            layers,
+            base: Base { branch, tip, upstream },
+            who,
+            offline: given.offline,
+            settings_landed,
+            given: given.clone(),
+            repo,
+        })
+    }
+
+    /// The same project, read anew: the base may have moved, the settings with it.
+    ///
+    /// # Errors
+    /// As [`Project::open`].
+    pub(crate) fn reopened(&self) -> Result<Project, FlowError> {
+        Project::open(&self.given)
+    }
+
+    /// Starts an operation: all events of one command carry its id and time.
+    pub(crate) fn op(&self) -> Op {
+        Op { id: format!("op-{}", random_letters(8)), at: now() }
+    }
+
+    /// Whoever called the command.
+    pub(crate) fn person(&self) -> Actor {
+        Actor::person(&self.who)
+    }
+
+    /// The top of the main worktree.
+    pub(crate) fn root(&self) -> &Path {
+        self.repo.main_worktree()
+    }
+
+    /// The folder for logs and test slots of this machine.
+    pub(crate) fn local(&self) -> PathBuf {
+        self.repo.common_dir().join("orch")
+    }
+
+    /// The remote on which claims are made and landings pushed, unless told to work without.
+    pub(crate) fn remote(&self) -> Option<&str> {
+        let upstream = self.base.upstream.as_ref()?;
+        if self.offline { None } else { Some(&upstream.remote) }
+    }
+}
+
+/// The time now.
+pub(crate) fn now() -> Seconds {
+    Seconds(jiff_now())
+}
+
+#[expect(clippy::disallowed_methods, reason = "flow hands the time to everything below it")]
+fn jiff_now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FlowError> {
+    match std::fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(err) if matches!(err.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(err) => Err(FlowError::file("read", path)(err)),
+    }
+}
+
+/// The base branch's short name: a setting, else what the remote calls its main branch, else `main`, `master`, or
+/// whatever is checked out.
+fn base_branch(repo: &Repo, given: &Given, worktree_file: Option<&[u8]>) -> Result<String, FlowError> {
+    let variable = given.environment.iter().find(|(name, _)| name == "GIT_ORCH_BASE");
+    let set = variable.map(|(_, value)| value.clone()).or_else(|| repo.config_string("orch.base"));
+    if let Some(branch) = set.or_else(|| worktree_file.and_then(file::base_of)) {
+        return Ok(branch);
+    }
+    let checked_out = repo.worktree_branch(repo.main_worktree())?;
+    let checked_out = checked_out.as_deref().and_then(|full| full.strip_prefix("refs/heads/"));
+    let usual = ["main", "master", "trunk"];
+    for branch in usual {
+        if repo.tip(&layout::branch_ref(branch))?.is_some() {
+            return Ok(branch.to_owned());
+        }
+    }
+    Ok(checked_out.unwrap_or("main").to_owned())
+}
+
+fn all_layers(
+    repo: &Repo,
+    given: &Given,
+    tip: &CommitId,
+    branch: &str,
+    committed: Option<Vec<u8>>,
+    worktree_file: Option<Vec<u8>>,
+) -> Result<Vec<Layer>, FlowError> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let mut all = vec![Layer::built_in()];
+    match (committed, worktree_file) {
+        (Some(bytes), _) => {
+            let origin = Origin::Base { branch: branch.to_owned(), commit: tip.short().to_owned() };
+            all.push(Layer::from_file(origin, &text(bytes))?);
+        }
+        (None, Some(bytes)) => all.push(Layer::from_file(Origin::Worktree, &text(bytes))?),
+        (None, None) => {}
+    }
+    all.extend(Layer::from_git_config(&scoped(repo))?);
+    all.push(Layer::from_environment(&given.environment)?);
+    all.push(Layer::from_flags(&given.flags)?);
+    Ok(all)
+}
+
+/// Settings `orch.*` of git's own files, with the file's scope in words.
+fn scoped(repo: &Repo) -> Vec<(String, String, &'static str)> {
+    use crate::git::repo::Scope;
+    let word = |scope| match scope {
+        Scope::System => "system",
+        Scope::Global => "global",
+        Scope::Local => "local",
+        Scope::Worktree => "worktree",
+        Scope::Command => "command",
+    };
+    repo.config_entries("orch").into_iter().map(|(key, value, scope)| (key, value, word(scope))).collect()
+}
+
+fn acting(given: &Given, repo: &Repo) -> String {
+    let identity = repo.identity().map(|(name, email)| if name.is_empty() { email } else { name });
+    let named = given.acts_as.clone().filter(|name| !name.trim().is_empty());
+    named.or(identity).or_else(|| given.login.clone()).unwrap_or_else(|| "somebody".to_owned())
+}

@@ -1,0 +1,448 @@
+//! What people and workers do with a task: add, edit, pick, submit, approve, reject, stop.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::plan::ready::{self, Finished, Waits};
+use crate::plan::{Card, graph};
+use crate::process::random_letters;
+use crate::store::{Op, Stored, StoreError, layout};
+use crate::task::event::{Edit, NewTask};
+use crate::task::id::{CommitId, TaskId};
+use crate::task::state::{Claim, Phase};
+use crate::task::{Actor, Event, Evidence, State, Task, Trouble, Who};
+
+use super::{FlowError, Project};
+
+/// What `add` was asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AddRequest {
+    pub(crate) id: Option<String>,
+    pub(crate) title: String,
+    pub(crate) spec: String,
+    pub(crate) priority: Option<u8>,
+    pub(crate) paths: Vec<String>,
+    pub(crate) after: Vec<String>,
+    pub(crate) tier: Option<u8>,
+    pub(crate) domain: Option<String>,
+    pub(crate) draft: bool,
+}
+
+/// The priority of a task that does not say: the middle of 0 to 4.
+pub(crate) const PRIORITY: u8 = 2;
+
+/// A task that was claimed, ready to be worked on.
+#[derive(Debug, Clone)]
+pub(crate) struct Picked {
+    pub(crate) stored: Stored,
+    pub(crate) worktree: PathBuf,
+}
+
+impl Project {
+    /// The event that `add` would write.
+    ///
+    /// # Errors
+    /// A bad or used id, an unknown dependency, a bad glob.
+    pub(crate) fn plan_add(&self, request: &AddRequest) -> Result<NewTask, FlowError> {
+        let id = match &request.id {
+            Some(text) => self.free_id(text)?,
+            None => self.new_id()?,
+        };
+        check_globs("--paths", &request.paths)?;
+        let after = self.dependencies(id.as_str(), &request.after)?;
+        Ok(NewTask {
+            branch: layout::branch_of(&id),
+            id,
+            title: request.title.clone(),
+            spec: request.spec.clone(),
+            priority: request.priority.unwrap_or(PRIORITY),
+            paths: request.paths.clone(),
+            after,
+            tier: request.tier.unwrap_or(1),
+            domain: request.domain.clone(),
+            adopted: false,
+            draft: request.draft,
+            tries_max: self.policy.retry.tries,
+        })
+    }
+
+    /// Adds a task.
+    ///
+    /// # Errors
+    /// Somebody else took the id in this moment, or git fails.
+    pub(crate) fn add(&self, op: &Op, new: NewTask) -> Result<Stored, FlowError> {
+        let id = new.id.clone();
+        match self.store.create(op, &self.person(), &Event::Added(Box::new(new))) {
+            Err(StoreError::Exists(_)) => Err(FlowError::Exists { id, column: crate::task::state::Column::Ready }),
+            other => Ok(other?),
+        }
+    }
+
+    fn free_id(&self, text: &str) -> Result<TaskId, FlowError> {
+        let id = TaskId::parse(text)?;
+        let taken = match self.store.load(&id)? {
+            Some(stored) => Some(stored),
+            None => self.store.archived(&id)?,
+        };
+        match taken {
+            Some(stored) => Err(FlowError::Exists { id, column: stored.task.state.column() }),
+            None => Ok(id),
+        }
+    }
+
+    fn new_id(&self) -> Result<TaskId, FlowError> {
+        for length in 4_usize.. {
+            for _ in 0..8 {
+                let id = TaskId::parse(&format!("t-{}", random_letters(length)))?;
+                let open = self.repo.tip(&layout::task_ref(&id))?.is_some();
+                if !open && self.store.archived(&id)?.is_none() {
+                    return Ok(id);
+                }
+            }
+        }
+        unreachable!("some length has free ids")
+    }
+
+    fn dependencies(&self, of: &str, texts: &[String]) -> Result<Vec<TaskId>, FlowError> {
+        let mut after = Vec::new();
+        for text in texts {
+            let found = self.find(text).map_err(|err| match err {
+                FlowError::Unknown { wanted, .. } => {
+                    FlowError::UnknownDependency { id: of.to_owned(), missing: wanted }
+                }
+                other => other,
+            })?;
+            let id = found.stored().task.id.clone();
+            if !after.contains(&id) {
+                after.push(id);
+            }
+        }
+        Ok(after)
+    }
+
+    /// Turns what `edit` was asked for into an edit, with its dependencies looked up and checked for cycles.
+    ///
+    /// # Errors
+    /// An unknown dependency, a cycle, a bad glob.
+    pub(crate) fn plan_edit(
+        &self,
+        task: &Task,
+        mut edit: Edit,
+        after: Option<&[String]>,
+    ) -> Result<Edit, FlowError> {
+        if let Some(paths) = &edit.paths {
+            check_globs("--paths", paths)?;
+        }
+        if let Some(texts) = after {
+            let after = self.dependencies(task.id.as_str(), texts)?;
+            let known: BTreeMap<TaskId, Vec<TaskId>> = self
+                .store
+                .open_tasks()?
+                .rows
+                .into_iter()
+                .map(|row| (row.card.id, row.card.after))
+                .collect();
+            if let Some(path) = graph::cycle(&task.id, &after, &known) {
+                return Err(FlowError::Cycle { path });
+            }
+            edit.after = Some(after);
+        }
+        Ok(edit)
+    }
+
+    /// Writes an edit.
+    ///
+    /// # Errors
+    /// The task is finished, or git fails.
+    pub(crate) fn edit(&self, op: &Op, id: &TaskId, edit: &Edit) -> Result<Stored, FlowError> {
+        self.store.change(op, &self.person(), id, |_| Ok(vec![Event::Edited(edit.clone())]))
+    }
+
+    /// How tasks that are not open any more ended: what dependencies are looked up in.
+    pub(crate) fn finished(&self, id: &TaskId) -> Option<Finished> {
+        let stored = self.store.archived(id).ok().flatten()?;
+        match stored.task.state {
+            State::Completed { .. } => Some(Finished::Landed),
+            _ => Some(Finished::Cancelled),
+        }
+    }
+
+    /// Claims a task and prepares its worktree: `wanted`, or the next one that is ready.
+    ///
+    /// Race-free: the claim is a compare-and-swap of the journal, on the remote first where there is one.
+    ///
+    /// # Errors
+    /// Nothing is ready, somebody else holds `wanted`, the remote cannot be reached.
+    pub(crate) fn pick(
+        &self,
+        op: &Op,
+        actor: &Actor,
+        wanted: Option<&TaskId>,
+        take_over: bool,
+    ) -> Result<Picked, FlowError> {
+        if self.remote().is_some() {
+            self.pull()?;
+        }
+        let claimed = match wanted {
+            Some(id) => self.claim_this(op, actor, id, take_over)?,
+            None => self.claim_next(op, actor)?,
+        };
+        let returned = claimed.task.evidence.is_some();
+        let worktree = self.ensure_worktree(&claimed.task).or_else(|err| self.give_back(op, &claimed, err))?;
+        if returned {
+            self.bring_onto_base(&claimed.task)?;
+        }
+        let stored = self.store.change(op, actor, &claimed.task.id, |stored: &Stored| {
+            Ok::<_, FlowError>(match stored.task.state {
+                State::Assigned { .. } => vec![Event::Started],
+                _ => Vec::new(),
+            })
+        })?;
+        Ok(Picked { stored, worktree })
+    }
+
+    /// The worktree could not be made: nobody must wait for a claim that cannot be worked on.
+    fn give_back(&self, op: &Op, claimed: &Stored, err: FlowError) -> Result<PathBuf, FlowError> {
+        let because = format!("no worktree: {err}");
+        let _ = self.store.change::<FlowError>(op, &Actor::orchestrator(), &claimed.task.id, |_| {
+            Ok(vec![Event::Released { because: because.clone() }])
+        });
+        Err(err)
+    }
+
+    fn claim_next(&self, op: &Op, actor: &Actor) -> Result<Stored, FlowError> {
+        loop {
+            let cards = self.store.open_tasks()?.cards();
+            let finished = |id: &TaskId| self.finished(id);
+            let candidates = ready::takeable(&cards, &actor.who.0, &finished);
+            if candidates.is_empty() {
+                return Err(self.nothing_ready(&cards));
+            }
+            // Racing pickers that lost spread over the first few, so that each round hands out several tasks.
+            let first_priority = candidates[0].priority;
+            for card in candidates.iter().take_while(|card| card.priority == first_priority).take(8) {
+                if let Some(claimed) = self.try_claim(op, actor, &card.id, false)? {
+                    return Ok(claimed);
+                }
+            }
+        }
+    }
+
+    fn claim_this(&self, op: &Op, actor: &Actor, id: &TaskId, take_over: bool) -> Result<Stored, FlowError> {
+        loop {
+            let stored = self.store.load(id)?.ok_or_else(|| StoreError::NoTask(id.clone()))?;
+            let owner = stored.task.owner().filter(|owner| **owner != actor.who);
+            if let (Some(owner), false) = (owner, take_over) {
+                let since = stored.task.since;
+                return Err(FlowError::Claimed { id: id.clone(), owner: owner.0.clone(), since });
+            }
+            let cards = self.store.open_tasks()?.cards();
+            let open: BTreeMap<&TaskId, &Card> = cards.iter().map(|card| (&card.id, card)).collect();
+            if let Some(waits) = open.get(id).and_then(|card| ready::waits(card, &open, &|id| self.finished(id))) {
+                return Err(FlowError::NotReady { id: id.clone(), waits });
+            }
+            if let Some(claimed) = self.try_claim(op, actor, id, take_over)? {
+                return Ok(claimed);
+            }
+        }
+    }
+
+    /// One try at one task; `None` if somebody else was faster.
+    fn try_claim(
+        &self,
+        op: &Op,
+        actor: &Actor,
+        id: &TaskId,
+        take_over: bool,
+    ) -> Result<Option<Stored>, FlowError> {
+        let Some(stored) = self.store.load(id)? else { return Ok(None) };
+        let task = &stored.task;
+        let mine = task.owner() == Some(&actor.who);
+        let events = match &task.state {
+            State::Pending => vec![Event::Claimed(Claim { owner: actor.who.clone(), epoch: task.epoch + 1 })],
+            // Sent back to its owner, or its own pick was interrupted: nothing to claim.
+            State::Assigned { .. } | State::InProgress { .. } if mine => return Ok(Some(stored)),
+            State::Assigned { claim } | State::InProgress { claim } if take_over => {
+                vec![Event::Claimed(Claim { owner: actor.who.clone(), epoch: claim.epoch + 1 })]
+            }
+            State::Assigned { .. } | State::InProgress { .. } => return Ok(None),
+            state => {
+                let refused = crate::task::Refused::NotNow { event: "claimed", state: state.word() };
+                let state = Box::new(state.clone());
+                return Err(StoreError::Refused { id: id.clone(), refused, state }.into());
+            }
+        };
+        let next = self.store.prepare(op, actor, &stored, &events)?;
+        if let Some(remote) = self.remote() {
+            if !self.push_claim(remote, &stored, &next)? {
+                self.pull()?;
+                return Ok(None);
+            }
+        }
+        Ok(self.store.publish(&stored, &next)?.then_some(next))
+    }
+
+    fn nothing_ready(&self, cards: &[Card]) -> FlowError {
+        let open: BTreeMap<&TaskId, &Card> = cards.iter().map(|card| (&card.id, card)).collect();
+        let waiting: Vec<(TaskId, Waits)> = cards
+            .iter()
+            .filter(|card| card.state == "pending" && !card.adopted)
+            .filter_map(|card| Some((card.id.clone(), ready::waits(card, &open, &|id| self.finished(id))?)))
+            .collect();
+        let needs_you = cards.iter().filter(|card| card.need.is_some()).count();
+        let in_hand = cards.len() - waiting.len() - needs_you;
+        FlowError::NothingReady { waiting, in_hand, needs_you }
+    }
+
+    /// Gives a claimed task back to everybody. Its worktree and work stay.
+    ///
+    /// # Errors
+    /// Somebody else holds it.
+    pub(crate) fn release(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
+        self.store.change(op, &self.person(), id, |stored: &Stored| {
+            self.park(&stored.task)?;
+            Ok(vec![Event::Released { because: because.to_owned() }])
+        })
+    }
+
+    /// A person's yes.
+    ///
+    /// # Errors
+    /// Own work, a head that moved since it was looked at, or nothing that could be approved.
+    pub(crate) fn approve(
+        &self,
+        op: &Op,
+        id: &TaskId,
+        seen: Option<&CommitId>,
+        note: Option<&str>,
+    ) -> Result<Stored, FlowError> {
+        self.store.change(op, &self.person(), id, |stored: &Stored| {
+            let head = seen.cloned().or_else(|| stored.task.head().cloned());
+            Ok(vec![Event::Approved { head, note: note.map(str::to_owned) }])
+        })
+    }
+
+    /// A person's no, with the reason.
+    ///
+    /// # Errors
+    /// Nothing that could be rejected.
+    pub(crate) fn reject(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
+        self.store.change(op, &self.person(), id, |_| {
+            Ok(vec![Event::Rejected { because: because.to_owned() }])
+        })
+    }
+
+    /// Holds a task, or gives it up where it already waits for a person or is asked so.
+    ///
+    /// # Errors
+    /// The task is finished.
+    pub(crate) fn stop(&self, op: &Op, id: &TaskId, abandon: bool, because: &str) -> Result<Stored, FlowError> {
+        let stored = self.store.change(op, &self.person(), id, |stored: &Stored| {
+            self.park(&stored.task)?;
+            let because = because.to_owned();
+            let waits = matches!(stored.task.state, State::Escalated { .. } | State::Blocked { .. });
+            Ok::<_, FlowError>(if abandon || waits {
+                vec![Event::Abandoned { because }]
+            } else {
+                vec![Event::Stopped { because }]
+            })
+        })?;
+        if stored.task.state.is_finished() {
+            self.clean_up(&stored.task)?;
+            self.store.archive(op, std::slice::from_ref(&stored))?;
+        }
+        Ok(stored)
+    }
+
+    /// Puts a branch that nobody manages into the queue as a task. Adding it by hand is its approval.
+    ///
+    /// # Errors
+    /// No such branch, no change over the base.
+    pub(crate) fn adopt(&self, op: &Op, branch: &str) -> Result<Stored, FlowError> {
+        let head = self
+            .repo
+            .tip(&layout::branch_ref(branch))?
+            .ok_or_else(|| FlowError::NoBranch(crate::task::id::shown(branch)))?;
+        let base = self.merge_base(&head)?;
+        if base == head {
+            return Err(FlowError::NoChange { branch: branch.to_owned(), base: self.base.branch.clone() });
+        }
+        let size = self.size_of(&base, &head)?;
+        let claim = Claim { owner: Who(self.who.clone()), epoch: 1 };
+        let change =
+            crate::task::state::Change { claim, head, base, added: size.added, removed: size.removed };
+        let stored = match self.adopted(branch)? {
+            Some(stored) => stored,
+            None => self.add(op, self.adopted_task(branch, &change.head)?)?,
+        };
+        let id = stored.task.id.clone();
+        self.store.change(op, &self.person(), &id, |stored: &Stored| {
+            let same = stored.task.head() == Some(&change.head);
+            Ok(match &stored.task.state {
+                State::ReadyForHandoff { .. } if same => Vec::new(),
+                _ => vec![Event::Enqueued { change: change.clone() }],
+            })
+        })
+    }
+
+    /// The open task that an adopted branch already is.
+    fn adopted(&self, branch: &str) -> Result<Option<Stored>, FlowError> {
+        let rows = self.store.open_tasks()?.rows;
+        let row = rows.into_iter().find(|row| row.card.adopted && row.card.branch == branch);
+        Ok(row.map(|row| self.store.load(&row.card.id)).transpose()?.flatten())
+    }
+
+    fn adopted_task(&self, branch: &str, head: &CommitId) -> Result<NewTask, FlowError> {
+        let wanted = TaskId::from_branch(branch);
+        let mut id = wanted.clone();
+        for number in 2.. {
+            if self.store.load(&id)?.is_none() && self.store.archived(&id)?.is_none() {
+                break;
+            }
+            id = wanted.numbered(number);
+        }
+        Ok(NewTask {
+            id,
+            title: self.repo.read_commit(head)?.subject,
+            spec: String::new(),
+            priority: PRIORITY,
+            paths: Vec::new(),
+            after: Vec::new(),
+            tier: 1,
+            domain: None,
+            branch: branch.to_owned(),
+            adopted: true,
+            draft: false,
+            tries_max: 1,
+        })
+    }
+
+    /// Takes a task out of the queue, back to review.
+    ///
+    /// # Errors
+    /// It is not in the queue.
+    pub(crate) fn drop_from_queue(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
+        self.store.change(op, &self.person(), id, |stored: &Stored| match &stored.task.state {
+            State::ReadyForHandoff { phase: Phase::Waiting | Phase::Held { .. } | Phase::Testing { .. }, .. } => {
+                Ok(vec![Event::Stopped { because: because.to_owned() }])
+            }
+            state => {
+                let refused = crate::task::Refused::NotNow { event: "dropped", state: state.word() };
+                let state = Box::new(state.clone());
+                Err(StoreError::Refused { id: id.clone(), refused, state }.into())
+            }
+        })
+    }
+}
+
+fn check_globs(what: &str, globs: &[String]) -> Result<(), FlowError> {
+    crate::select::globs::Globs::parse(globs).map(|_| ()).map_err(|bad| FlowError::BadValue {
+        what: format!("bad glob '{}' in {what}", crate::task::id::shown(&bad.glob)),
+        why: bad.why,
+    })
+}
+
+/// Evidence that a conflict with the base gives.
+pub(crate) fn conflict_with_base(base: &str, files: Vec<String>) -> Evidence {
+    Evidence::new(Trouble::ConflictBase, format!("conflicts with {base} in {}", files.join(", "))).with_files(files)
+}

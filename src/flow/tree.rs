@@ -1,0 +1,265 @@
+//! Worktrees of tasks: made, brought onto the base, parked, removed. Nobody's uncommitted work is ever deleted.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::git::GitError;
+use crate::git::merge_tree::{Composer, Merged};
+use crate::git::objects::{NewCommit, Person, TreeEdit};
+use crate::git::refs::Expected;
+use crate::git::worktree::{CommitAll, RemoveRefused};
+use crate::process::{Ended, Job, agent_environment, supervised_blocking};
+use crate::store::journal::one_line;
+use crate::store::layout;
+use crate::task::id::{CommitId, TaskId};
+use crate::task::{Evidence, Task, Trouble};
+
+use super::project::now;
+use super::{FlowError, Project};
+
+/// The folder of all worktrees, below the main one.
+pub(crate) const FOLDER: &str = ".worktrees";
+/// Names untracked files that a new worktree gets a copy of.
+const INCLUDE: &str = ".worktreeinclude";
+/// How long a worktree's set-up command may take.
+const SETUP_LIMIT: Duration = Duration::from_secs(600);
+
+impl Project {
+    /// Where a task's worktree is or would be.
+    pub(crate) fn worktree_of(&self, id: &TaskId) -> PathBuf {
+        self.root().join(FOLDER).join(id.as_str())
+    }
+
+    /// The task whose worktree `dir` is in.
+    pub(crate) fn task_here(&self, dir: &Path) -> Option<TaskId> {
+        let dir = dir.canonicalize().ok()?;
+        let below = dir.strip_prefix(self.root().join(FOLDER)).ok()?;
+        let name = below.components().next()?.as_os_str().to_str()?;
+        TaskId::parse(name).ok()
+    }
+
+    /// Makes sure that the task has its branch and worktree; a new one gets its copies and its set-up.
+    ///
+    /// # Errors
+    /// The branch is checked out elsewhere, or the set-up command fails.
+    pub(crate) fn ensure_worktree(&self, task: &Task) -> Result<PathBuf, FlowError> {
+        let path = self.worktree_of(&task.id);
+        if path.join(".git").exists() {
+            return Ok(path);
+        }
+        // What is left of a worktree that a crash kept from being made whole.
+        if path.is_dir() && std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none()) {
+            std::fs::remove_dir(&path).map_err(FlowError::file("remove", &path))?;
+        }
+        self.repo.prune_worktrees()?;
+        if self.repo.tip(&layout::branch_ref(&task.branch))?.is_some() {
+            self.repo.add_existing(&path, &task.branch)?;
+        } else {
+            self.repo.add_worktree(&path, &task.branch, &self.base.tip)?;
+        }
+        self.copy_included(&path)?;
+        self.set_up(&task.id, &path)?;
+        Ok(path)
+    }
+
+    /// Copies the untracked files that `.worktreeinclude` names.
+    fn copy_included(&self, path: &Path) -> Result<(), FlowError> {
+        let list = self.root().join(INCLUDE);
+        if !list.is_file() {
+            return Ok(());
+        }
+        for name in self.repo.untracked_matching(self.root(), &list)? {
+            let (from, to) = (self.root().join(&name), path.join(&name));
+            if name.starts_with(FOLDER) || to.exists() || !from.is_file() {
+                continue;
+            }
+            if let Some(folder) = to.parent() {
+                std::fs::create_dir_all(folder).map_err(FlowError::file("make", folder))?;
+            }
+            std::fs::copy(&from, &to).map_err(FlowError::file("copy", &from))?;
+        }
+        Ok(())
+    }
+
+    fn set_up(&self, id: &TaskId, path: &Path) -> Result<(), FlowError> {
+        let Some(command) = &self.policy.worktree_setup else { return Ok(()) };
+        let log = self.log_path(id, "setup")?;
+        let extra = [("GIT_ORCH_TASK".to_owned(), id.to_string())];
+        let outcome = supervised_blocking(Job {
+            argv: ["sh", "-c", command].map(str::to_owned).to_vec(),
+            dir: path.to_owned(),
+            env: agent_environment(&self.policy.agents.env, &extra),
+            stdin: Vec::new(),
+            stdout: log.clone(),
+            stderr: log.clone(),
+            limit: SETUP_LIMIT,
+            grace: Duration::from_secs(2),
+            log_cap: self.policy.limits.log_bytes,
+        })?;
+        if outcome.ended == Ended::Exited(0) {
+            return Ok(());
+        }
+        let text = format!("set-up of the worktree failed: {command} (log: {})", log.display());
+        Err(FlowError::Gate {
+            id: id.to_string(),
+            evidence: Box::new(Evidence::new(Trouble::NotStarted, text)),
+        })
+    }
+
+    /// Where the log of something that is run for a task goes. Machine-local.
+    pub(crate) fn log_path(&self, id: &TaskId, what: &str) -> Result<PathBuf, FlowError> {
+        let folder = self.local().join("logs").join(id.as_str());
+        std::fs::create_dir_all(&folder).map_err(FlowError::file("make", &folder))?;
+        Ok(folder.join(format!("{what}.log")))
+    }
+
+    /// Whoever a commit of ours names: the git identity, or the acting name where there is none.
+    pub(crate) fn committer(&self) -> Person {
+        let (name, email) = self
+            .repo
+            .identity()
+            .unwrap_or_else(|| (one_line(&self.who), "git-orch@localhost".to_owned()));
+        Person { name, email, time: now(), offset: 0 }
+    }
+
+    /// Commits everything that is in a task's worktree; `None` if nothing changed.
+    ///
+    /// # Errors
+    /// A repository inside the worktree, or git fails.
+    pub(crate) fn commit_worktree(
+        &self,
+        task: &Task,
+        author: &str,
+        message: &str,
+    ) -> Result<Option<CommitId>, FlowError> {
+        let committer = self.committer();
+        let author = if author == self.who {
+            committer.clone()
+        } else {
+            Person { name: one_line(author), ..committer.clone() }
+        };
+        let mut message = message.trim().to_owned();
+        message.push_str(&format!("\n\nOrch-Task: {}\n", task.id));
+        if self.policy.signoff {
+            message.push_str(&format!("Signed-off-by: {} <{}>\n", committer.name, committer.email));
+        }
+        Ok(self.repo.commit_all(&CommitAll {
+            path: &self.worktree_of(&task.id),
+            message: &message,
+            author: &author,
+            committer: &committer,
+            more_parents: &[],
+        })?)
+    }
+
+    /// Keeps whatever is in a task's worktree, committed or not, under an attempt ref. Changes nothing else.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn park(&self, task: &Task) -> Result<Option<u32>, FlowError> {
+        let path = self.worktree_of(&task.id);
+        let branch = self.repo.tip(&layout::branch_ref(&task.branch))?;
+        if !path.join(".git").exists() {
+            let Some(head) = branch.filter(|head| *head != self.base.tip) else { return Ok(None) };
+            return Ok(Some(self.store.keep_attempt(&task.id, &head)?));
+        }
+        let head = self.repo.worktree_head(&path)?;
+        let work = match self.repo.snapshot(&path)? {
+            Some(tree) => {
+                let person = self.committer();
+                let message = format!("parked work of {}\n\nOrch-Task: {}\n", task.id, task.id);
+                self.repo.commit(&NewCommit {
+                    tree: &tree,
+                    parents: std::slice::from_ref(&head),
+                    author: &person,
+                    committer: &person,
+                    message: &message,
+                })?
+            }
+            None => head,
+        };
+        if self.repo.is_ancestor(&work, &self.base.tip)? {
+            return Ok(None);
+        }
+        Ok(Some(self.store.keep_attempt(&task.id, &work)?))
+    }
+
+    /// Removes a task's worktree and branch after its landing is proven or its work is parked.
+    ///
+    /// Uncommitted files keep the worktree where it is; the branch of somebody else is never touched.
+    ///
+    /// # Errors
+    /// Git fails. A dirty worktree is no error: it stays, and `false` says so.
+    pub(crate) fn clean_up(&self, task: &Task) -> Result<bool, FlowError> {
+        if task.adopted {
+            return Ok(true);
+        }
+        let path = self.worktree_of(&task.id);
+        self.park(task)?;
+        if path.exists() {
+            match self.repo.remove_worktree(&path) {
+                Ok(()) => {}
+                Err(RemoveRefused::Dirty { .. }) => return Ok(false),
+                Err(RemoveRefused::Git(err)) => return Err(err.into()),
+            }
+        }
+        let branch = layout::branch_ref(&task.branch);
+        if let Some(tip) = self.repo.tip(&branch)? {
+            let _ = self.store.delete(&branch, &tip)?;
+        }
+        Ok(true)
+    }
+
+    /// Brings a task that was sent back onto today's base, so that its next try starts from what it will land on.
+    ///
+    /// What merges is merged. Of a file in conflict the commit has the base's version, and the worktree has both sides
+    /// between markers: the worker sees what it must resolve, and nothing unresolved is ever committed by us.
+    ///
+    /// # Errors
+    /// Git fails. A worktree with uncommitted work is left as it is.
+    pub(crate) fn bring_onto_base(&self, task: &Task) -> Result<(), FlowError> {
+        let path = self.ensure_worktree(task)?;
+        let head = self.repo.worktree_head(&path)?;
+        if self.repo.is_ancestor(&self.base.tip, &head)? || !self.repo.is_clean(&path)? {
+            return Ok(());
+        }
+        let mut composer = Composer::open(&self.repo)?;
+        let (tree, marked) = match composer.merge(&head, &self.base.tip)? {
+            Merged::Clean(tree) => (tree, Vec::new()),
+            Merged::Conflict { files, tree } => {
+                let mut marked = Vec::new();
+                let mut edits = Vec::new();
+                for file in files {
+                    let both = self.repo.read_tree_file(&tree, &file)?;
+                    edits.push(match self.repo.read_file(&self.base.tip, &file)? {
+                        Some(bytes) => TreeEdit::Put { path: file.clone(), bytes, executable: false },
+                        None => TreeEdit::Remove { path: file.clone() },
+                    });
+                    marked.push((file, both));
+                }
+                (self.repo.edit_tree(Some(&tree), &edits)?, marked)
+            }
+            Merged::Unrelated => return Ok(()),
+        };
+        let person = self.committer();
+        let merge = self.repo.commit(&NewCommit {
+            tree: &tree,
+            parents: &[head.clone(), self.base.tip.clone()],
+            author: &person,
+            committer: &person,
+            message: &format!("Merge {} into {}\n", self.base.branch, task.branch),
+        })?;
+        let branch = layout::branch_ref(&task.branch);
+        if self.store.swap(&branch, Expected::At(&head), &merge, "merge base")?.is_some() {
+            return Err(GitError::BranchMoved(task.branch.clone()).into());
+        }
+        let _ = self.repo.bring_along(&path, &head, &merge)?;
+        for (file, both) in marked {
+            let place = path.join(&file);
+            if let Some(bytes) = both {
+                std::fs::write(&place, bytes).map_err(FlowError::file("write", &place))?;
+            }
+        }
+        Ok(())
+    }
+}
