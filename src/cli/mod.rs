@@ -1,11 +1,13 @@
 //! The command line.
 
-use crate::process;
+use crate::{agent, process};
 
 /// Runs the command line.
 pub(crate) fn run() -> u8 {
-    match std::env::args_os().nth(1).as_deref().and_then(|word| word.to_str()) {
+    let mut words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    match words.next().as_deref() {
         Some("__supervise") => process::supervisor_main(),
+        Some("__script") => agent::script_main(words),
         _ => 0,
     }
 }

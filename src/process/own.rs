@@ -46,6 +46,7 @@ mod tests {
         std::io::stdout().write_all(b"\n").unwrap();
         let code = match word.as_str() {
             "__supervise" => crate::process::supervisor_main(),
+            "__script" => crate::agent::script_main(words),
             other => panic!("unknown word {other}"),
         };
         std::process::exit(i32::from(code));

@@ -8,6 +8,7 @@ pub(crate) mod evidence;
 pub(crate) mod finding;
 pub(crate) mod id;
 pub(crate) mod record;
+pub(crate) mod role;
 pub(crate) mod state;
 mod transition;
 
