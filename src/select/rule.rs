@@ -341,11 +341,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_a_rule_or_an_error(changed in "[a{}\\[\\]*?,!/\\\\é]{0,12}", path in "[a{}/é]{0,8}") {
-            if let Ok(rule) = Rule::parse(&changed, "{path}") {
-                if let Some(run) = rule.apply(&path) {
+            if let Ok(rule) = Rule::parse(&changed, "{path}")
+                && let Some(run) = rule.apply(&path) {
                     prop_assert_eq!(run, path);
                 }
-            }
         }
 
         #[test]
