@@ -272,9 +272,18 @@ prompt = "file"
     #[test]
     fn syntax_errors_show_their_line() {
         let error = |text| read(text).unwrap_err().to_string();
-        assert_snapshot!(error("[cap]\ndiff = "), @"x");
-        assert_snapshot!(error("[cap]\ndiff = 1\ndiff = 2"), @"x");
-        assert_snapshot!(error("[cap\n"), @"x");
+        assert_snapshot!(error("[cap]\ndiff = "), @"
+        orch.toml:2:8: string values must be quoted, expected literal string
+          diff =
+        ");
+        assert_snapshot!(error("[cap]\ndiff = 1\ndiff = 2"), @"
+        orch.toml:3:1: duplicate key
+          diff = 2
+        ");
+        assert_snapshot!(error("[cap\n"), @"
+        orch.toml:1:5: unclosed table, expected `]`
+          [cap
+        ");
     }
 
     proptest! {
