@@ -1,1 +1,8 @@
-//! Hard limits of a change. Pure.
+//! Hard limits of a change: size and paths. Pure.
+//!
+//! What a change holds comes in as values (`git`), the limits too (`policy`).
+#![expect(dead_code, reason = "wired up by flow")]
+
+pub(crate) mod generated;
+pub(crate) mod paths;
+pub(crate) mod size;

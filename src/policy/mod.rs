@@ -1,1 +1,401 @@
-//! Settings and their layers. Pure.
+//! Settings: `orch.toml`, its layers, which of them wins and why. Pure.
+//!
+//! The texts come in: files from `git`, variables and flags from `cli`. What the settings mean is each room's own
+//! matter; this room fills in their types.
+#![expect(dead_code, reason = "wired up by flow")]
+
+pub(crate) mod file;
+pub(crate) mod key;
+pub(crate) mod layers;
+pub(crate) mod template;
+
+use crate::{
+    guard::size::{Caps, MB},
+    select::{
+        choose::Rules,
+        globs::{BadGlob, Globs},
+    },
+    suite::format::{BadFormat, Format},
+};
+use key::Value;
+use layers::{Layer, Settings};
+use std::{collections::BTreeMap, time::Duration};
+
+/// The settings that hold for one command, resolved once and passed down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// The branch that work lands on; without it the caller's choice.
+    pub(crate) base: Option<String>,
+    pub(crate) cap: Cap,
+    pub(crate) paths: Paths,
+    pub(crate) tests: Tests,
+    pub(crate) review: Review,
+    pub(crate) agents: Agents,
+    /// Agents that work at the same time.
+    pub(crate) jobs: u32,
+    pub(crate) limits: Limits,
+    pub(crate) retry: Retry,
+    pub(crate) queue: QueueRules,
+    /// Command that prepares a new worktree.
+    pub(crate) worktree_setup: Option<String>,
+    /// Whether commits get a `Signed-off-by`.
+    pub(crate) signoff: bool,
+    /// What people should know about their settings.
+    pub(crate) notices: Vec<String>,
+}
+
+/// `[cap]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cap {
+    pub(crate) caps: Caps,
+    /// Files that do not count.
+    pub(crate) exclude: Globs,
+}
+
+/// `[paths]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Paths {
+    /// One list for each layer that has one; a path must match each. None allows everything.
+    pub(crate) allow: Vec<Globs>,
+    pub(crate) deny: Globs,
+}
+
+/// `[tests]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tests {
+    /// The command for the full suite.
+    pub(crate) all: Option<String>,
+    /// The command for selected tests, with `{tests}` in it.
+    pub(crate) some: Option<String>,
+    pub(crate) format: Format,
+    pub(crate) timeout: Duration,
+    pub(crate) rules: Rules,
+    /// Ignored paths that stay between two runs.
+    pub(crate) keep: Vec<String>,
+}
+
+/// `[review]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Review {
+    pub(crate) reviewers: Vec<String>,
+    pub(crate) rounds: u32,
+}
+
+/// `[agents]`: which agent does what, as its text (`exec:cmd`, the name of an agent).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Agents {
+    pub(crate) implement: Option<String>,
+    pub(crate) review: Option<String>,
+    pub(crate) fix: Option<String>,
+    pub(crate) test: Option<String>,
+    /// Names of variables that are handed on.
+    pub(crate) env: Vec<String>,
+    /// `[agent.NAME]`
+    pub(crate) named: BTreeMap<String, NamedAgent>,
+}
+
+/// An agent of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamedAgent {
+    pub(crate) command: String,
+    pub(crate) prompt: PromptBy,
+}
+
+/// How an agent gets its prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PromptBy {
+    Stdin,
+    File,
+    Argument,
+}
+
+/// `[limits]`: times for one attempt of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) implement: Duration,
+    pub(crate) review: Duration,
+    pub(crate) fix: Duration,
+    pub(crate) test: Duration,
+    /// Bytes kept of an agent's output.
+    pub(crate) log_bytes: u64,
+}
+
+/// `[retry]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Retry {
+    /// Attempts at one step, the first included.
+    pub(crate) tries: u32,
+    /// Times that a task may be fixed before a person is asked.
+    pub(crate) iterations: u32,
+}
+
+/// `[queue]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueueRules {
+    pub(crate) land: Land,
+    pub(crate) on_worse: OnWorse,
+    /// Whether landings go to the upstream of the base.
+    pub(crate) push: bool,
+    /// Tasks tested together.
+    pub(crate) batch: u32,
+    /// Test runs at the same time.
+    pub(crate) jobs: u32,
+    /// A file whose additions never conflict.
+    pub(crate) changelog: Option<String>,
+}
+
+/// Which tests gate a landing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Land {
+    Full,
+    Targeted,
+}
+
+/// What follows when tests got worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnWorse {
+    /// Find the task that did it, and go on with the others.
+    Culprit,
+    /// Stop the queue for a person.
+    Stop,
+}
+
+/// Why layers make no policy, though each of their values is right by itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PolicyError {
+    #[error("agent.{name}.command is missing: [agent.{name}] needs it")]
+    NoCommand { name: String },
+    #[error("bad glob {0}")]
+    Glob(#[from] BadGlob),
+    #[error("tests.report: {0}")]
+    Report(#[from] BadFormat),
+}
+
+/// Resolves layers, given in any order, to the policy that holds.
+///
+/// # Errors
+/// Values that do not fit together.
+pub(crate) fn resolve(layers: Vec<Layer>) -> Result<Policy, PolicyError> {
+    Settings::new(layers).policy()
+}
+
+impl Settings {
+    /// The policy that holds.
+    ///
+    /// # Errors
+    /// Values that do not fit together.
+    pub(crate) fn policy(&self) -> Result<Policy, PolicyError> {
+        Ok(Policy {
+            base: self.text("base"),
+            cap: Cap {
+                caps: Caps { diff: self.count("cap.diff"), binary_bytes: self.megabytes("cap.binary_mb") },
+                exclude: self.globs("cap.exclude")?,
+            },
+            paths: Paths {
+                allow: self
+                    .lists("paths.allow")
+                    .iter()
+                    .map(|list| Globs::parse(list))
+                    .collect::<Result<_, _>>()?,
+                deny: self.globs("paths.deny")?,
+            },
+            tests: self.tests()?,
+            review: Review { reviewers: self.words("review.reviewers"), rounds: self.small("review.rounds") },
+            agents: self.agents()?,
+            jobs: self.small("run.jobs"),
+            limits: Limits {
+                implement: self.time("limits.implement"),
+                review: self.time("limits.review"),
+                fix: self.time("limits.fix"),
+                test: self.time("limits.test"),
+                log_bytes: self.megabytes("limits.log_mb"),
+            },
+            retry: Retry { tries: self.small("retry.tries"), iterations: self.small("retry.iterations") },
+            queue: self.queue(),
+            worktree_setup: self.text("worktree.setup"),
+            signoff: self.switch("commit.signoff"),
+            notices: self.notices(),
+        })
+    }
+
+    fn tests(&self) -> Result<Tests, PolicyError> {
+        let rules = match self.value("tests.select") {
+            Some(Value::Rules(rules)) => rules,
+            _ => Vec::new(),
+        };
+        Ok(Tests {
+            all: self.text("tests.all"),
+            some: self.text("tests.some"),
+            format: Format::parse(&self.text("tests.report").unwrap_or_default())?,
+            timeout: self.time("tests.timeout"),
+            rules: Rules {
+                rules,
+                files: self.globs("tests.files")?,
+                file_run: self.text("tests.file_run").unwrap_or_default(),
+                shared: self.globs("tests.shared")?,
+                ignore: self.globs("tests.ignore")?,
+            },
+            keep: self.words("tests.keep"),
+        })
+    }
+
+    fn agents(&self) -> Result<Agents, PolicyError> {
+        let mut named = BTreeMap::new();
+        for name in self.own_agents() {
+            let prompt = match self.text(&format!("agent.{name}.prompt")).as_deref() {
+                Some("file") => PromptBy::File,
+                Some("argument") => PromptBy::Argument,
+                _ => PromptBy::Stdin,
+            };
+            let Some(command) = self.text(&format!("agent.{name}.command")) else {
+                return Err(PolicyError::NoCommand { name });
+            };
+            named.insert(name, NamedAgent { command, prompt });
+        }
+        Ok(Agents {
+            implement: self.text("agents.implement"),
+            review: self.text("agents.review"),
+            fix: self.text("agents.fix"),
+            test: self.text("agents.test"),
+            env: self.words("agents.env"),
+            named,
+        })
+    }
+
+    fn queue(&self) -> QueueRules {
+        let is = |name: &str, word: &str| self.text(name).as_deref() == Some(word);
+        QueueRules {
+            land: if is("queue.land", "targeted") { Land::Targeted } else { Land::Full },
+            on_worse: if is("queue.on_worse", "stop") { OnWorse::Stop } else { OnWorse::Culprit },
+            push: self.switch("queue.push"),
+            batch: self.small("queue.batch"),
+            jobs: self.small("queue.jobs"),
+            changelog: self.text("queue.changelog"),
+        }
+    }
+
+    /// The value of a key that has one at most.
+    fn value(&self, name: &str) -> Option<Value> {
+        self.decide(name)?.values.into_iter().next()
+    }
+
+    /// A text; nothing for an empty one.
+    fn text(&self, name: &str) -> Option<String> {
+        match self.value(name) {
+            Some(Value::Text(text)) if !text.trim().is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A number. Keys of this shape have a default, so 1 stands only for a key that is missing from the table.
+    fn count(&self, name: &str) -> u64 {
+        match self.value(name) {
+            Some(Value::Count(count)) => count,
+            _ => 1,
+        }
+    }
+
+    /// A number of a few; a larger one is cut to what fits.
+    fn small(&self, name: &str) -> u32 {
+        u32::try_from(self.count(name)).unwrap_or(u32::MAX)
+    }
+
+    fn megabytes(&self, name: &str) -> u64 {
+        self.count(name).saturating_mul(MB)
+    }
+
+    fn switch(&self, name: &str) -> bool {
+        self.value(name) == Some(Value::Switch(true))
+    }
+
+    fn time(&self, name: &str) -> Duration {
+        match self.value(name) {
+            Some(Value::Time(time)) => time,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// The lists of every layer that counts.
+    fn lists(&self, name: &str) -> Vec<Vec<String>> {
+        let values = self.decide(name).map(|decided| decided.values).unwrap_or_default();
+        values
+            .into_iter()
+            .filter_map(|value| if let Value::List(list) = value { Some(list) } else { None })
+            .collect()
+    }
+
+    fn words(&self, name: &str) -> Vec<String> {
+        self.lists(name).concat()
+    }
+
+    fn globs(&self, name: &str) -> Result<Globs, PolicyError> {
+        Ok(Globs::parse(&self.words(name))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use layers::{Origin, Scope};
+
+    fn base(text: &str) -> Layer {
+        let origin = Origin::Base { branch: "main".to_owned(), commit: "a1b2c3d".to_owned() };
+        Layer::of_file(origin, file::read(text).unwrap())
+    }
+
+    #[test]
+    fn what_is_built_in_is_a_policy() {
+        let policy = resolve(Vec::new()).unwrap();
+        assert_eq!(policy.cap.caps, Caps { diff: 200, binary_bytes: 10 * MB });
+        assert_eq!(policy.tests.timeout, Duration::from_secs(15 * 60));
+        assert_eq!(policy.tests.format, Format::Exit);
+        assert_eq!(policy.tests.rules, Rules::default());
+        assert_eq!(policy.review.reviewers, ["safety", "architecture", "quality"]);
+        assert_eq!(policy.retry, Retry { tries: 2, iterations: 3 });
+        assert_eq!(policy.queue.changelog.as_deref(), Some("CHANGELOG.md"));
+        assert!(policy.queue.push && !policy.signoff);
+        assert_eq!((policy.queue.batch, policy.queue.jobs, policy.jobs), (6, 1, 6));
+        assert_eq!(policy.paths, Paths { allow: Vec::new(), deny: Globs::default() });
+    }
+
+    #[test]
+    fn every_section_is_filled_in() {
+        let policy = resolve(vec![
+            base(
+                "base = 'dev'\n[tests]\nall = 'a'\nsome = 'a {tests}'\nreport = 'junit:r.xml'\n[queue]\nland = \
+                 'targeted'\non_worse = 'stop'\nchangelog = ''\n[agent.mine]\ncommand = 'x'\nprompt = 'file'\n[paths]\n\
+                 allow = ['src']\n[limits]\nlog_mb = 1\n[review]\nreviewers = []",
+            ),
+            Layer::of_git_config(
+                Scope::Global,
+                &[("paths.allow".to_owned(), "src/a".to_owned()), ("agents.implement".to_owned(), "mine".to_owned())],
+            )
+            .unwrap(),
+        ])
+        .unwrap();
+        assert_eq!(policy.base.as_deref(), Some("dev"));
+        assert_eq!(policy.tests.format, Format::Junit("r.xml".to_owned()));
+        assert_eq!((policy.queue.land, policy.queue.on_worse), (Land::Targeted, OnWorse::Stop));
+        assert_eq!(policy.queue.changelog, None);
+        assert_eq!(policy.agents.named["mine"].prompt, PromptBy::File);
+        assert_eq!(policy.agents.implement.as_deref(), Some("mine"));
+        assert_eq!(policy.paths.allow, [Globs::parse(&["src"]).unwrap(), Globs::parse(&["src/a"]).unwrap()]);
+        assert_eq!(policy.limits.log_bytes, MB);
+        assert!(policy.review.reviewers.is_empty());
+    }
+
+    #[test]
+    fn an_agent_needs_a_command() {
+        let error = resolve(vec![base("[agent.x]\nprompt = 'file'")]).unwrap_err();
+        assert_eq!(error.to_string(), "agent.x.command is missing: [agent.x] needs it");
+    }
+
+    #[test]
+    fn every_time_and_number_has_a_default() {
+        for key in key::KEYS {
+            if matches!(key.shape, key::Shape::Count | key::Shape::Time | key::Shape::Switch) {
+                assert!(key.built_in().is_some(), "{}", key.name);
+            }
+        }
+    }
+}
