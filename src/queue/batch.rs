@@ -1,7 +1,7 @@
 //! Grows the one candidate chain, and settles on the way who conflicts with whom. No test run is spent on a conflict.
 
 use super::order::Order;
-use super::rules::{hold_stands, undecided, waits};
+use super::rules::{hold_stands, needs, undecided, waits};
 use super::{Action, Composition, Ejection, Entry, Finished, Hold, View};
 use crate::task::id::{CommitId, TaskId, TreeId};
 use std::collections::BTreeSet;
@@ -94,18 +94,6 @@ fn partner<'a>(view: &View, chain: &[&'a Entry], entry: &Entry) -> Option<&'a En
         .iter()
         .copied()
         .find(|member| !needed.contains(&member.task) && member.footprint.overlaps(&entry.footprint))
-}
-
-/// Everything in the queue that must land before `entry`.
-fn needs<'a>(view: &'a View, entry: &'a Entry) -> BTreeSet<&'a TaskId> {
-    let mut found = BTreeSet::new();
-    let mut open: Vec<&TaskId> = undecided(view, entry).collect();
-    while let Some(task) = open.pop() {
-        if found.insert(task) {
-            open.extend(view.entry(task).into_iter().flat_map(|entry| undecided(view, entry)));
-        }
-    }
-    found
 }
 
 /// Composes a pair that overlaps, to know early who will have to be held, and behind whom.

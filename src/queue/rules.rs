@@ -51,14 +51,27 @@ pub(super) fn judged(view: &View) -> bool {
     }
 }
 
-/// Whether a person or a dependency keeps the entry back.
+/// Whether a person keeps the entry back, or somebody that does not come: its own dependency, or one further on.
 pub(super) fn waits(view: &View, entry: &Entry) -> bool {
-    entry.blocked || view.min_priority.is_some_and(|min| entry.priority > min)
+    let kept = |entry: &Entry| entry.blocked || view.min_priority.is_some_and(|min| entry.priority > min);
+    kept(entry) || needs(view, entry).into_iter().filter_map(|task| view.entry(task)).any(kept)
 }
 
 /// The dependencies of `entry` that are still in the queue.
 pub(super) fn undecided<'a>(view: &'a View, entry: &'a Entry) -> impl Iterator<Item = &'a TaskId> {
     entry.after.iter().filter(|other| view.entry(other).is_some())
+}
+
+/// Everything in the queue that must land before `entry`.
+pub(super) fn needs<'a>(view: &'a View, entry: &'a Entry) -> BTreeSet<&'a TaskId> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&TaskId> = undecided(view, entry).collect();
+    while let Some(task) = open.pop() {
+        if found.insert(task) {
+            open.extend(view.entry(task).into_iter().flat_map(|entry| undecided(view, entry)));
+        }
+    }
+    found
 }
 
 /// Whether a hold still keeps its task back: the task ahead is undecided, can move, and really is ahead in `turns`.
