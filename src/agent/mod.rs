@@ -47,7 +47,7 @@ pub(crate) enum PromptBy {
     Stdin,
     /// As a file, whose path replaces `{prompt}` in the command.
     File,
-    /// As the last argument.
+    /// As the last argument; by file all the same where the command has `{prompt}`.
     Argument,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Turn {
     /// Which try of this role on this task it is, from 1.
     pub(crate) try_number: u32,
     pub(crate) run: RunId,
-    /// The worktree.
+    /// The worktree, as an absolute path.
     pub(crate) dir: PathBuf,
     /// The finished text.
     pub(crate) prompt: String,
@@ -116,7 +116,7 @@ fn exec_call(
         let quoted = shlex::try_quote(text(file)?).map_err(|_| AgentError::Path(file.to_owned()))?;
         Ok(shell(command.replace(PROMPT_MARK, &quoted)))
     };
-    let has_mark = command.contains(PROMPT_MARK);
+    let by = if command.contains(PROMPT_MARK) && by == PromptBy::Argument { PromptBy::File } else { by };
     match by {
         PromptBy::Stdin => Ok((by_file()?, prompt.to_owned())),
         PromptBy::File => Ok((by_file()?, String::new())),
@@ -125,7 +125,6 @@ fn exec_call(
             argv.extend(["sh".to_owned(), prompt.to_owned()]);
             Ok((argv, String::new()))
         }
-        PromptBy::Argument if has_mark => Ok((by_file()?, String::new())),
         PromptBy::Argument => Err(AgentError::LongPrompt { bytes: prompt.len() }),
     }
 }

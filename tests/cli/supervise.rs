@@ -150,6 +150,38 @@ fn the_end_of_the_sign_of_life_ends_the_whole_tree() {
 }
 
 #[test]
+fn a_killed_orchestrator_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!("{DAEMON} echo $$ > main; sleep 15");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let job = json!({
+        "argv": ["sh", "-c", script], "dir": path(""), "env": [["PATH", std::env::var("PATH").unwrap()]],
+        "stdout": path("log"), "stderr": path("log"), "limit_ms": 20_000, "grace_ms": 5_000, "log_cap": 1000,
+    });
+    fs::write(path("job"), format!("{job}\n")).unwrap();
+    let mut orchestrator = Command::new("sh")
+        .args(["-c", "cat job; exec sleep 15"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let supervisor = Command::new(env!("CARGO_BIN_EXE_git-orch"))
+        .arg("__supervise")
+        .stdin(orchestrator.stdout.take().unwrap())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut run = Run { folder, child: supervisor, stdin: None };
+    let (daemon, main) = (run.pid("daemon"), run.pid("main"));
+    let begun = Instant::now();
+    orchestrator.kill().unwrap();
+    orchestrator.wait().unwrap();
+    run.child.wait().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(!runs(daemon) && !runs(main));
+}
+
+#[test]
 fn a_program_need_not_read_its_input() {
     let prompt = "x".repeat(1 << 20);
     assert_eq!(start("exit 0", 20_000, &prompt).outcome()["ended"], json!({"exited": 0}));
