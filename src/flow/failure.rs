@@ -29,6 +29,12 @@ pub(crate) enum FlowError {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     #[error(transparent)]
+    SettingsFile(#[from] crate::policy::file::FileError),
+    #[error(transparent)]
+    Layer(#[from] crate::policy::layers::BadLayer),
+    #[error(transparent)]
+    Prompt(#[from] crate::agent::PromptError),
+    #[error(transparent)]
     Exchange(#[from] ExchangeError),
     #[error(transparent)]
     Remove(#[from] RemoveRefused),

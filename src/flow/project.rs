@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::git::Repo;
 use crate::git::exchange::Upstream;
-use crate::policy::layers::{Layer, Origin};
-use crate::policy::{Policy, file, layers};
+use crate::git::repo::Scope as GitScope;
+use crate::policy::layers::{Layer, Origin, Scope, Settings};
+use crate::policy::{Policy, file};
 use crate::process::random_letters;
 use crate::store::journal::Store;
 use crate::store::{Op, layout};
@@ -28,8 +29,8 @@ pub(crate) struct Given {
     pub(crate) login: Option<String>,
     /// Variables `GIT_ORCH_*`.
     pub(crate) environment: Vec<(String, String)>,
-    /// Settings given as flags of this command.
-    pub(crate) flags: Vec<(String, String)>,
+    /// Settings given as flags of this command: flag, key, text.
+    pub(crate) flags: Vec<(String, String, String)>,
     pub(crate) offline: bool,
 }
 
@@ -56,7 +57,7 @@ pub(crate) struct Project {
     pub(crate) repo: Repo,
     pub(crate) store: Store,
     pub(crate) policy: Policy,
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) settings: Settings,
     pub(crate) base: Base,
     /// Under whose name the command acts.
     pub(crate) who: String,
@@ -80,14 +81,14 @@ impl Project {
             .ok_or_else(|| FlowError::NoBase { branch: branch.clone() })?;
         let committed = repo.read_file(&tip, SETTINGS)?;
         let settings_landed = committed.is_some();
-        let layers = all_layers(&repo, given, &tip, &branch, committed, worktree_file)?;
-        let policy = layers::resolve(&layers)?;
+        let settings = Settings::new(layers(&repo, given, &tip, &branch, committed, worktree_file)?);
+        let policy = settings.policy()?;
         let upstream = if policy.queue.push { repo.upstream_of(&branch) } else { None };
         let who = acting(given, &repo);
         Ok(Project {
             store: Store::new(repo.clone()),
             policy,
-            layers,
+            settings,
             base: Base { branch, tip, upstream },
             who,
             offline: given.offline,
@@ -142,6 +143,14 @@ fn jiff_now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
+/// What an `orch.toml` calls the base. A file that cannot be read says so when its turn comes.
+fn base_in_file(bytes: &[u8]) -> Option<String> {
+    match file::read(&String::from_utf8_lossy(bytes)).ok()?.get("base")? {
+        crate::policy::key::Value::Text(branch) => Some(branch.clone()),
+        _ => None,
+    }
+}
+
 fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FlowError> {
     match std::fs::read(path) {
         Ok(text) => Ok(Some(text)),
@@ -157,7 +166,7 @@ fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FlowError> {
 fn base_branch(repo: &Repo, given: &Given, worktree_file: Option<&[u8]>) -> Result<String, FlowError> {
     let variable = given.environment.iter().find(|(name, _)| name == "GIT_ORCH_BASE");
     let set = variable.map(|(_, value)| value.clone()).or_else(|| repo.config_string("orch.base"));
-    if let Some(branch) = set.or_else(|| worktree_file.and_then(file::base_of)) {
+    if let Some(branch) = set.or_else(|| worktree_file.and_then(base_in_file)) {
         return Ok(branch);
     }
     let checked_out = repo.worktree_branch(repo.main_worktree())?;
@@ -171,7 +180,7 @@ fn base_branch(repo: &Repo, given: &Given, worktree_file: Option<&[u8]>) -> Resu
     Ok(checked_out.unwrap_or("main").to_owned())
 }
 
-fn all_layers(
+fn layers(
     repo: &Repo,
     given: &Given,
     tip: &CommitId,
@@ -179,33 +188,48 @@ fn all_layers(
     committed: Option<Vec<u8>>,
     worktree_file: Option<Vec<u8>>,
 ) -> Result<Vec<Layer>, FlowError> {
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let mut all = vec![Layer::built_in()];
-    match (committed, worktree_file) {
+    let mut all = Vec::new();
+    let file = match (committed, worktree_file) {
         (Some(bytes), _) => {
-            let origin = Origin::Base { branch: branch.to_owned(), commit: tip.short().to_owned() };
-            all.push(Layer::from_file(origin, &text(bytes))?);
+            Some((Origin::Base { branch: branch.to_owned(), commit: tip.short().to_owned() }, bytes))
         }
-        (None, Some(bytes)) => all.push(Layer::from_file(Origin::Worktree, &text(bytes))?),
-        (None, None) => {}
+        (None, Some(bytes)) => Some((Origin::Worktree, bytes)),
+        (None, None) => None,
+    };
+    if let Some((origin, bytes)) = file {
+        let values = file::read(&String::from_utf8_lossy(&bytes))?;
+        all.push(Layer::of_file(origin, values));
     }
-    all.extend(Layer::from_git_config(&scoped(repo))?);
-    all.push(Layer::from_environment(&given.environment)?);
-    all.push(Layer::from_flags(&given.flags)?);
+    all.extend(git_layers(repo)?);
+    all.push(Layer::of_environment(&given.environment)?);
+    for (flag, name, text) in &given.flags {
+        all.push(Layer::of_flag(flag, name, text)?);
+    }
     Ok(all)
 }
 
-/// Settings `orch.*` of git's own files, with the file's scope in words.
-fn scoped(repo: &Repo) -> Vec<(String, String, &'static str)> {
-    use crate::git::repo::Scope;
-    let word = |scope| match scope {
-        Scope::System => "system",
-        Scope::Global => "global",
-        Scope::Local => "local",
-        Scope::Worktree => "worktree",
-        Scope::Command => "command",
-    };
-    repo.config_entries("orch").into_iter().map(|(key, value, scope)| (key, value, word(scope))).collect()
+/// A layer for each of git's own files that has settings `orch.*`.
+fn git_layers(repo: &Repo) -> Result<Vec<Layer>, FlowError> {
+    let entries = repo.config_entries("orch");
+    let scopes = [
+        (GitScope::System, Scope::System),
+        (GitScope::Global, Scope::Global),
+        (GitScope::Local, Scope::Local),
+        (GitScope::Worktree, Scope::Worktree),
+        (GitScope::Command, Scope::Command),
+    ];
+    let mut found = Vec::new();
+    for (theirs, ours) in scopes {
+        let own: Vec<(String, String)> = entries
+            .iter()
+            .filter(|(_, _, scope)| *scope == theirs)
+            .map(|(key, value, _)| (key.trim_start_matches("orch.").to_owned(), value.clone()))
+            .collect();
+        if !own.is_empty() {
+            found.push(Layer::of_git_config(ours, &own)?);
+        }
+    }
+    Ok(found)
 }
 
 fn acting(given: &Given, repo: &Repo) -> String {

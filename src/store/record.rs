@@ -155,6 +155,7 @@ struct TaskWire {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct FindingWire {
+    reviewer: String,
     severity: String,
     file: Option<String>,
     line: Option<u32>,
@@ -421,7 +422,8 @@ fn state_of(wire: StateWire) -> Result<State, RecordError> {
 
 fn finding_wire(finding: &Finding) -> FindingWire {
     FindingWire {
-        severity: finding.severity.word().to_owned(),
+        reviewer: finding.reviewer.clone(),
+        severity: finding.severity.as_str().to_owned(),
         file: finding.file.clone(),
         line: finding.line,
         title: finding.title.clone(),
@@ -431,7 +433,8 @@ fn finding_wire(finding: &Finding) -> FindingWire {
 
 fn finding_of(wire: FindingWire) -> Result<Finding, RecordError> {
     Ok(Finding {
-        severity: Severity::parse(&wire.severity).ok_or_else(|| broken("severity", &wire.severity))?,
+        reviewer: wire.reviewer,
+        severity: Severity::of_word(&wire.severity).ok_or_else(|| broken("severity", &wire.severity))?,
         file: wire.file,
         line: wire.line,
         title: wire.title,

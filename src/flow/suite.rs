@@ -1,0 +1,287 @@
+//! Runs tests: in a checkout of exactly the commit that is judged, under limits, never twice for the same tree.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::git::lock::FileLock;
+use crate::process::{Ended, Job, Stop, agent_environment, supervised};
+use crate::select::choose::{self, Selection};
+use crate::store::verdicts::{Said, Verdict};
+use crate::suite::format::{self, Format};
+use crate::suite::result::Results;
+use crate::suite::verdict::TestSet;
+use crate::suite::worse::{self, How, Worse};
+use crate::task::evidence::FailedTest;
+use crate::task::id::{CommitId, TreeId};
+
+use super::project::now;
+use super::tree::FOLDER;
+use super::{FlowError, Project};
+
+/// Test slots of one machine; more runs than that wait for one.
+const SLOTS: u32 = 64;
+/// How long a test command has after its limit to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+/// Bytes of a report that are read.
+const REPORT_MAX: u64 = 64 << 20;
+
+/// Which tests to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Which {
+    Full,
+    /// These, as the selection named them.
+    Some(Vec<String>),
+}
+
+/// What is known of a tree, in the light of a baseline.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Judged {
+    /// Full runs (or targeted ones, where that is enough) with nothing worse.
+    pub(crate) green: u32,
+    /// Runs in which something was worse.
+    pub(crate) red: u32,
+    pub(crate) no_evidence: u32,
+    /// What was worse in the last red run.
+    pub(crate) worse: Vec<Worse>,
+    pub(crate) why_none: String,
+}
+
+impl Project {
+    /// The command for these tests; `None` where nothing is configured.
+    pub(crate) fn test_command(&self, which: &Which) -> Option<String> {
+        match which {
+            Which::Full => self.policy.tests.all.clone(),
+            Which::Some(tests) => {
+                let tests: Vec<&str> = tests.iter().map(String::as_str).collect();
+                choose::command(self.policy.tests.some.as_deref()?, &tests)
+            }
+        }
+    }
+
+    /// The id of a set of tests.
+    pub(crate) fn test_set(&self, which: &Which) -> String {
+        let all = self.policy.tests.all.clone().unwrap_or_default();
+        match which {
+            Which::Full => TestSet::of(&all, &[]).as_str().to_owned(),
+            Which::Some(tests) => {
+                let tests: Vec<&str> = tests.iter().map(String::as_str).collect();
+                let some = self.policy.tests.some.clone().unwrap_or(all);
+                TestSet::of(&some, &tests).as_str().to_owned()
+            }
+        }
+    }
+
+    /// Where verdicts of this machine count: its system and architecture. A verdict from elsewhere is another one.
+    pub(crate) fn environment(&self) -> String {
+        format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
+    }
+
+    /// The tests that a change needs before the full suite; `None` where only the full suite will do.
+    ///
+    /// # Errors
+    /// Git fails, or a rule made a glob that is none.
+    pub(crate) fn selection(&self, base: &CommitId, head: &CommitId) -> Result<Selection, FlowError> {
+        let files = super::gate::changed_files(&self.repo.changes(base, head)?);
+        let selection = choose::choose(&files, &self.policy.tests.rules);
+        let all = self.repo.all_files(head)?;
+        choose::expand(selection, &all).map_err(|bad| FlowError::BadValue {
+            what: format!("bad glob '{}' in tests.select", bad.glob),
+            why: bad.why,
+        })
+    }
+
+    /// Verdicts on a tree that count here, with their sets.
+    pub(crate) fn known_verdicts(&self, tree: &TreeId) -> Result<Vec<Verdict>, FlowError> {
+        let environment = self.environment();
+        let mut verdicts = self.store.verdicts(tree)?;
+        verdicts.retain(|verdict| verdict.environment == environment);
+        Ok(verdicts)
+    }
+
+    /// The results of a full run of a tree, the newest.
+    pub(crate) fn full_results(&self, tree: &TreeId) -> Result<Option<Results>, FlowError> {
+        let set = self.test_set(&Which::Full);
+        let verdicts = self.known_verdicts(tree)?;
+        Ok(verdicts.into_iter().rev().filter(|verdict| verdict.set == set).find_map(|verdict| {
+            match verdict.said {
+                Said::Results(results) => Some(results),
+                Said::NoEvidence(_) => None,
+            }
+        }))
+    }
+
+    /// What the verdicts on a tree mean against `baseline`.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn judge(&self, tree: &TreeId, baseline: &Results) -> Result<Judged, FlowError> {
+        let full = self.test_set(&Which::Full);
+        let targeted_lands = self.policy.queue.land == crate::policy::Land::Targeted;
+        let mut judged = Judged::default();
+        for verdict in self.known_verdicts(tree)? {
+            let whole = verdict.set == full;
+            match verdict.said {
+                Said::NoEvidence(why) => {
+                    judged.no_evidence += 1;
+                    judged.why_none = why;
+                }
+                Said::Results(results) => {
+                    let part = worse::narrowed(baseline, &results);
+                    let difference = worse::compare(if whole { baseline } else { &part }, &results);
+                    if !difference.worse.is_empty() {
+                        judged.red += 1;
+                        judged.worse = difference.worse;
+                    } else if whole || targeted_lands {
+                        judged.green += 1;
+                    }
+                }
+            }
+        }
+        Ok(judged)
+    }
+
+    /// Runs tests on a commit and keeps the verdict under its tree.
+    ///
+    /// # Errors
+    /// No test command, the checkout cannot be made, or it was stopped before it ended.
+    pub(crate) fn run_tests(&self, commit: &CommitId, which: &Which, stop: &Stop) -> Result<Verdict, FlowError> {
+        let tree = self.repo.tree_of(commit)?;
+        let command = self.test_command(which).ok_or(FlowError::NoTests)?;
+        let slot = Slot::take(self)?;
+        slot.check_out(self, commit)?;
+        let (ended, said, millis) = self.run_in(&slot.folder, &slot.log, &command, stop)?;
+        if ended == Ended::Stopped {
+            return Err(FlowError::Interrupted);
+        }
+        let verdict = Verdict {
+            set: self.test_set(which),
+            environment: self.environment(),
+            at: now(),
+            millis,
+            command,
+            said,
+        };
+        self.store.add_verdict(&tree, &verdict)?;
+        Ok(verdict)
+    }
+
+    /// Runs the test command in a folder and reads its report.
+    fn run_in(
+        &self,
+        folder: &Path,
+        log: &Path,
+        command: &str,
+        stop: &Stop,
+    ) -> Result<(Ended, Said, u64), FlowError> {
+        let format = &self.policy.tests.format;
+        let report = format.file().map(|file| folder.join(file));
+        if let Some(report) = &report {
+            // A report of an earlier run must not speak for this one.
+            let _ = std::fs::remove_file(report);
+        }
+        let errors = log.with_extension("err.log");
+        let job = Job {
+            argv: ["sh", "-c", command].map(str::to_owned).to_vec(),
+            dir: folder.to_owned(),
+            env: agent_environment(&self.policy.agents.env, &[("CI".to_owned(), "true".to_owned())]),
+            stdin: Vec::new(),
+            stdout: log.to_owned(),
+            stderr: errors,
+            limit: self.policy.tests.timeout,
+            grace: GRACE,
+            log_cap: REPORT_MAX,
+        };
+        let outcome = block_on(supervised(job, stop.clone()))?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hours in milliseconds")]
+        let millis = (outcome.seconds * 1000.0) as u64;
+        let said = match outcome.ended {
+            Ended::Exited(exit) => read_report(format, report.as_deref(), log, exit)?,
+            Ended::Signaled(signal) => Said::NoEvidence(format!("the test command was killed by signal {signal}")),
+            Ended::TimedOut => Said::NoEvidence(format!(
+                "the test command was ended at its limit of {} seconds (tests.timeout)",
+                self.policy.tests.timeout.as_secs()
+            )),
+            Ended::Stopped => Said::NoEvidence("stopped".to_owned()),
+        };
+        Ok((outcome.ended, said, millis))
+    }
+}
+
+fn read_report(format: &Format, report: Option<&Path>, log: &Path, exit: i32) -> Result<Said, FlowError> {
+    let path = report.unwrap_or(log);
+    let text = match std::fs::read(path) {
+        Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => None,
+        Err(err) => return Err(FlowError::file("read", path)(err)),
+    };
+    Ok(match format::read(format, text.as_deref(), exit) {
+        Ok(results) => Said::Results(results),
+        Err(why) => Said::NoEvidence(why.to_string()),
+    })
+}
+
+/// A runtime for one wait: the queue's threads are no tokio threads.
+fn block_on<T, E>(future: impl Future<Output = Result<T, E>>) -> Result<T, FlowError>
+where
+    FlowError: From<E>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| FlowError::File {
+        doing: "start",
+        path: "the runtime of a test run".to_owned(),
+        source,
+    })?;
+    Ok(runtime.block_on(future)?)
+}
+
+/// A checkout for one test run at a time, kept between runs.
+struct Slot {
+    folder: PathBuf,
+    log: PathBuf,
+    _lock: FileLock,
+}
+
+impl Slot {
+    /// The first slot that nobody uses.
+    fn take(project: &Project) -> Result<Slot, FlowError> {
+        let logs = project.local().join("logs").join("tests");
+        std::fs::create_dir_all(&logs).map_err(FlowError::file("make", &logs))?;
+        for number in 1..=SLOTS {
+            if let Some(lock) = FileLock::try_take(&project.repo, &format!("test-slot-{number}.lock"))? {
+                let folder = project.root().join(FOLDER).join(format!("_test-{number}"));
+                return Ok(Slot { folder, log: logs.join(format!("slot-{number}.log")), _lock: lock });
+            }
+        }
+        Err(FlowError::BadValue { what: "test slots".to_owned(), why: format!("all {SLOTS} are in use") })
+    }
+
+    /// Brings the slot to exactly this commit: everything else goes, but for `tests.keep`.
+    fn check_out(&self, project: &Project, commit: &CommitId) -> Result<(), FlowError> {
+        if self.folder.join(".git").exists() {
+            match project.repo.switch_detached(&self.folder, commit, &project.policy.tests.keep) {
+                Ok(()) => return Ok(()),
+                // A killed run can leave a checkout that git does not understand: it is ours, make it anew.
+                Err(err) => tracing::debug!(%err, "the test slot is made anew"),
+            }
+        }
+        if self.folder.exists() {
+            std::fs::remove_dir_all(&self.folder).map_err(FlowError::file("remove", &self.folder))?;
+        }
+        project.repo.prune_worktrees()?;
+        project.repo.add_detached(&self.folder, commit)?;
+        Ok(())
+    }
+}
+
+/// Tests that are worse, as evidence.
+pub(crate) fn failed_tests(worse: &[Worse]) -> Vec<FailedTest> {
+    let line = |how: &How| match how {
+        How::FailsNow { line } => line.clone(),
+        How::NewFails { line } => format!("new, and fails: {line}"),
+        How::Gone => "passed on the base, and is gone".to_owned(),
+    };
+    worse
+        .iter()
+        .map(|worse| FailedTest { name: worse.test.as_str().to_owned(), line: line(&worse.how) })
+        .collect()
+}
