@@ -535,6 +535,20 @@ mod tests {
     }
 
     #[test]
+    fn the_narrower_file_of_git_wins() {
+        let of = |scope| Layer::of_git_config(scope, &owned(&[("commit.signoff", "true")])).unwrap();
+        let layers = [&of(Scope::Worktree), &of(Scope::System), &of(Scope::Local), &of(Scope::Global)];
+        assert_snapshot!(explained(&layers, "commit.signoff"), @"
+        commit.signoff = true   add Signed-off-by to commits
+          true    git config --worktree orch.commit.signoff   <- used
+          true    git config --local orch.commit.signoff
+          true    git config --global orch.commit.signoff
+          true    git config --system orch.commit.signoff
+          false   built-in
+        ");
+    }
+
+    #[test]
     fn a_bad_value_names_its_place() {
         let error = Layer::of_environment(&owned(&[("GIT_ORCH_CAP_DIFF", "x")])).unwrap_err();
         assert_snapshot!(error, @"GIT_ORCH_CAP_DIFF: cap.diff must be a whole number above 0");

@@ -145,8 +145,12 @@ pub(crate) fn expand(selection: Selection, files: &[String]) -> Result<Selection
 
 /// The command of `tests.some` with the tests in the place of `{tests}`: quoted for a shell, joined by blanks.
 ///
-/// Nothing if a test holds a NUL byte, that no command line can hold.
+/// Nothing if a test holds a NUL byte, that no command line can hold, or starts with a dash: a changed file could
+/// smuggle an option in. The full suite is the way then.
 pub(crate) fn command(some: &str, tests: &[&str]) -> Option<String> {
+    if tests.iter().any(|test| test.starts_with('-')) {
+        return None;
+    }
     let joined = shlex::try_join(tests.iter().copied()).ok()?;
     Some(some.replace("{tests}", &joined))
 }
@@ -318,6 +322,7 @@ mod tests {
         let line = command("run {tests}", &["a::", "t.py::x[1]", "$(rm -rf /)", "it's"]).unwrap();
         assert_eq!(line, r#"run a:: 't.py::x[1]' '$(rm -rf /)' "it's""#);
         assert_eq!(command("run {tests}", &["\0"]), None);
+        assert_eq!(command("run {tests}", &["a", "--ignore=b"]), None);
     }
 
     proptest! {

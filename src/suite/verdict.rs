@@ -98,7 +98,9 @@ mod tests {
     #[test]
     fn a_verdict_is_never_green_without_evidence() {
         let of = |text, exit| Verdict::read(&Format::Tap, text, exit);
-        assert!(matches!(of(Some("1..1\nok 1 - a\n"), 0), Verdict::Green(_)));
+        let green = of(Some("1..1\nok 1 - a\n"), 0);
+        assert!(matches!(green, Verdict::Green(_)));
+        assert_eq!(green.results().map(Results::len), Some(1));
         assert!(matches!(of(Some("1..1\nnot ok 1 - a\n"), 1), Verdict::Red(_)));
         assert!(matches!(of(Some("1..0\n"), 0), Verdict::Error(NoEvidence::NoTests)));
         assert!(matches!(of(None, 0), Verdict::Error(NoEvidence::NoReport { .. })));

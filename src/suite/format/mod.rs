@@ -198,6 +198,9 @@ mod tests {
         ] {
             assert_eq!(read(&Format::Tap, text, exit).unwrap_err().to_string(), expected, "{text:?} {exit}");
         }
+        // What the compiler says to a broken build.
+        let error = read(&Format::Libtest, Some("error[E0425]: cannot find value"), 101).unwrap_err();
+        assert_eq!(error, NoEvidence::NothingRan(101));
         let error = read(&Format::Junit("r.xml".to_owned()), None, 0).unwrap_err();
         assert_eq!(error.to_string(), "the test command wrote no report at r.xml");
         assert!(read(&Format::Exit, None, 0).unwrap().failed.is_empty());
