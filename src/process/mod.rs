@@ -1,1 +1,4 @@
 //! Runs programs.
+
+pub(crate) mod piped;
+pub(crate) mod short;
