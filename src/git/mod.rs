@@ -1,1 +1,23 @@
-//! Knows git.
+//! Knows git: gix for objects and refs, the git binary for merges, worktrees and exchange.
+//!
+//! Names of refs come in as arguments. No function here writes a ref without the value that it must have before.
+#![expect(dead_code, reason = "wired up by store and flow")]
+
+pub(crate) mod diff;
+pub(crate) mod exchange;
+pub(crate) mod lock;
+pub(crate) mod merge_tree;
+pub(crate) mod notes;
+pub(crate) mod objects;
+pub(crate) mod refs;
+pub(crate) mod repo;
+pub(crate) mod slot;
+pub(crate) mod worktree;
+
+mod command;
+mod error;
+#[cfg(test)]
+mod testing;
+
+pub(crate) use error::GitError;
+pub(crate) use repo::Repo;

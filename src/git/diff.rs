@@ -1,0 +1,210 @@
+//! Differences between commits, and between a commit and a worktree.
+
+use super::command::{Git, fields};
+use super::{GitError, Repo};
+use crate::task::id::CommitId;
+use std::path::Path;
+
+/// What happened to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Added,
+    Deleted,
+    Modified,
+    Renamed,
+    /// It became a link, a submodule, or a file again.
+    TypeChanged,
+}
+
+/// One changed file. Names that are no UTF-8 are shown with replacement characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileChange {
+    pub(crate) path: String,
+    /// Where it was before a rename.
+    pub(crate) old_path: Option<String>,
+    /// Lines added; `None` for a binary file.
+    pub(crate) added: Option<u64>,
+    /// Lines removed; `None` for a binary file.
+    pub(crate) removed: Option<u64>,
+    /// Size in bytes of a binary file as it is now; 0 for text.
+    pub(crate) bytes_added: u64,
+    pub(crate) status: Status,
+}
+
+/// One record of `--raw`.
+struct Raw {
+    status: Status,
+    new_id: String,
+    path: String,
+    old_path: Option<String>,
+}
+
+impl Repo {
+    /// What `head` changed since it left `base`.
+    pub(crate) fn changes(&self, base: &CommitId, head: &CommitId) -> Result<Vec<FileChange>, GitError> {
+        self.changes_between(&self.fork_point(base, head)?, head.as_str())
+    }
+
+    /// Paths that `head` changed since it left `base`: both sides of renames.
+    pub(crate) fn paths(&self, base: &CommitId, head: &CommitId) -> Result<Vec<String>, GitError> {
+        let changes = self.changes(base, head)?;
+        let mut paths: Vec<String> =
+            changes.into_iter().flat_map(|change| change.old_path.into_iter().chain([change.path])).collect();
+        paths.sort();
+        paths.dedup();
+        Ok(paths)
+    }
+
+    /// What `head` changed since it left `base`, as text.
+    pub(crate) fn patch(&self, base: &CommitId, head: &CommitId) -> Result<String, GitError> {
+        let git = self.diff_tree(&["-p", "--no-color"], &self.fork_point(base, head)?, head.as_str());
+        Ok(String::from_utf8_lossy(&git.output()?).into_owned())
+    }
+
+    /// What the files of a worktree, untracked ones too, changed since its history left `base`.
+    pub(crate) fn worktree_changes(&self, worktree: &Path, base: &CommitId) -> Result<Vec<FileChange>, GitError> {
+        let head = self.worktree_head(worktree)?;
+        let from = self.fork_point(base, &head)?;
+        match self.snapshot(worktree)? {
+            Some(tree) => self.changes_between(&from, tree.as_str()),
+            None => self.changes_between(&from, head.as_str()),
+        }
+    }
+
+    /// Where `head` left `base`; `base` itself where the two have nothing in common.
+    fn fork_point(&self, base: &CommitId, head: &CommitId) -> Result<String, GitError> {
+        Ok(self.merge_base(base, head)?.unwrap_or_else(|| base.clone()).as_str().to_owned())
+    }
+
+    /// Changes from one commit or tree to another.
+    pub(super) fn changes_between(&self, from: &str, to: &str) -> Result<Vec<FileChange>, GitError> {
+        let git = self.diff_tree(&["--raw", "--numstat", "--no-abbrev", "-z"], from, to);
+        let output = git.output()?;
+        let mut changes = parse(&output).ok_or_else(|| git.unclear(&output))?;
+        for (change, new_id) in &mut changes {
+            if change.added.is_none() && change.status != Status::Deleted {
+                change.bytes_added = self.size(new_id);
+            }
+        }
+        Ok(changes.into_iter().map(|(change, _)| change).collect())
+    }
+
+    /// The plumbing command, as the settings for `git diff` (prefixes, order, renames off) do not reach it.
+    fn diff_tree(&self, format: &[&str], from: &str, to: &str) -> Git {
+        Git::on(self)
+            .args(["diff-tree", "-r", "-M"])
+            .args(["--no-ext-diff", "--no-textconv"]) // programs that settings and attributes name
+            .args(format.iter().copied())
+            .args([from, to, "--"])
+    }
+
+    fn size(&self, id: &str) -> u64 {
+        let id = gix::ObjectId::from_hex(id.as_bytes()).ok();
+        id.and_then(|id| self.gix.find_header(id).ok()).map_or(0, |header| header.size())
+    }
+}
+
+/// Reads `--raw --numstat -z`: all raw records, then all counts, in the same order.
+fn parse(output: &[u8]) -> Option<Vec<(FileChange, String)>> {
+    let mut fields = fields(output).peekable();
+    let mut raws = Vec::new();
+    while let Some(head) = fields.next_if(|field| field.starts_with(':')) {
+        let mut words = head.split(' ').skip(3);
+        let (new_id, letter) = (words.next()?.to_owned(), words.next()?.chars().next()?);
+        let first = fields.next()?;
+        let (old_path, path) = if matches!(letter, 'R' | 'C') { (Some(first), fields.next()?) } else { (None, first) };
+        raws.push(Raw { status: status(letter)?, new_id, path, old_path });
+    }
+    let mut changes = Vec::new();
+    for raw in raws {
+        let counts = fields.next()?;
+        let mut counts = counts.splitn(3, '\t');
+        let (added, removed) = (counts.next()?.parse().ok(), counts.next()?.parse().ok());
+        if counts.next()?.is_empty() {
+            fields.next()?; // a rename names both paths again
+            fields.next()?;
+        }
+        let Raw { status, new_id, path, old_path } = raw;
+        changes.push((FileChange { path, old_path, added, removed, bytes_added: 0, status }, new_id));
+    }
+    Some(changes)
+}
+
+fn status(letter: char) -> Option<Status> {
+    Some(match letter {
+        'A' | 'C' => Status::Added,
+        'D' => Status::Deleted,
+        'M' => Status::Modified,
+        'R' => Status::Renamed,
+        'T' => Status::TypeChanged,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::Sandbox;
+
+    #[test]
+    fn counts_equal_those_of_git() {
+        let sandbox = Sandbox::new();
+        let long: String = (0..50).map(|n| format!("line {n}\n")).collect();
+        let base = sandbox.commit_on(&sandbox.main(), &[("moved from", &long), ("gone", "x\n"), ("bin", "\0a")]);
+        let tree = sandbox.repo.tree_of(&base).unwrap();
+        let put = |path: &str, bytes: &str| crate::git::objects::TreeEdit::Put {
+            path: path.to_owned(),
+            bytes: bytes.into(),
+            executable: false,
+        };
+        let remove = |path: &str| crate::git::objects::TreeEdit::Remove { path: path.to_owned() };
+        let edits = [
+            remove("moved from"),
+            put("moved\tto\n\"q\"", &format!("{long}more\n")),
+            remove("gone"),
+            put("bin", "\0abc"),
+            put("ünï", "1\n2\n"),
+            put(":colon", "1\n"),
+        ];
+        let tree = sandbox.repo.edit_tree(Some(&tree), &edits).unwrap();
+        let (parents, who) = ([base.clone()], crate::git::testing::person());
+        let new = crate::git::objects::NewCommit {
+            tree: &tree,
+            parents: &parents,
+            author: &who,
+            committer: &who,
+            message: "x",
+        };
+        let head = sandbox.repo.commit(&new).unwrap();
+        let changes = sandbox.repo.changes(&base, &head).unwrap();
+        let ours: Vec<String> = changes.iter().map(as_numstat).collect();
+        let theirs = sandbox.git(&["diff", "--numstat", "-z", "-M", base.as_str(), head.as_str()]);
+        assert_eq!(ours.concat(), theirs);
+        let bin = changes.iter().find(|change| change.path == "bin").unwrap();
+        assert_eq!((bin.added, bin.bytes_added, bin.status), (None, 4, Status::Modified));
+        let paths = sandbox.repo.paths(&base, &head).unwrap();
+        assert!(paths.contains(&"moved from".to_owned()) && paths.contains(&"moved\tto\n\"q\"".to_owned()));
+        assert!(sandbox.repo.patch(&base, &head).unwrap().contains("+more"));
+    }
+
+    fn as_numstat(change: &FileChange) -> String {
+        let count = |count: Option<u64>| count.map_or("-".to_owned(), |count| count.to_string());
+        let (added, removed) = (count(change.added), count(change.removed));
+        match &change.old_path {
+            Some(old) => format!("{added}\t{removed}\t\0{old}\0{}\0", change.path),
+            None => format!("{added}\t{removed}\t{}\0", change.path),
+        }
+    }
+
+    #[test]
+    fn a_worktree_is_compared_with_where_it_left_the_base() {
+        let sandbox = Sandbox::new();
+        let path = sandbox.beside("wt");
+        sandbox.repo.add_worktree(&path, "x", &sandbox.main()).unwrap();
+        sandbox.move_main(&sandbox.commit_on(&sandbox.main(), &[("later", "x\n")]));
+        std::fs::write(path.join("new"), "1\n2\n").unwrap();
+        let changes = sandbox.repo.worktree_changes(&path, &sandbox.main()).unwrap();
+        let shown: Vec<_> = changes.iter().map(|change| (change.path.as_str(), change.added)).collect();
+        assert_eq!(shown, [("new", Some(2))]);
+    }
+}

@@ -1,0 +1,225 @@
+//! Exchange with other repositories: fetch, push, listing. By the git binary, that knows transports and credentials.
+//!
+//! There is no type that could express a forced push: `+` switches `--force-with-lease` off in silence, and 20 of 20
+//! tasks were claimed twice in a trial.
+
+use super::command::{Git, tail};
+use super::refs::full_name;
+use super::{GitError, Repo, lock};
+use crate::process::short::Finished;
+use crate::task::id::{CommitId, shown};
+use rustix::fs::FlockOperation;
+
+/// One ref to push, as a plain fast-forward or a new ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PushSpec {
+    pub(crate) commit: CommitId,
+    /// Full name of the ref on the other side.
+    pub(crate) name: String,
+}
+
+/// What became of one ref of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    pub(crate) name: String,
+    pub(crate) flag: Flag,
+}
+
+/// What the other side did with a ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Flag {
+    /// It was moved by this push. Read it again where it matters: then you won.
+    Done,
+    /// It was there already: **not** a win, another may have pushed the same object.
+    UpToDate,
+    /// It was not moved, or the answer was lost: read again, then decide. Never take it as "somebody else won".
+    Rejected { reason: String },
+}
+
+/// One ref that a fetch moved or could not move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FetchedRef {
+    pub(crate) name: String,
+    pub(crate) new: Option<CommitId>,
+    /// It was no fast-forward and was left.
+    pub(crate) rejected: bool,
+}
+
+/// What a fetch brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Fetched {
+    pub(crate) refs: Vec<FetchedRef>,
+}
+
+/// A remote's branch that a local branch follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Upstream {
+    pub(crate) remote: String,
+    /// Full name of the ref on the remote.
+    pub(crate) branch: String,
+}
+
+/// Why an exchange did not take place.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExchangeError {
+    #[error("there is no remote '{}'", shown(.0))]
+    NoRemote(String),
+    #[error("the remote '{}' cannot be reached: {stderr}", shown(.remote))]
+    Unreachable { remote: String, stderr: String },
+    #[error("the remote '{}' refused: {stderr}", shown(.remote))]
+    Refused { remote: String, stderr: String },
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl Repo {
+    /// Tells whether a remote of that name is configured.
+    pub(crate) fn remote_exists(&self, remote: &str) -> bool {
+        let set = |key| self.config_string(&format!("remote.{remote}.{key}")).is_some();
+        !remote.is_empty() && !remote.starts_with('-') && (set("url") || set("pushurl"))
+    }
+
+    /// What a local branch follows, given by its short name; `None` also where it follows another local branch.
+    pub(crate) fn upstream_of(&self, branch: &str) -> Option<Upstream> {
+        let remote = self.config_string(&format!("branch.{branch}.remote"))?;
+        let branch = self.config_string(&format!("branch.{branch}.merge"))?;
+        self.remote_exists(&remote).then_some(Upstream { remote, branch })
+    }
+
+    /// Fetches exactly these refspecs; nothing that is configured for the remote comes along.
+    pub(crate) fn fetch(&self, remote: &str, refspecs: &[String]) -> Result<Fetched, ExchangeError> {
+        self.check_remote(remote)?;
+        // A half-made worktree breaks a fetch that runs at the same time (kamp-us/phoenix#7331).
+        let path = self.local_path("worktrees.lock")?;
+        let _lock = lock::wait(&path, FlockOperation::LockExclusive)?;
+        let git = Git::on(self)
+            .args(["fetch", "--porcelain"])
+            .arg("--refmap=") // else the configured refspecs move tracking refs too
+            .args(["--no-tags", "--no-prune", "--no-prune-tags"]) // settings could delete what was not pushed yet
+            .args(["--no-write-fetch-head", "--no-auto-maintenance"]) // files that others write as well
+            .args(["--no-recurse-submodules", "--", remote])
+            .args(refspecs.iter().map(String::as_str));
+        let finished = git.finish()?;
+        let fetched = parse_fetch(&String::from_utf8_lossy(&finished.stdout));
+        if finished.status != 0 && !fetched.refs.iter().any(|found| found.rejected) {
+            return Err(self.why(remote, &finished));
+        }
+        Ok(fetched)
+    }
+
+    /// Pushes some refs, each for itself: several in one push may be done in part, whatever `--atomic` says.
+    pub(crate) fn push(&self, remote: &str, specs: &[PushSpec]) -> Result<Vec<Pushed>, ExchangeError> {
+        self.check_remote(remote)?;
+        for spec in specs {
+            full_name(&spec.name)?;
+        }
+        let refspecs: Vec<String> = specs.iter().map(|spec| format!("{}:{}", spec.commit, spec.name)).collect();
+        let git = push_command(self).args(["--", remote]).args(refspecs.iter().map(String::as_str));
+        let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        self.run_push(&git, remote, &names)
+    }
+
+    /// Deletes a remote's ref that must be at `expected`.
+    pub(crate) fn delete_remote(
+        &self,
+        remote: &str,
+        name: &str,
+        expected: &CommitId,
+    ) -> Result<Pushed, ExchangeError> {
+        self.check_remote(remote)?;
+        full_name(name)?;
+        let git = push_command(self)
+            .arg(format!("--force-with-lease={name}:{expected}"))
+            .args(["--", remote])
+            .arg(format!(":{name}"));
+        let pushed = self.run_push(&git, remote, &[name])?;
+        pushed.into_iter().next().ok_or_else(|| git.unclear(b"").into())
+    }
+
+    /// Refs of a remote that match patterns such as `refs/heads/*`.
+    pub(crate) fn ls_remote(
+        &self,
+        remote: &str,
+        patterns: &[&str],
+    ) -> Result<Vec<(String, CommitId)>, ExchangeError> {
+        self.check_remote(remote)?;
+        let finished = ls_remote(self, remote, patterns).finish()?;
+        if finished.status != 0 {
+            return Err(ExchangeError::Unreachable { remote: remote.to_owned(), stderr: tail(&finished.stderr) });
+        }
+        let text = String::from_utf8_lossy(&finished.stdout).into_owned();
+        let pairs = text.lines().filter_map(|line| line.split_once('\t'));
+        Ok(pairs.filter_map(|(id, name)| Some((name.to_owned(), CommitId::parse(id).ok()?))).collect())
+    }
+
+    fn check_remote(&self, remote: &str) -> Result<(), ExchangeError> {
+        if self.remote_exists(remote) { Ok(()) } else { Err(ExchangeError::NoRemote(remote.to_owned())) }
+    }
+
+    /// Tells a refusal from a remote that cannot be reached, by asking it something that it cannot refuse.
+    fn why(&self, remote: &str, finished: &Finished) -> ExchangeError {
+        let (remote, stderr) = (remote.to_owned(), tail(&finished.stderr));
+        match ls_remote(self, &remote, &["HEAD"]).finish() {
+            Ok(answer) if answer.status == 0 => ExchangeError::Refused { remote, stderr },
+            _ => ExchangeError::Unreachable { remote, stderr },
+        }
+    }
+
+    fn run_push(&self, git: &Git, remote: &str, names: &[&str]) -> Result<Vec<Pushed>, ExchangeError> {
+        let finished = git.finish()?;
+        let answers = parse_push(&String::from_utf8_lossy(&finished.stdout));
+        if answers.is_empty() && finished.status != 0 {
+            return Err(self.why(remote, &finished));
+        }
+        let unanswered = || Flag::Rejected { reason: tail(&finished.stderr) };
+        let flag = |name: &str| answers.iter().find(|found| found.name == name).map(|found| found.flag.clone());
+        Ok(names
+            .iter()
+            .map(|&name| Pushed { name: name.to_owned(), flag: flag(name).unwrap_or_else(unanswered) })
+            .collect())
+    }
+}
+
+fn ls_remote(repo: &Repo, remote: &str, patterns: &[&str]) -> Git {
+    Git::on(repo).args(["ls-remote", "--refs", "--quiet", "--", remote]).args(patterns.iter().copied())
+}
+
+fn push_command(repo: &Repo) -> Git {
+    Git::on(repo)
+        .config("push.followTags", "false")
+        .config("push.gpgSign", "false") // asks for a passphrase
+        .args(["push", "--porcelain", "--no-atomic", "--recurse-submodules=no"])
+}
+
+/// Lines `<flag> TAB <from>:<to> TAB <summary>`.
+fn parse_push(text: &str) -> Vec<Pushed> {
+    let mut pushed = Vec::new();
+    for line in text.lines() {
+        let mut columns = line.splitn(3, '\t');
+        let (Some(flag), Some(refs), Some(summary)) = (columns.next(), columns.next(), columns.next()) else {
+            continue;
+        };
+        let Some((_, name)) = refs.split_once(':') else { continue };
+        let flag = match flag {
+            " " | "*" | "-" => Flag::Done,
+            "=" => Flag::UpToDate,
+            _ => Flag::Rejected { reason: shown(summary) },
+        };
+        pushed.push(Pushed { name: name.to_owned(), flag });
+    }
+    pushed
+}
+
+/// Lines `<flag> <old> <new> <ref>`, where the flag may be a blank.
+fn parse_fetch(text: &str) -> Fetched {
+    let mut fetched = Fetched::default();
+    for line in text.lines() {
+        let Some((flag, rest)) = line.split_at_checked(1) else { continue };
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        if let [_, new, name] = words[..] {
+            let new = CommitId::parse(new).ok().filter(|_| flag != "-");
+            fetched.refs.push(FetchedRef { name: name.to_owned(), new, rejected: flag == "!" });
+        }
+    }
+    fetched
+}

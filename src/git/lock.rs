@@ -1,0 +1,126 @@
+//! Locks between processes of one machine, and what dead ones left behind.
+//!
+//! These are `flock`s: the kernel frees them when the process ends, however it ends.
+
+use super::{GitError, Repo};
+use rustix::fs::FlockOperation;
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Held by whoever writes: others may write too, recovery may not run.
+#[derive(Debug)]
+pub(crate) struct Shared(#[expect(dead_code, reason = "held, not read")] File);
+
+/// Held by recovery: nobody else writes.
+#[derive(Debug)]
+pub(crate) struct Exclusive(#[expect(dead_code, reason = "held, not read")] File);
+
+impl Shared {
+    /// Waits for a recovery that runs, then takes the lock.
+    pub(crate) fn wait(repo: &Repo) -> Result<Shared, GitError> {
+        wait(&repo.local_path("lock")?, FlockOperation::LockShared).map(Shared)
+    }
+}
+
+impl Exclusive {
+    /// Takes the lock if nobody writes now.
+    pub(crate) fn try_take(repo: &Repo) -> Result<Option<Exclusive>, GitError> {
+        let taken = try_lock(&repo.local_path("lock")?, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(taken.map(Exclusive))
+    }
+
+    /// Waits for all writers, then takes the lock.
+    pub(crate) fn wait(repo: &Repo) -> Result<Exclusive, GitError> {
+        wait(&repo.local_path("lock")?, FlockOperation::LockExclusive).map(Exclusive)
+    }
+}
+
+/// Waits for a lock on a file, that is made where it is missing.
+pub(super) fn wait(path: &Path, how: FlockOperation) -> Result<File, GitError> {
+    let file = open(path)?;
+    loop {
+        match rustix::fs::flock(&file, how) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(err) => return Err(GitError::io("lock", path)(err.into())),
+        }
+    }
+}
+
+/// Takes a lock on a file; `None` where somebody holds it.
+pub(super) fn try_lock(path: &Path, how: FlockOperation) -> Result<Option<File>, GitError> {
+    let file = open(path)?;
+    match rustix::fs::flock(&file, how) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(err) => Err(GitError::io("lock", path)(err.into())),
+    }
+}
+
+fn open(path: &Path) -> Result<File, GitError> {
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(GitError::io("open the lock file", path))
+}
+
+/// Removes what dead writers left: `*.lock` files that `paths` name or contain, and half-written objects.
+///
+/// A file goes only when it is older than `grace` and open in no process. gix closes its lock files while it holds
+/// them, so only the exclusive lock and the grace period say that nobody of ours does. Returns what was removed.
+pub(crate) fn sweep_stale_locks(
+    _proof: &Exclusive,
+    repo: &Repo,
+    paths: &[PathBuf],
+    grace: Duration,
+    now: SystemTime,
+) -> Vec<PathBuf> {
+    let is_lock = |path: &Path| path.extension().is_some_and(|end| end == "lock");
+    let mut stale = Vec::new();
+    for path in paths {
+        collect(path, &is_lock, &mut stale);
+    }
+    collect(&repo.common_dir().join("objects"), &is_half_object, &mut stale);
+    stale.retain(|path| is_old(path, grace, now));
+    if stale.is_empty() {
+        return stale;
+    }
+    let open = open_files();
+    stale.retain(|path| !open.iter().any(|open| open.starts_with(path)) && remove(path));
+    stale
+}
+
+/// Left by a killed receive-pack (`tmp_objdir-*`), git (`tmp_obj_*`) or gix (`.tmp*`).
+fn is_half_object(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    ["tmp_objdir-", "tmp_obj_", ".tmp"].iter().any(|start| name.starts_with(start))
+}
+
+/// Everything below a path, the path itself included, that is wanted; does not follow links.
+fn collect(path: &Path, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
+    let Ok(kind) = path.symlink_metadata() else { return };
+    if wanted(path) {
+        found.push(path.to_owned());
+    } else if kind.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            collect(&entry.path(), wanted, found);
+        }
+    }
+}
+
+fn is_old(path: &Path, grace: Duration, now: SystemTime) -> bool {
+    let modified = path.symlink_metadata().and_then(|found| found.modified());
+    modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > grace))
+}
+
+/// All files that a process has open, as far as we may see.
+fn open_files() -> BTreeSet<PathBuf> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let descriptors = processes.flat_map(|process| std::fs::read_dir(process.path().join("fd")));
+    descriptors.flatten().flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok()).collect()
+}
+
+fn remove(path: &Path) -> bool {
+    if path.is_dir() { std::fs::remove_dir_all(path).is_ok() } else { std::fs::remove_file(path).is_ok() }
+}

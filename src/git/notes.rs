@@ -1,0 +1,96 @@
+//! Notes: views and caches on objects, that `git notes` can read. `git notes append` itself loses concurrent writes
+//! (140 of 160), so they are written here by compare-and-swap.
+
+use super::objects::{NewCommit, Person, TreeEdit};
+use super::refs::{Expected, Swap, object_id};
+use super::{GitError, Repo, lock};
+use crate::task::id::{CommitId, TreeId};
+use rustix::fs::FlockOperation;
+
+/// How often a write is tried. Writers of this machine queue for a lock, so only others can come in between.
+const TRIES: u32 = 50;
+
+impl Repo {
+    /// The note of an object, given by its full id.
+    pub(crate) fn read_note(&self, notes_ref: &str, object: &str) -> Result<Option<Vec<u8>>, GitError> {
+        match self.tip(notes_ref)? {
+            Some(tip) => Ok(self.find_note(&tip, object)?.map(|(_, bytes)| bytes)),
+            None => Ok(None),
+        }
+    }
+
+    /// Changes the note of an object: `edit` gets what is there, and may be called more than once.
+    pub(crate) fn write_note(
+        &self,
+        notes_ref: &str,
+        object: &str,
+        edit: impl Fn(Option<Vec<u8>>) -> Vec<u8>,
+        committer: &Person,
+    ) -> Result<(), GitError> {
+        super::refs::hex(object)?;
+        // A queue instead of a random pause: it is fair, and nobody starves.
+        let _queue = lock::wait(&self.local_path("notes.lock")?, FlockOperation::LockExclusive)?;
+        for _ in 0..TRIES {
+            let tip = self.tip(notes_ref)?;
+            let commit = self.compose_note(tip.as_ref(), object, &edit, committer)?;
+            let expected = tip.as_ref().map_or(Expected::Absent, Expected::At);
+            match self.swap(notes_ref, expected, &commit, "notes: written by orch")? {
+                Swap::Done => return Ok(()),
+                Swap::Lost { .. } | Swap::Locked => {}
+            }
+        }
+        Err(GitError::Contended { name: notes_ref.to_owned(), tries: TRIES })
+    }
+
+    fn compose_note(
+        &self,
+        tip: Option<&CommitId>,
+        object: &str,
+        edit: &impl Fn(Option<Vec<u8>>) -> Vec<u8>,
+        committer: &Person,
+    ) -> Result<CommitId, GitError> {
+        let found = tip.map(|tip| self.find_note(tip, object)).transpose()?.flatten();
+        let (path, before) = match (found, tip) {
+            (Some((path, bytes)), _) => (path, Some(bytes)),
+            (None, Some(tip)) => (self.note_path(tip, object)?, None),
+            (None, None) => (object.to_owned(), None),
+        };
+        let base: Option<TreeId> = tip.map(|tip| self.tree_of(tip)).transpose()?;
+        let put = TreeEdit::Put { path, bytes: edit(before), executable: false };
+        let tree = self.edit_tree(base.as_ref(), &[put])?;
+        let parents: Vec<CommitId> = tip.into_iter().cloned().collect();
+        let message = "Notes written by 'git orch'";
+        self.commit(&NewCommit { tree: &tree, parents: &parents, author: committer, committer, message })
+    }
+
+    /// Path and text of a note, at whatever depth of folders it is.
+    fn find_note(&self, tip: &CommitId, object: &str) -> Result<Option<(String, Vec<u8>)>, GitError> {
+        for path in paths(object) {
+            if let Some(bytes) = self.read_in(object_id(tip)?, &path, u64::MAX)? {
+                return Ok(Some((path, bytes)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where a new note goes: as deep as the folders that git made.
+    fn note_path(&self, tip: &CommitId, object: &str) -> Result<String, GitError> {
+        let root = object_id(tip)?;
+        let is_folder = |path: &str| Ok(self.entry(root, path)?.is_some_and(|entry| entry.1.is_tree()));
+        let [plain, one, two] = paths(object);
+        if is_folder(&two[..5])? {
+            Ok(two)
+        } else if is_folder(&one[..2])? {
+            Ok(one)
+        } else {
+            Ok(plain)
+        }
+    }
+}
+
+/// The three forms in which git keeps a note: it splits folders as their number grows.
+fn paths(object: &str) -> [String; 3] {
+    let (one, rest) = object.split_at_checked(2).unwrap_or((object, ""));
+    let (two, tail) = rest.split_at_checked(2).unwrap_or((rest, ""));
+    [object.to_owned(), format!("{one}/{rest}"), format!("{one}/{two}/{tail}")]
+}

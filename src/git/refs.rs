@@ -1,0 +1,380 @@
+//! Refs: read, listed, and changed by compare-and-swap only.
+//!
+//! There is no function here that writes a ref without an expected value, and none that retries a lost race: whoever
+//! lost reads again and decides again.
+
+use super::{GitError, Repo};
+use crate::task::id::CommitId;
+use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
+use gix::refs::{FullName, Target};
+use std::fs::File;
+use std::path::Path;
+
+/// How often a swap is tried again where it failed though the ref is as expected: `git pack-refs` moved it meanwhile.
+const MOVED_TRIES: u32 = 5;
+
+/// What a ref must be before it is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected<'a> {
+    Absent,
+    At(&'a CommitId),
+}
+
+/// What became of a change of one ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Swap {
+    /// It is done and on the disk.
+    Done,
+    /// The ref was not as expected; nothing was changed.
+    Lost { found: Option<CommitId> },
+    /// Another writer holds the ref's lock, or died holding it.
+    Locked,
+}
+
+/// Refs below a prefix.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// Name and object, sorted by name.
+    pub(crate) refs: Vec<(String, CommitId)>,
+    /// Names of refs whose file is empty or garbage: git passes over them in silence, a clone just lacks them.
+    pub(crate) broken: Vec<String>,
+}
+
+impl Repo {
+    /// The commit that a ref points at, through symbolic refs.
+    ///
+    /// # Errors
+    /// A broken ref is an error, not an absence.
+    pub(crate) fn tip(&self, name: &str) -> Result<Option<CommitId>, GitError> {
+        let mut full = full_name(name)?;
+        for _ in 0..5 {
+            let found = self.gix.refs.try_find(full.as_ref());
+            match found.map_err(|_| GitError::BrokenRef(name.to_owned()))? {
+                None => return Ok(None),
+                Some(found) => match found.target {
+                    Target::Object(id) => return Ok(Some(commit_id(id))),
+                    Target::Symbolic(next) => full = next,
+                },
+            }
+        }
+        Err(GitError::BrokenRef(name.to_owned()))
+    }
+
+    /// All refs whose name starts with `prefix`, such as `refs/heads/`.
+    pub(crate) fn list(&self, prefix: &str) -> Result<Listing, GitError> {
+        // The packed refs are read before the loose ones: a ref that `git pack-refs` moves in between is in neither.
+        let packed = self.common_dir().join("packed-refs");
+        let mut listing = Listing::default();
+        for _ in 0..MOVED_TRIES {
+            let before = file_mark(&packed);
+            listing = self.list_once(prefix)?;
+            if file_mark(&packed) == before {
+                break;
+            }
+        }
+        Ok(listing)
+    }
+
+    fn list_once(&self, prefix: &str) -> Result<Listing, GitError> {
+        let platform = self.gix.refs.iter().map_err(GitError::gix("read the refs"))?;
+        let relative: &gix::path::RelativePath =
+            prefix.try_into().map_err(|_| GitError::BadRefName(prefix.to_owned()))?;
+        let mut listing = Listing::default();
+        for item in platform.prefixed(relative).map_err(GitError::gix(format!("list {prefix}")))? {
+            match item {
+                Ok(found) => {
+                    let name = found.name.as_bstr().to_string();
+                    if let Target::Object(id) = found.target {
+                        listing.refs.push((name, commit_id(id)));
+                    }
+                }
+                Err(err) => self.list_again(err, &mut listing)?,
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Sorts out a ref that a listing stumbled over: broken, or moved and gone since its folder was read.
+    fn list_again(&self, err: gix::Error, listing: &mut Listing) -> Result<(), GitError> {
+        if let Some(broken) = err.downcast_any_ref::<gix::refs::file::find::ReferenceDecode>() {
+            listing.broken.push(broken.relative_path.to_string_lossy().into_owned());
+            return Ok(());
+        }
+        let path = match err.metadata_merged().get("path") {
+            Some(gix::error::MetadataValue::Path(path)) if err.is_not_found() => path.clone(),
+            _ => return Err(GitError::gix("list the refs")(err)),
+        };
+        let name = path.strip_prefix(self.gix.common_dir()).unwrap_or(&path).to_string_lossy().into_owned();
+        if let Some(tip) = self.tip(&name)? {
+            listing.refs.push((name, tip));
+        }
+        Ok(())
+    }
+
+    /// Moves a ref from what it must be now to `new`, and puts it on the disk together with the objects written so far.
+    pub(crate) fn swap(
+        &self,
+        name: &str,
+        expected: Expected<'_>,
+        new: &CommitId,
+        message: &str,
+    ) -> Result<Swap, GitError> {
+        self.sync_objects()?;
+        let previous = match expected {
+            Expected::Absent => PreviousValue::MustNotExist,
+            Expected::At(id) => PreviousValue::MustExistAndMatch(Target::Object(object_id(id)?)),
+        };
+        let log = LogChange {
+            mode: RefLog::AndReference,
+            force_create_reflog: false,
+            message: message.lines().next().unwrap_or_default().into(),
+        };
+        let change = Change::Update { log, expected: previous, new: Target::Object(object_id(new)?) };
+        self.change(name, expected, change)
+    }
+
+    /// Deletes a ref that must be at `expected`.
+    pub(crate) fn delete(&self, name: &str, expected: &CommitId) -> Result<Swap, GitError> {
+        let previous = PreviousValue::MustExistAndMatch(Target::Object(object_id(expected)?));
+        let change = Change::Delete { expected: previous, log: RefLog::AndReference };
+        self.change(name, Expected::At(expected), change)
+    }
+
+    fn change(&self, name: &str, expected: Expected<'_>, change: Change) -> Result<Swap, GitError> {
+        let full = full_name(name)?;
+        for _ in 0..MOVED_TRIES {
+            let edit = RefEdit { change: change.clone(), name: full.clone(), deref: false };
+            match self.edit(edit) {
+                Ok(before) => {
+                    // gix lets a creation pass where the ref exists with the very value: two claimants of one object
+                    // would both win.
+                    if let (Expected::Absent, Some(found)) = (expected, before) {
+                        return Ok(Swap::Lost { found: Some(found) });
+                    }
+                    self.sync_ref(name)?;
+                    return Ok(Swap::Done);
+                }
+                Err(err) if is_lost(&err) => {
+                    let found = self.tip(name)?;
+                    if found.as_ref() != expected.id() {
+                        return Ok(Swap::Lost { found });
+                    }
+                }
+                Err(err) if is_locked(&err) => return Ok(Swap::Locked),
+                Err(err) => return Err(GitError::gix(format!("change {name}"))(err)),
+            }
+        }
+        Ok(Swap::Locked)
+    }
+
+    /// Runs one edit and returns what the ref was before.
+    fn edit(&self, edit: RefEdit) -> Result<Option<CommitId>, gix::Error> {
+        // The reflog needs somebody; a machine without an identity still moves refs.
+        let identity = self.identity();
+        let (name, email) = identity.unwrap_or_else(|| ("git-orch".to_owned(), "git-orch@localhost".to_owned()));
+        let time = gix::date::Time::now_utc().to_string();
+        let committer = gix::actor::SignatureRef { name: name.as_str().into(), email: email.as_str().into(), time: &time };
+        let edits = self.gix.edit_references_as([edit], Some(committer))?;
+        Ok(edits.first().and_then(|edit| match edit.change.previous_value()? {
+            gix::refs::TargetRef::Object(id) => Some(commit_id(id.to_owned())),
+            gix::refs::TargetRef::Symbolic(_) => None,
+        }))
+    }
+
+    /// Puts the objects written so far on the disk. gix has no fsync, and a ref must never outlive what it points at.
+    ///
+    /// All are written before the first is synced: on ext4 one sync commits the journal for all of them.
+    pub(crate) fn sync_objects(&self) -> Result<(), GitError> {
+        // Held throughout: who comes second must not write a ref while the first still syncs.
+        let mut unsynced = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut folders = std::collections::BTreeSet::new();
+        for id in unsynced.iter() {
+            let path = self.loose_path(id);
+            // An object that is not loose was there before, in a pack.
+            if sync_file(&path)? {
+                folders.extend(path.parent().map(Path::to_owned));
+            }
+        }
+        for folder in folders {
+            sync_file(&folder)?;
+        }
+        unsynced.clear();
+        Ok(())
+    }
+
+    /// Puts what a program below git wrote on the disk: all that `commit` has and `known` has not.
+    pub(crate) fn sync_reachable(&self, commit: &CommitId, known: &CommitId) -> Result<(), GitError> {
+        let git = super::command::Git::on(self)
+            .args(["rev-list", "--objects", "--no-object-names", commit.as_str()])
+            .arg(format!("^{known}"));
+        for line in String::from_utf8_lossy(&git.output()?).lines() {
+            let id = gix::ObjectId::from_hex(line.as_bytes()).map_err(|_| git.unclear(line.as_bytes()))?;
+            self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(id);
+        }
+        self.sync_objects()
+    }
+
+    pub(super) fn loose_path(&self, id: &gix::oid) -> std::path::PathBuf {
+        let hex = id.to_hex().to_string();
+        self.common_dir().join("objects").join(&hex[..2]).join(&hex[2..])
+    }
+
+    fn sync_ref(&self, name: &str) -> Result<(), GitError> {
+        let path = self.common_dir().join(name);
+        sync_file(&path)?;
+        match path.parent() {
+            Some(folder) => sync_file(folder).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Expected<'_> {
+    fn id(&self) -> Option<&CommitId> {
+        match self {
+            Expected::Absent => None,
+            Expected::At(id) => Some(id),
+        }
+    }
+}
+
+/// Syncs a file or folder; returns false where there is none.
+fn sync_file(path: &Path) -> Result<bool, GitError> {
+    match File::open(path).and_then(|file| file.sync_all()) {
+        Ok(()) => Ok(true),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(err) => Err(GitError::io("sync", path)(err)),
+    }
+}
+
+/// What changes when a file is replaced.
+fn file_mark(path: &Path) -> Option<(u64, u64, i64, i64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = path.metadata().ok()?;
+    Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+}
+
+/// The ref was not as expected.
+fn is_lost(err: &gix::Error) -> bool {
+    use gix::refs::file::transaction::prepare::{MustNotExist, ReferenceOutOfDate};
+    err.downcast_any_ref::<ReferenceOutOfDate>().is_some()
+        || err.downcast_any_ref::<MustNotExist>().is_some()
+        || err.is_not_found()
+}
+
+/// The ref's lock, or the one of the packed refs, is held by somebody.
+fn is_locked(err: &gix::Error) -> bool {
+    err.is_conflict() || err.is_retryable()
+}
+
+/// Checks a full ref name.
+pub(super) fn full_name(name: &str) -> Result<FullName, GitError> {
+    FullName::try_from(name).map_err(|_| GitError::BadRefName(name.to_owned()))
+}
+
+pub(super) fn object_id(id: &CommitId) -> Result<gix::ObjectId, GitError> {
+    hex(id.as_str())
+}
+
+/// The object with this name in hexadecimal digits.
+pub(super) fn hex(id: &str) -> Result<gix::ObjectId, GitError> {
+    gix::ObjectId::from_hex(id.as_bytes()).map_err(GitError::gix(format!("read the object id {id}")))
+}
+
+pub(super) fn commit_id(id: gix::ObjectId) -> CommitId {
+    CommitId::parse(&id.to_string()).expect("gix writes object ids in full and in lower case")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::Sandbox;
+
+    #[test]
+    fn sixteen_threads_on_one_ref_lose_nothing() {
+        let sandbox = Sandbox::new();
+        let (name, first) = ("refs/test/counter", sandbox.main());
+        assert_eq!(sandbox.repo.swap(name, Expected::Absent, &first, "x").unwrap(), Swap::Done);
+        std::thread::scope(|scope| {
+            for thread in 0..16 {
+                let repo = sandbox.repo.clone();
+                scope.spawn(move || {
+                    for round in 0..4 {
+                        count_up(&repo, name, thread * 100 + round);
+                    }
+                });
+            }
+        });
+        let tip = sandbox.repo.tip(name).unwrap().unwrap();
+        assert_eq!(sandbox.repo.first_parent(&tip, None, 1000).unwrap().len(), 65);
+    }
+
+    fn count_up(repo: &Repo, name: &str, mark: usize) {
+        use crate::git::objects::NewCommit;
+        let who = crate::git::testing::person();
+        loop {
+            let tip = repo.tip(name).unwrap().unwrap();
+            let (tree, parents) = (repo.tree_of(&tip).unwrap(), [tip.clone()]);
+            let message = mark.to_string();
+            let new =
+                NewCommit { tree: &tree, parents: &parents, author: &who, committer: &who, message: &message };
+            let commit = repo.commit(&new).unwrap();
+            if repo.swap(name, Expected::At(&tip), &commit, "count").unwrap() == Swap::Done {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn a_ref_that_exists_is_not_created_even_with_the_same_value() {
+        let sandbox = Sandbox::new();
+        let first = sandbox.main();
+        let swap = sandbox.repo.swap("refs/heads/main", Expected::Absent, &first, "x").unwrap();
+        assert_eq!(swap, Swap::Lost { found: Some(first) });
+    }
+
+    #[test]
+    fn a_deleted_ref_is_not_made_again() {
+        let sandbox = Sandbox::new();
+        let first = sandbox.main();
+        let swap = sandbox.repo.swap("refs/test/ghost", Expected::At(&first), &first, "x").unwrap();
+        assert_eq!(swap, Swap::Lost { found: None });
+    }
+
+    #[test]
+    fn packed_refs_are_read_swapped_and_deleted() {
+        let sandbox = Sandbox::new();
+        let (first, repo) = (sandbox.main(), &sandbox.repo);
+        let second = sandbox.commit_on(&first, &[("b", "b")]);
+        assert_eq!(repo.swap("refs/test/x", Expected::Absent, &first, "x").unwrap(), Swap::Done);
+        sandbox.git(&["pack-refs", "--all", "--prune"]);
+        assert_eq!(repo.swap("refs/test/x", Expected::At(&first), &second, "x").unwrap(), Swap::Done);
+        assert_eq!(repo.list("refs/test/").unwrap().refs, [("refs/test/x".to_owned(), second.clone())]);
+        assert_eq!(repo.delete("refs/test/x", &first).unwrap(), Swap::Lost { found: Some(second.clone()) });
+        assert_eq!(repo.delete("refs/test/x", &second).unwrap(), Swap::Done);
+        assert_eq!(repo.tip("refs/test/x").unwrap(), None);
+    }
+
+    #[test]
+    fn a_held_lock_is_told_from_a_lost_race() {
+        let sandbox = Sandbox::new();
+        let first = sandbox.main();
+        std::fs::write(sandbox.path().join(".git/refs/heads/main.lock"), "").unwrap();
+        let swap = sandbox.repo.swap("refs/heads/main", Expected::At(&first), &first, "x").unwrap();
+        assert_eq!(swap, Swap::Locked);
+    }
+
+    #[test]
+    fn broken_refs_are_listed_apart() {
+        let sandbox = Sandbox::new();
+        let folder = sandbox.path().join(".git/refs/test");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("empty"), "").unwrap();
+        std::fs::write(folder.join("good"), format!("{}\n", sandbox.main())).unwrap();
+        let listing = sandbox.repo.list("refs/test/").unwrap();
+        assert_eq!(listing.broken, ["refs/test/empty"]);
+        assert_eq!(listing.refs.len(), 1);
+        assert!(matches!(sandbox.repo.tip("refs/test/empty"), Err(GitError::BrokenRef(_))));
+    }
+}

@@ -1,0 +1,479 @@
+//! Worktrees: made, read, committed and removed.
+//!
+//! The files in a worktree were written by somebody else, its `.git` file may be as well. So nothing here follows that
+//! file: the admin folder is looked up in the main repository and named outright.
+
+use super::command::{Git, fields};
+use super::objects::{NewCommit, Person};
+use super::refs::{Expected, Swap, full_name};
+use super::{GitError, Repo, lock};
+use crate::task::id::{CommitId, TreeId};
+use rustix::fs::FlockOperation;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Said to whoever wants to remove one of our worktrees by hand.
+const LOCK_REASON: &str = "in use by git orch";
+
+/// One line of `git status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StatusLine {
+    /// Two letters: index, worktree; `??` is untracked.
+    pub(crate) code: String,
+    pub(crate) path: String,
+}
+
+/// What a worktree is, as the main repository knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WorktreeInfo {
+    pub(crate) path: PathBuf,
+    pub(crate) head: Option<CommitId>,
+    /// Full name of the branch; `None` where it is detached.
+    pub(crate) branch: Option<String>,
+    pub(crate) locked: bool,
+    pub(crate) prunable: bool,
+}
+
+/// A commit of all that is in a worktree.
+#[derive(Debug, Clone)]
+pub(crate) struct CommitAll<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) message: &'a str,
+    pub(crate) author: &'a Person,
+    pub(crate) committer: &'a Person,
+    /// Parents besides the branch's own tip.
+    pub(crate) more_parents: &'a [CommitId],
+}
+
+/// Why a worktree was not removed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemoveRefused {
+    #[error("the worktree has {} files that are not committed", files.len())]
+    Dirty { files: Vec<String> },
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+/// What became of a checkout whose branch moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Brought {
+    /// Files and index are those of the new commit.
+    Done,
+    /// These were changed by somebody and are left as they are.
+    Left { files: Vec<String> },
+}
+
+impl Repo {
+    /// Makes a worktree on a new branch. It is locked, so that `git worktree prune` leaves it.
+    pub(crate) fn add_worktree(&self, path: &Path, branch: &str, start: &CommitId) -> Result<(), GitError> {
+        let name = branch_ref(branch)?;
+        let _lock = self.lock_worktrees()?;
+        if self.tip(&name)?.is_some() {
+            return Err(GitError::BranchExists(branch.to_owned()));
+        }
+        // --no-track: it would write the shared settings, whose lock collides (ready-for-agent#614).
+        let git = self.add_command().args(["--no-track", "-b", branch, "--"]).arg(path).arg(start.as_str());
+        git.output().map(|_| ()).inspect_err(|_| self.undo_add(&name, start))
+    }
+
+    /// Makes a worktree on a branch that exists, given by its short name.
+    pub(crate) fn add_existing(&self, path: &Path, branch: &str) -> Result<(), GitError> {
+        branch_ref(branch)?;
+        let _lock = self.lock_worktrees()?;
+        self.add_command().arg("--").arg(path).arg(branch).output().map(|_| ())
+    }
+
+    /// Makes a worktree on no branch.
+    pub(crate) fn add_detached(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+        let _lock = self.lock_worktrees()?;
+        self.add_command().args(["--detach", "--"]).arg(path).arg(commit.as_str()).output().map(|_| ())
+    }
+
+    fn add_command(&self) -> Git {
+        let git = Git::on(self).without_local_filters(self).config("submodule.recurse", "false");
+        git.args(["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON])
+    }
+
+    /// Takes back a branch that a failed add left, if it is still where we made it.
+    fn undo_add(&self, name: &str, start: &CommitId) {
+        let _ = self.delete(name, start);
+    }
+
+    /// Several at once break each other: 6 of 240 in a trial, none under one lock.
+    fn lock_worktrees(&self) -> Result<File, GitError> {
+        lock::wait(&self.local_path("worktrees.lock")?, FlockOperation::LockExclusive)
+    }
+
+    /// Puts a commit into a test slot: all its files as they are in the commit, and nothing else but `keep`.
+    pub(crate) fn switch_detached(&self, path: &Path, commit: &CommitId, keep: &[String]) -> Result<(), GitError> {
+        let admin = self.admin(path)?;
+        self.restore_git_file(&admin, path)?;
+        let checkout = ["checkout", "--quiet", "--force", "--detach", "--no-recurse-submodules"];
+        Git::in_worktree(self, &admin, path).args(checkout).args([commit.as_str(), "--"]).output()?;
+        let mut clean = Git::in_worktree(self, &admin, path)
+            .args(["clean", "--quiet", "-d"])
+            .arg("-x") // ignored files are what a test leaves for the next one
+            .arg("-ff"); // twice: repositories inside too
+        for kept in keep {
+            clean = clean.arg(format!("--exclude=/{}", escape_pattern(kept)));
+        }
+        clean.output().map(|_| ())
+    }
+
+    /// What is changed in a worktree, untracked files too, ignored ones not.
+    pub(crate) fn status(&self, path: &Path) -> Result<Vec<StatusLine>, GitError> {
+        let git = Git::in_worktree(self, &self.admin(path)?, path)
+            .args(["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"])
+            .arg("--ignore-submodules=dirty"); // else git runs inside of them, with their settings
+        let output = git.output()?;
+        let line = |field: String| {
+            let (code, path) = field.split_at_checked(3)?;
+            Some(StatusLine { code: code[..2].to_owned(), path: path.to_owned() })
+        };
+        fields(&output).map(line).collect::<Option<_>>().ok_or_else(|| git.unclear(&output))
+    }
+
+    /// Tells whether a worktree has nothing that is not committed.
+    pub(crate) fn is_clean(&self, path: &Path) -> Result<bool, GitError> {
+        Ok(self.status(path)?.is_empty())
+    }
+
+    /// The commit that a worktree stands on.
+    pub(crate) fn worktree_head(&self, path: &Path) -> Result<CommitId, GitError> {
+        match self.head(path)? {
+            Head::Branch(name) => self.tip(&name)?.ok_or_else(|| GitError::Detached(path.to_owned())),
+            Head::Commit(id) => Ok(id),
+        }
+    }
+
+    /// The branch that a worktree is on, in full; `None` where it is detached.
+    pub(crate) fn worktree_branch(&self, path: &Path) -> Result<Option<String>, GitError> {
+        Ok(match self.head(path)? {
+            Head::Branch(name) => Some(name),
+            Head::Commit(_) => None,
+        })
+    }
+
+    fn head(&self, path: &Path) -> Result<Head, GitError> {
+        let file = self.admin(path)?.join("HEAD");
+        let text = std::fs::read_to_string(&file).map_err(GitError::io("read", &file))?;
+        match text.trim().strip_prefix("ref: ") {
+            Some(name) => Ok(Head::Branch(name.trim().to_owned())),
+            None => CommitId::parse(text.trim())
+                .map(Head::Commit)
+                .map_err(GitError::gix(format!("read {}", file.display()))),
+        }
+    }
+
+    /// Commits all that is in a worktree, and moves its branch. `None` where nothing changed.
+    ///
+    /// # Errors
+    /// A repository inside the worktree: git would store no more than its commit id, and the files would be lost.
+    pub(crate) fn commit_all(&self, all: &CommitAll<'_>) -> Result<Option<CommitId>, GitError> {
+        let CommitAll { path, message, author, committer, more_parents } = *all;
+        let admin = self.admin(path)?;
+        self.restore_git_file(&admin, path)?;
+        let branch = self.worktree_branch(path)?.ok_or_else(|| GitError::Detached(path.to_owned()))?;
+        let head = self.worktree_head(path)?;
+        self.refuse_nested(path)?;
+        let tree = self.stage(&admin, path, None)?;
+        if tree == self.tree_of(&head)? && more_parents.is_empty() {
+            return Ok(None);
+        }
+        let parents: Vec<CommitId> = [std::slice::from_ref(&head), more_parents].concat();
+        let commit = self.commit(&NewCommit { tree: &tree, parents: &parents, author, committer, message })?;
+        match self.swap(&branch, Expected::At(&head), &commit, "orch: commit")? {
+            Swap::Done => Ok(Some(commit)),
+            Swap::Lost { .. } | Swap::Locked => Err(GitError::BranchMoved(branch)),
+        }
+    }
+
+    /// Writes all that is in a worktree as a tree, and leaves its branch and index alone. `None` where it is clean.
+    pub(crate) fn snapshot(&self, path: &Path) -> Result<Option<TreeId>, GitError> {
+        let admin = self.admin(path)?;
+        self.refuse_nested(path)?;
+        let folder = self.scratch()?;
+        let index = folder.path().join("index");
+        let real = admin.join("index");
+        if real.exists() {
+            // A copy knows the times of files: else every one is read again.
+            std::fs::copy(&real, &index).map_err(GitError::io("copy", &real))?;
+        }
+        let tree = self.stage(&admin, path, Some(&index))?;
+        Ok((tree != self.tree_of(&self.worktree_head(path)?)?).then_some(tree))
+    }
+
+    /// Puts all files that are not ignored into an index, and writes it as a tree.
+    fn stage(&self, admin: &Path, path: &Path, index: Option<&Path>) -> Result<TreeId, GitError> {
+        let git = || {
+            let git = Git::in_worktree(self, admin, path)
+                .config("core.fsync", "loose-object,index") // what is acknowledged must be on the disk
+                .config("core.fsyncMethod", "batch"); // one flush for all files
+            match index {
+                Some(index) => git.env("GIT_INDEX_FILE", index),
+                None => git,
+            }
+        };
+        git().config("add.ignoreErrors", "false").args(["add", "--all", "--", "."]).output()?;
+        let write = git().arg("write-tree");
+        let output = write.output()?;
+        TreeId::parse(String::from_utf8_lossy(&output).trim()).map_err(|_| write.unclear(&output))
+    }
+
+    /// A folder for an index of our own; removed when dropped.
+    fn scratch(&self) -> Result<tempfile::TempDir, GitError> {
+        let folder = self.local_path("scratch")?;
+        std::fs::create_dir_all(&folder).map_err(GitError::io("make the folder", &folder))?;
+        tempfile::tempdir_in(&folder).map_err(GitError::io("make a folder in", &folder))
+    }
+
+    /// A folder of untracked files is listed with its files, unless it is a repository: then it ends with `/`.
+    fn refuse_nested(&self, path: &Path) -> Result<(), GitError> {
+        match self.status(path)?.into_iter().find(|line| line.path.ends_with('/')) {
+            Some(line) => Err(GitError::NestedRepository { folder: line.path }),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes a worktree; its branch stays.
+    pub(crate) fn remove_worktree(&self, path: &Path) -> Result<(), RemoveRefused> {
+        let _lock = self.lock_worktrees()?;
+        let admin = self.admin(path)?;
+        if path.exists() {
+            self.restore_git_file(&admin, path)?;
+            let files: Vec<String> = self.status(path)?.into_iter().map(|line| line.path).collect();
+            if !files.is_empty() {
+                return Err(RemoveRefused::Dirty { files });
+            }
+        }
+        Git::on(self).args(["worktree", "unlock", "--"]).arg(path).finish()?;
+        if path.exists() {
+            // Without --force: git looks again, for what was written since.
+            Git::on(self).args(["worktree", "remove", "--"]).arg(path).output()?;
+        } else {
+            Git::on(self).args(["worktree", "prune"]).output()?;
+        }
+        Ok(())
+    }
+
+    /// All worktrees, the main one first.
+    pub(crate) fn worktrees(&self) -> Result<Vec<WorktreeInfo>, GitError> {
+        let output = Git::on(self).args(["worktree", "list", "--porcelain", "-z"]).output()?;
+        let mut worktrees: Vec<WorktreeInfo> = Vec::new();
+        for field in fields(&output) {
+            let (key, value) = field.split_once(' ').unwrap_or((&field, ""));
+            if key == "worktree" {
+                let path = PathBuf::from(value);
+                let info = WorktreeInfo { path, head: None, branch: None, locked: false, prunable: false };
+                worktrees.push(info);
+            } else if let Some(last) = worktrees.last_mut() {
+                match key {
+                    "HEAD" => last.head = CommitId::parse(value).ok(),
+                    "branch" => last.branch = Some(value.to_owned()),
+                    "locked" => last.locked = true,
+                    "prunable" => last.prunable = true,
+                    _ => {}
+                }
+            }
+        }
+        Ok(worktrees)
+    }
+
+    /// Forgets worktrees whose folder is gone and that are not locked.
+    pub(crate) fn prune_worktrees(&self) -> Result<(), GitError> {
+        let _lock = self.lock_worktrees()?;
+        Git::on(self).args(["worktree", "prune"]).output().map(|_| ())
+    }
+
+    /// The admin folder of a worktree, by what the main repository knows.
+    fn admin(&self, path: &Path) -> Result<PathBuf, GitError> {
+        let wanted = real(path);
+        if wanted == self.main_worktree() {
+            return Ok(self.common_dir().to_owned());
+        }
+        let folder = self.common_dir().join("worktrees");
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let admin = entry.path();
+            let Ok(file) = std::fs::read_to_string(admin.join("gitdir")) else { continue };
+            // Joined, as it may be relative to the admin folder.
+            if admin.join(file.trim()).parent().is_some_and(|found| real(found) == wanted) {
+                return Ok(admin);
+            }
+        }
+        Err(GitError::NoWorktree(path.to_owned()))
+    }
+
+    /// Puts back a worktree's `.git` file where it is not as git made it. What was there is kept aside.
+    fn restore_git_file(&self, admin: &Path, path: &Path) -> Result<(), GitError> {
+        let file = path.join(".git");
+        if admin == self.common_dir() {
+            return Ok(());
+        }
+        let is_plain = file.symlink_metadata().is_ok_and(|found| found.is_file());
+        let text = if is_plain { std::fs::read_to_string(&file).unwrap_or_default() } else { String::new() };
+        if text.trim().strip_prefix("gitdir: ").is_some_and(|to| real(&path.join(to)) == real(admin)) {
+            return Ok(());
+        }
+        if file.symlink_metadata().is_ok() {
+            let aside = self.local_path("replaced")?;
+            std::fs::create_dir_all(&aside).map_err(GitError::io("make the folder", &aside))?;
+            let aside = tempfile::tempdir_in(&aside).map_err(GitError::io("make a folder in", &aside))?.keep();
+            std::fs::rename(&file, aside.join("git")).map_err(GitError::io("move away", &file))?;
+        }
+        let text = format!("gitdir: {}\n", admin.display());
+        std::fs::write(&file, text).map_err(GitError::io("write", &file))
+    }
+
+    /// Brings a checkout along whose branch moved from `old` to `new`, if nothing in it was changed.
+    pub(crate) fn bring_along(
+        &self,
+        worktree: &Path,
+        old: &CommitId,
+        new: &CommitId,
+    ) -> Result<Brought, GitError> {
+        let admin = self.admin(worktree)?;
+        let git = || Git::in_worktree(self, &admin, worktree);
+        // Only learns the times of files; a file that really differs makes it fail, and is found below.
+        git().args(["update-index", "-q", "--refresh"]).finish()?;
+        // Against `old`, not HEAD: the branch has moved already.
+        let changed = git().args(["diff-index", "--name-only", "--no-renames", "-z", old.as_str(), "--"]);
+        let files: Vec<String> = fields(&changed.output()?).collect();
+        if !files.is_empty() {
+            return Ok(Brought::Left { files });
+        }
+        let switch = git().args(["read-tree", "-m", "-u", old.as_str(), new.as_str()]);
+        let finished = switch.finish()?;
+        if finished.status == 0 {
+            return Ok(Brought::Done);
+        }
+        // It looks at everything first: an untracked file in the way stops it before it changes anything.
+        let in_way = self.in_the_way(worktree, old, new)?;
+        if in_way.is_empty() { Err(switch.failed(&finished)) } else { Ok(Brought::Left { files: in_way }) }
+    }
+
+    /// New files of `new` that a checkout of `old` has already, untracked.
+    fn in_the_way(&self, worktree: &Path, old: &CommitId, new: &CommitId) -> Result<Vec<String>, GitError> {
+        let mut paths = self.names_between(old, new)?;
+        paths.retain(|path| worktree.join(path).symlink_metadata().is_ok());
+        let known = self.paths_of(old)?;
+        paths.retain(|path| !known.contains(path));
+        Ok(paths)
+    }
+
+    /// Ends a [`Repo::bring_along`] that was killed in the middle. A file that is as in `old` or as in `new` becomes
+    /// as in `new`; one that is neither is somebody's work, and stays.
+    pub(crate) fn finish_bring_along(
+        &self,
+        worktree: &Path,
+        old: &CommitId,
+        new: &CommitId,
+    ) -> Result<Brought, GitError> {
+        let paths = self.names_between(old, new)?;
+        let (other_old, other_new) = (self.differing(worktree, old)?, self.differing(worktree, new)?);
+        let (mut safe, mut left) = (Vec::new(), Vec::new());
+        for path in paths {
+            let foreign = other_old.differs(&path) && other_new.differs(&path);
+            if foreign { left.push(path) } else { safe.push(path) }
+        }
+        self.restore_from(worktree, new, safe)?;
+        Ok(if left.is_empty() { Brought::Done } else { Brought::Left { files: left } })
+    }
+
+    fn restore_from(&self, worktree: &Path, new: &CommitId, mut paths: Vec<String>) -> Result<(), GitError> {
+        let admin = self.admin(worktree)?;
+        let git = || Git::in_worktree(self, &admin, worktree);
+        // A path that neither the index nor the commit knows is done, and would stop the command.
+        let indexed: std::collections::BTreeSet<String> = fields(&git().args(["ls-files", "-z"]).output()?).collect();
+        let target = self.paths_of(new)?;
+        paths.retain(|path| indexed.contains(path) || target.contains(path));
+        if paths.is_empty() {
+            return Ok(());
+        }
+        git()
+            .args(["restore", "--staged", "--worktree", "--quiet", "--no-recurse-submodules"])
+            .arg(format!("--source={new}"))
+            .args(["--pathspec-from-file=-", "--pathspec-file-nul"])
+            .stdin(paths.join("\0").into_bytes())
+            .output()
+            .map(|_| ())
+    }
+
+    fn names_between(&self, old: &CommitId, new: &CommitId) -> Result<Vec<String>, GitError> {
+        let git = Git::on(self).args(["diff-tree", "-r", "-z", "--name-only", "--no-renames"]);
+        let git = git.args([old.as_str(), new.as_str(), "--"]);
+        Ok(fields(&git.output()?).collect())
+    }
+
+    fn paths_of(&self, commit: &CommitId) -> Result<std::collections::BTreeSet<String>, GitError> {
+        let git = Git::on(self).args(["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit.as_str()]);
+        Ok(fields(&git.output()?).collect())
+    }
+
+    /// Which files of a worktree are not as in a commit, by an index of our own: git then compares as it always does,
+    /// with line ends and filters.
+    fn differing(&self, worktree: &Path, commit: &CommitId) -> Result<Differing, GitError> {
+        let admin = self.admin(worktree)?;
+        let folder = self.scratch()?;
+        let index = folder.path().join("index");
+        let git = || Git::in_worktree(self, &admin, worktree).env("GIT_INDEX_FILE", &index);
+        git().args(["read-tree", commit.as_str()]).output()?;
+        git().args(["update-index", "-q", "--refresh"]).finish()?;
+        let changed = fields(&git().args(["diff-files", "--name-only", "-z"]).output()?).collect();
+        Ok(Differing { changed, known: self.paths_of(commit)?, worktree: worktree.to_owned() })
+    }
+}
+
+/// How the files of a worktree compare with a commit.
+struct Differing {
+    changed: std::collections::BTreeSet<String>,
+    known: std::collections::BTreeSet<String>,
+    worktree: PathBuf,
+}
+
+impl Differing {
+    fn differs(&self, path: &str) -> bool {
+        if self.known.contains(path) {
+            self.changed.contains(path)
+        } else {
+            self.worktree.join(path).symlink_metadata().is_ok()
+        }
+    }
+}
+
+/// What a worktree's HEAD says.
+enum Head {
+    Branch(String),
+    Commit(CommitId),
+}
+
+/// The full name of a branch, given by its short one.
+fn branch_ref(branch: &str) -> Result<String, GitError> {
+    let name = format!("refs/heads/{branch}");
+    full_name(&name)?;
+    // A dash is a good ref name, but on a command line it is an option.
+    if branch.starts_with('-') { Err(GitError::BadRefName(branch.to_owned())) } else { Ok(name) }
+}
+
+/// A path without links, also where its last part does not exist.
+fn real(path: &Path) -> PathBuf {
+    if let Ok(found) = path.canonicalize() {
+        return found;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => real(parent).join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// A path as a pattern that matches only itself.
+fn escape_pattern(path: &str) -> String {
+    let mut pattern = String::new();
+    for c in path.trim_matches('/').chars() {
+        if "*?[]\\!#".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
