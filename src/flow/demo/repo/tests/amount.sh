@@ -1,0 +1,5 @@
+check "reads cents" 1250 "$(amount_cents 12.50)"
+check "reads whole amounts" 1200 "$(amount_cents 12)"
+check "reads less than one" 5 "$(amount_cents 0.05)"
+check "refuses words" no "$(answer amount_cents twelve)"
+check "shows cents" 12.05 "$(amount_show 1205)"
