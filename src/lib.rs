@@ -6,40 +6,40 @@
 
 // Pure rooms decide. They know no files, programs, network, clock or environment: all of it comes in as values.
 
-/// Hard limits of a change: size and paths.
-mod guard;
+/// What a task is: names, states, the one transition function, events, the spec.
+mod task;
 /// Which task comes next: dependencies, priority, nearly-done work first.
 mod plan;
-/// Settings: `orch.toml`, its layers, which of them wins and why.
-mod policy;
-/// The merge queue's planner.
-mod queue;
-/// Figures and text of a finished run.
-mod report;
 /// What reviewers answer: severities, findings, the verdict.
 mod review;
 /// Which tests a change needs: globs with captures over the changed files.
 mod select;
 /// What tests answered: report formats, results as sets, what counts as worse.
 mod suite;
-/// What a task is: names, states, the one transition function, events, the spec.
-mod task;
+/// Hard limits of a change: size and paths.
+mod guard;
+/// The merge queue's planner.
+mod queue;
+/// Settings: `orch.toml`, its layers, which of them wins and why.
+mod policy;
+/// Figures and text of a finished run.
+mod report;
 
 // Effect rooms do one kind of thing each.
 
-/// Knows how each agent is called and what its answer looks like.
-mod agent;
-/// The command line: the only room that prints and that reads arguments and environment.
-mod cli;
-/// Brings pure and effect rooms together, under the pure rooms' names.
-mod flow;
-/// Knows git: gix for objects and refs, the git binary for merges, worktrees and exchange.
-mod git;
 /// Runs programs: short trusted ones, and supervised ones with limits.
 #[expect(clippy::disallowed_methods, reason = "the one room that spawns programs and looks up its own")]
 mod process;
+/// Knows git: gix for objects and refs, the git binary for merges, worktrees and exchange.
+mod git;
 /// Knows the names and formats of what is stored in git.
 mod store;
+/// Knows how each agent is called and what its answer looks like.
+mod agent;
+/// Brings pure and effect rooms together, under the pure rooms' names.
+mod flow;
+/// The command line: the only room that prints and that reads arguments and environment.
+mod cli;
 
 /// Runs the command line and returns the process's exit code.
 pub fn run() -> u8 {

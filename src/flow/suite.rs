@@ -285,3 +285,21 @@ pub(crate) fn failed_tests(worse: &[Worse]) -> Vec<FailedTest> {
         .map(|worse| FailedTest { name: worse.test.as_str().to_owned(), line: line(&worse.how) })
         .collect()
 }
+
+impl Project {
+    /// Whether the last run of these tests on this tree said no: worse, or nothing that counts.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn refused_by(&self, tree: &TreeId, which: &Which, baseline: &Results) -> Result<bool, FlowError> {
+        let set = self.test_set(which);
+        let last = self.known_verdicts(tree)?.into_iter().rev().find(|verdict| verdict.set == set);
+        Ok(match last.map(|verdict| verdict.said) {
+            Some(Said::Results(results)) => {
+                !worse::compare(&worse::narrowed(baseline, &results), &results).worse.is_empty()
+            }
+            // No selected test may exist under the selected name: the full suite decides.
+            Some(Said::NoEvidence(_)) | None => false,
+        })
+    }
+}

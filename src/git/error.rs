@@ -1,6 +1,6 @@
 //! What can go wrong in git. Outcomes that a caller expects, such as a lost race, are no errors: see the result enums.
 
-use crate::process::short::ProcessError;
+use crate::process::ProcessError;
 use crate::task::id::{CommitId, shown};
 use std::path::{Path, PathBuf};
 

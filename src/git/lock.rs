@@ -17,6 +17,18 @@ pub(crate) struct Shared(#[expect(dead_code, reason = "held, not read")] File);
 #[derive(Debug)]
 pub(crate) struct Exclusive(#[expect(dead_code, reason = "held, not read")] File);
 
+/// A lock of another name, for what only one process may use at a time: a test slot, the dispatcher of a run.
+#[derive(Debug)]
+pub(crate) struct FileLock(#[expect(dead_code, reason = "held, not read")] File);
+
+impl FileLock {
+    /// Takes the lock of that name if nobody holds it.
+    pub(crate) fn try_take(repo: &Repo, name: &str) -> Result<Option<FileLock>, GitError> {
+        let taken = try_lock(&repo.local_path(name)?, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(taken.map(FileLock))
+    }
+}
+
 impl Shared {
     /// Waits for a recovery that runs, then takes the lock.
     pub(crate) fn wait(repo: &Repo) -> Result<Shared, GitError> {

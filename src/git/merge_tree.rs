@@ -5,17 +5,20 @@ use super::command::Git;
 use super::{GitError, Repo};
 use crate::process::piped::Piped;
 use crate::task::id::{CommitId, TreeId};
-use std::io;
 
 /// What a merge gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Merged {
     Clean(TreeId),
-    Conflict { files: Vec<String> },
+    /// `tree` has both sides of what conflicts, between markers.
+    Conflict { files: Vec<String>, tree: TreeId },
     /// The two have no common ancestor.
     Unrelated,
 }
+
+/// Why the process gave no answer: it is started again and asked once more.
+type Unanswered = super::error::Cause;
 
 /// Merges pairs of commits in one process, that is started again when it dies.
 pub(crate) struct Composer {
@@ -55,10 +58,10 @@ impl Composer {
         Ok(self.process.insert(process))
     }
 
-    fn ask(&mut self, ours: &CommitId, theirs: &CommitId) -> io::Result<Merged> {
+    fn ask(&mut self, ours: &CommitId, theirs: &CommitId) -> Result<Merged, Unanswered> {
         let process = match self.process {
             Some(ref mut process) => process,
-            None => self.start().map_err(io::Error::other)?,
+            None => self.start()?,
         };
         process.write_all(format!("{ours} {theirs}\n").as_bytes())?;
         read_answer(process)
@@ -74,7 +77,7 @@ fn command(repo: &Repo) -> Git {
 }
 
 /// One answer: `1|0 NUL tree NUL [file NUL]… NUL`, 1 is clean.
-fn read_answer(process: &mut Piped) -> io::Result<Merged> {
+fn read_answer(process: &mut Piped) -> Result<Merged, Unanswered> {
     let clean = process.read_until(0)?;
     let tree = String::from_utf8_lossy(&process.read_until(0)?).into_owned();
     let mut files = Vec::new();
@@ -85,10 +88,11 @@ fn read_answer(process: &mut Piped) -> io::Result<Merged> {
         }
         files.push(String::from_utf8_lossy(&file).into_owned());
     }
+    let tree = TreeId::parse(&tree)?;
     match clean.as_slice() {
-        b"1" => TreeId::parse(&tree).map(Merged::Clean).map_err(io::Error::other),
-        b"0" => Ok(Merged::Conflict { files }),
-        _ => Err(io::ErrorKind::InvalidData.into()),
+        b"1" => Ok(Merged::Clean(tree)),
+        b"0" => Ok(Merged::Conflict { files, tree }),
+        other => Err(String::from_utf8_lossy(other).into()),
     }
 }
 

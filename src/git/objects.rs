@@ -152,6 +152,15 @@ impl Repo {
         object.peel_to_tree().map_err(GitError::gix(format!("read the tree of {id}")))
     }
 
+    /// Paths of all files of a commit.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn all_files(&self, commit: &CommitId) -> Result<Vec<String>, GitError> {
+        let git = super::command::Git::on(self).args(["ls-tree", "-r", "-z", "--name-only", commit.as_str()]);
+        Ok(super::command::fields(&git.output()?).collect())
+    }
+
     /// What is in a folder of a commit; the empty path is the root. Empty where there is no such folder.
     pub(crate) fn list_folder(&self, commit: &CommitId, path: &str) -> Result<Vec<(String, Kind)>, GitError> {
         let mut tree = self.root(object_id(commit)?)?;

@@ -134,6 +134,18 @@ impl Repo {
         fields(&output).map(line).collect::<Option<_>>().ok_or_else(|| git.unclear(&output))
     }
 
+    /// Untracked files of a worktree that the patterns in `list` (as in `.gitignore`) name.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn untracked_matching(&self, path: &Path, list: &Path) -> Result<Vec<String>, GitError> {
+        let admin = self.admin(path)?;
+        let exclude = format!("--exclude-from={}", list.display());
+        let git = Git::in_worktree(self, &admin, path)
+            .args(["ls-files", "-z", "--others", "--ignored", &exclude]);
+        Ok(fields(&git.output()?).collect())
+    }
+
     /// Tells whether a worktree has nothing that is not committed.
     pub(crate) fn is_clean(&self, path: &Path) -> Result<bool, GitError> {
         Ok(self.status(path)?.is_empty())

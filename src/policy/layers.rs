@@ -40,6 +40,8 @@ pub(crate) enum Scope {
     Global,
     Local,
     Worktree,
+    /// `git -c` and `GIT_CONFIG_*`.
+    Command,
 }
 
 /// All layers of one command, the lowest first.

@@ -62,6 +62,11 @@ pub(crate) fn remote_copy(remote: &str, name: &str) -> String {
     format!("{REMOTES}{remote}/{}", name.strip_prefix(ALL).unwrap_or(name))
 }
 
+/// Our copy of a remote's notes.
+pub(crate) fn remote_notes(remote: &str, name: &str) -> String {
+    format!("{REMOTES}{remote}/notes/{}", name.trim_start_matches("refs/notes/"))
+}
+
 /// The full name of a branch.
 pub(crate) fn branch_ref(short: &str) -> String {
     format!("refs/heads/{short}")

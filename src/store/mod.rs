@@ -5,15 +5,15 @@
 
 mod archive;
 mod attempts;
-mod census;
+pub(crate) mod census;
 mod failure;
-mod index;
-mod journal;
+pub(crate) mod index;
+pub(crate) mod journal;
 pub(crate) mod layout;
 pub(crate) mod record;
-mod repo_journal;
-mod runs;
-mod verdicts;
+pub(crate) mod repo_journal;
+pub(crate) mod runs;
+pub(crate) mod verdicts;
 
 pub(crate) use failure::StoreError;
 pub(crate) use index::Row;

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::git::lock::Shared;
 use crate::git::objects::Person;
+use crate::git::refs::Expected;
 use crate::suite::result::{Results, TestName};
 use crate::task::id::{CommitId, Seconds, TreeId};
 
-use super::journal::Store;
+use super::journal::{Store, put};
 use super::record::VERSION;
 use super::{StoreError, layout};
 
@@ -108,6 +109,55 @@ impl Store {
         }, &person)?;
         Ok(())
     }
+}
+
+impl Store {
+    /// Merges another clone's notes into ours: verdicts of both, review lines of both, in one commit.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn merge_notes(&self, name: &str, ours: &CommitId, theirs: &CommitId) -> Result<(), StoreError> {
+        let mut edits = Vec::new();
+        for path in self.repo.all_files(theirs)? {
+            let new = self.repo.read_file(theirs, &path)?.unwrap_or_default();
+            let Some(old) = self.repo.read_file(ours, &path)? else {
+                edits.push(put(&path, new));
+                continue;
+            };
+            if old != new {
+                edits.push(put(&path, merged(name, &old, &new)));
+            }
+        }
+        let ours = self.repo.read_commit(ours)?;
+        let theirs = self.repo.read_commit(theirs)?;
+        let tree = self.repo.edit_tree(Some(&ours.tree), &edits)?;
+        let at = ours.committer_time.max(theirs.committer_time);
+        let parents = vec![ours.id.clone(), theirs.id.clone()];
+        let commit = self.commit(tree, parents, "git-orch", at, "merge notes\n".to_owned())?;
+        // Lost means that somebody wrote a note meanwhile; the next sync merges that.
+        let _ = self.swap(name, Expected::At(&ours.id), &commit, "merge notes")?;
+        Ok(())
+    }
+}
+
+/// Two notes of the same object.
+fn merged(name: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
+    if name == layout::NOTES_TESTS {
+        let mut all = parse(Some(old));
+        all.extend(parse(Some(new)));
+        all.sort_by_key(|verdict| verdict.at);
+        all.dedup();
+        return text(&all);
+    }
+    let mut lines: Vec<&[u8]> = old.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    for line in new.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let mut text = lines.join(&b'\n');
+    text.push(b'\n');
+    text
 }
 
 fn parse(note: Option<&[u8]>) -> Vec<Verdict> {

@@ -1,0 +1,275 @@
+//! Exchange with a remote: journals, runs, notes, attempts. Plain fast-forwards only, so nobody's events are lost.
+
+use crate::git::GitError;
+use crate::git::exchange::{Flag, PushSpec};
+use crate::git::refs::Expected;
+use crate::store::{Stored, layout};
+use crate::task::id::{CommitId, TaskId, shown};
+
+use super::{FlowError, Project};
+
+/// Refs that one push takes at most: ten cost the latency of one, thousands make one slow push.
+const BATCH: usize = 500;
+/// How often a push is tried when others push at the same time.
+const TRIES: u32 = 8;
+
+/// What a sync did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Synced {
+    /// Refs that the remote had and we have now.
+    pub(crate) fetched: Vec<String>,
+    /// Refs that we had and the remote has now.
+    pub(crate) pushed: Vec<String>,
+    /// Journals where both had new events: theirs counts, ours is kept under the named ref.
+    pub(crate) conflicts: Vec<(String, String)>,
+    /// What the remote refused, with its words.
+    pub(crate) refused: Vec<(String, String)>,
+}
+
+/// How ours and theirs of one ref stand to each other.
+enum Standing {
+    Same,
+    Behind,
+    Ahead,
+    Apart,
+}
+
+impl Project {
+    /// Fetches what the remote of the base has, and advances our own refs by it.
+    ///
+    /// # Errors
+    /// The remote cannot be reached, or rewound a journal.
+    pub(crate) fn pull(&self) -> Result<Synced, FlowError> {
+        match self.remote() {
+            Some(remote) => {
+                let remote = remote.to_owned();
+                self.pull_from(&remote)
+            }
+            None => Ok(Synced::default()),
+        }
+    }
+
+    /// Fetches what `remote` has, and advances our own refs by it.
+    ///
+    /// # Errors
+    /// As [`Project::pull`].
+    pub(crate) fn pull_from(&self, remote: &str) -> Result<Synced, FlowError> {
+        let mut synced = Synced::default();
+        self.fetch_copies(remote)?;
+        let prefix = layout::remote_copy(remote, layout::ALL);
+        for (copy, theirs) in self.repo.list(&prefix)?.refs {
+            let Some(below) = copy.strip_prefix(&prefix).filter(|below| !below.starts_with("notes/")) else {
+                continue;
+            };
+            let name = format!("{}{below}", layout::ALL);
+            self.advance(&name, &theirs, &mut synced)?;
+        }
+        for (name, copy) in notes(remote) {
+            if let Some(theirs) = self.repo.tip(&copy)? {
+                self.advance_notes(name, &theirs, &mut synced)?;
+            }
+        }
+        Ok(synced)
+    }
+
+    /// Fetches into our copies of the remote's refs. No `+`: a rewound journal must be noticed, not taken over.
+    fn fetch_copies(&self, remote: &str) -> Result<(), FlowError> {
+        let all = format!("{}*:{}*", layout::ALL, layout::remote_copy(remote, layout::ALL));
+        let mut refspecs = vec![all];
+        refspecs.extend(notes(remote).into_iter().map(|(name, copy)| format!("+{name}:{copy}")));
+        let known: Vec<(String, CommitId)> = self.repo.list(&layout::remote_copy(remote, layout::ALL))?.refs;
+        let fetched = self.repo.fetch(remote, &refspecs)?;
+        if let Some(rewound) = fetched.refs.iter().find(|fetched| fetched.rejected) {
+            let ours = known.iter().find(|(name, _)| *name == rewound.name).map(|(_, tip)| tip.short().to_owned());
+            return Err(FlowError::Rewound {
+                id: shown(&rewound.name),
+                remote: remote.to_owned(),
+                theirs: rewound.new.as_ref().map_or_else(String::new, |tip| tip.short().to_owned()),
+                ours: ours.unwrap_or_default(),
+            });
+        }
+        Ok(())
+    }
+
+    fn standing(&self, ours: &CommitId, theirs: &CommitId) -> Result<Standing, GitError> {
+        if ours == theirs {
+            return Ok(Standing::Same);
+        }
+        Ok(match self.repo.merge_base(ours, theirs)? {
+            Some(base) if base == *ours => Standing::Behind,
+            Some(base) if base == *theirs => Standing::Ahead,
+            _ => Standing::Apart,
+        })
+    }
+
+    fn advance(&self, name: &str, theirs: &CommitId, synced: &mut Synced) -> Result<(), FlowError> {
+        let Some(ours) = self.repo.tip(name)? else {
+            if !self.is_archived(name, theirs)? {
+                let _ = self.store.swap(name, Expected::Absent, theirs, "sync")?;
+                synced.fetched.push(name.to_owned());
+            }
+            return Ok(());
+        };
+        match self.standing(&ours, theirs)? {
+            Standing::Same | Standing::Ahead => {}
+            Standing::Behind => {
+                let _ = self.store.swap(name, Expected::At(&ours), theirs, "sync")?;
+                synced.fetched.push(name.to_owned());
+            }
+            Standing::Apart => {
+                let kept = self.store.rescue(name.trim_start_matches(layout::ALL), &ours)?;
+                let _ = self.store.swap(name, Expected::At(&ours), theirs, "sync: theirs counts")?;
+                synced.conflicts.push((name.to_owned(), kept));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a journal that the remote still has as a ref is already finished here.
+    fn is_archived(&self, name: &str, theirs: &CommitId) -> Result<bool, FlowError> {
+        let Some(id) = layout::task_of_ref(name) else { return Ok(false) };
+        match self.store.archived(&id)? {
+            Some(archived) => Ok(self.repo.is_ancestor(theirs, &archived.tip)?),
+            None => Ok(false),
+        }
+    }
+
+    /// Notes are caches: two sides are merged note by note, ours first.
+    fn advance_notes(&self, name: &str, theirs: &CommitId, synced: &mut Synced) -> Result<(), FlowError> {
+        let Some(ours) = self.repo.tip(name)? else {
+            let _ = self.store.swap(name, Expected::Absent, theirs, "sync")?;
+            synced.fetched.push(name.to_owned());
+            return Ok(());
+        };
+        match self.standing(&ours, theirs)? {
+            Standing::Same | Standing::Ahead => {}
+            Standing::Behind => {
+                let _ = self.store.swap(name, Expected::At(&ours), theirs, "sync")?;
+                synced.fetched.push(name.to_owned());
+            }
+            Standing::Apart => {
+                self.store.merge_notes(name, &ours, theirs)?;
+                synced.fetched.push(name.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes everything of ours that the remote lacks.
+    ///
+    /// # Errors
+    /// The remote cannot be reached.
+    pub(crate) fn push_to(&self, remote: &str, synced: &mut Synced) -> Result<(), FlowError> {
+        for round in 0..TRIES {
+            let pending = self.pending(remote)?;
+            if pending.is_empty() {
+                return self.push_finished(remote);
+            }
+            let mut lost = false;
+            for batch in pending.chunks(BATCH) {
+                for pushed in self.repo.push(remote, batch)? {
+                    match pushed.flag {
+                        Flag::Done => {
+                            self.note_pushed(remote, &pushed.name, batch)?;
+                            synced.pushed.push(pushed.name);
+                        }
+                        Flag::UpToDate => self.note_pushed(remote, &pushed.name, batch)?,
+                        Flag::Rejected { reason } if round + 1 == TRIES => {
+                            synced.refused.push((pushed.name, reason));
+                        }
+                        Flag::Rejected { .. } => lost = true,
+                    }
+                }
+            }
+            if !lost {
+                return self.push_finished(remote);
+            }
+            let again = self.pull_from(remote)?;
+            synced.fetched.extend(again.fetched);
+            synced.conflicts.extend(again.conflicts);
+        }
+        Ok(())
+    }
+
+    /// Our refs that differ from the copies of the remote's.
+    fn pending(&self, remote: &str) -> Result<Vec<PushSpec>, FlowError> {
+        let copies: std::collections::HashMap<String, CommitId> =
+            self.repo.list(&layout::remote_copy(remote, layout::ALL))?.refs.into_iter().collect();
+        let mut pending = Vec::new();
+        for (name, commit) in self.repo.list(layout::ALL)?.refs {
+            let local_only = name.starts_with(layout::CANDIDATES) || name.starts_with(layout::RESCUE);
+            if !local_only && copies.get(&layout::remote_copy(remote, &name)) != Some(&commit) {
+                pending.push(PushSpec { commit, name });
+            }
+        }
+        for (name, copy) in notes(remote) {
+            if let Some(commit) = self.repo.tip(name)? {
+                if self.repo.tip(&copy)? != Some(commit.clone()) {
+                    pending.push(PushSpec { commit, name: name.to_owned() });
+                }
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Our copy of the remote's ref is what was just pushed.
+    fn note_pushed(&self, remote: &str, name: &str, batch: &[PushSpec]) -> Result<(), FlowError> {
+        let Some(spec) = batch.iter().find(|spec| spec.name == name) else { return Ok(()) };
+        let is_note = notes(remote).into_iter().find(|(note, _)| *note == name);
+        let copy = is_note.map_or_else(|| layout::remote_copy(remote, name), |(_, copy)| copy);
+        let before = self.repo.tip(&copy)?;
+        let expected = before.as_ref().map_or(Expected::Absent, Expected::At);
+        let _ = self.store.swap(&copy, expected, &spec.commit, "pushed")?;
+        Ok(())
+    }
+
+    /// Deletes journals on the remote that are in the archive that it has, so that its open tasks are open ones.
+    fn push_finished(&self, remote: &str) -> Result<(), FlowError> {
+        let prefix = layout::remote_copy(remote, layout::TASKS);
+        for (copy, theirs) in self.repo.list(&prefix)?.refs {
+            let Some(id) = copy.strip_prefix(&prefix).and_then(|id| TaskId::parse(id).ok()) else { continue };
+            let name = layout::task_ref(&id);
+            if self.repo.tip(&name)?.is_none() && self.is_archived(&name, &theirs)? {
+                let _ = self.repo.delete_remote(remote, &name, &theirs)?;
+                let _ = self.store.delete(&copy, &theirs)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Both ways.
+    ///
+    /// # Errors
+    /// As [`Project::pull`].
+    pub(crate) fn sync(&self, remote: &str, fetch: bool, push: bool) -> Result<Synced, FlowError> {
+        let mut synced = if fetch { self.pull_from(remote)? } else { Synced::default() };
+        if push {
+            self.push_to(remote, &mut synced)?;
+        }
+        Ok(synced)
+    }
+
+    /// Sends a claim to the remote before it counts here; false if somebody else was faster.
+    ///
+    /// A push that fails may have been applied all the same: the remote's ref is read again, and ours there is a win.
+    ///
+    /// # Errors
+    /// The remote cannot be reached: then nobody claims (`--offline` says otherwise aloud).
+    pub(crate) fn push_claim(&self, remote: &str, stored: &Stored, next: &Stored) -> Result<bool, FlowError> {
+        let name = layout::task_ref(&stored.task.id);
+        let spec = PushSpec { commit: next.tip.clone(), name: name.clone() };
+        let pushed = self.repo.push(remote, std::slice::from_ref(&spec))?;
+        let won = pushed.iter().any(|pushed| pushed.name == name && pushed.flag == Flag::Done);
+        if won {
+            return Ok(true);
+        }
+        let there = self.repo.ls_remote(remote, &[&name])?;
+        Ok(there.iter().any(|(found, tip)| *found == name && *tip == next.tip))
+    }
+}
+
+/// Our notes refs, with the copies of a remote's.
+fn notes(remote: &str) -> [(&'static str, String); 2] {
+    [layout::NOTES_TESTS, layout::NOTES_REVIEW]
+        .map(|name| (name, layout::remote_notes(remote, name)))
+}
