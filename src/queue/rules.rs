@@ -1,0 +1,185 @@
+//! What is always true, whatever the policy tries: what may land, what may be tested, who waits, who is ejected.
+
+use super::{Composition, Ejection, Entry, Hold, LandedOn, Purpose, Running, Verdict, View};
+use crate::task::id::{CommitId, TaskId, TreeId};
+use std::collections::BTreeSet;
+
+/// How many runs of one tree may end without evidence: the first, and one more try.
+const RUNS_WITHOUT_EVIDENCE: u32 = 2;
+
+/// How a tree stands, as far as tests go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing<'a> {
+    Untested,
+    Running,
+    Green {
+        flake: bool,
+    },
+    Red {
+        tests: &'a BTreeSet<String>,
+        times: u32,
+    },
+    /// It was tried often enough, and gives no evidence.
+    Silent {
+        why: &'a str,
+        times: u32,
+    },
+}
+
+/// How `tree` stands. A run that is going on goes before what earlier runs said.
+pub(super) fn standing<'a>(view: &'a View, tree: &TreeId) -> Standing<'a> {
+    if view.running.iter().any(|run| run.tree == *tree) {
+        return Standing::Running;
+    }
+    match view.verdicts.get(tree).map(|known| (&known.verdict, known.flake)) {
+        None => Standing::Untested,
+        Some((Verdict::Green | Verdict::Baseline { .. }, flake)) => Standing::Green { flake },
+        Some((Verdict::Worse { tests, times }, _)) => Standing::Red { tests, times: *times },
+        Some((Verdict::NoEvidence { why, times }, _)) if *times >= RUNS_WITHOUT_EVIDENCE => {
+            Standing::Silent { why, times: *times }
+        }
+        Some((Verdict::NoEvidence { .. }, _)) => Standing::Untested,
+    }
+}
+
+/// Whether verdicts of candidates may be believed: a baseline to compare with is there, or is not needed.
+pub(super) fn judged(view: &View) -> bool {
+    match standing(view, &view.base.tree) {
+        Standing::Green { .. } | Standing::Red { .. } => true,
+        Standing::Untested | Standing::Running => !view.rules.needs_baseline,
+        Standing::Silent { .. } => false,
+    }
+}
+
+/// Whether a person keeps the entry back, or somebody that does not come: its own dependency, or one further on.
+pub(super) fn waits(view: &View, entry: &Entry) -> bool {
+    let kept = |entry: &Entry| entry.blocked || view.min_priority.is_some_and(|min| entry.priority > min);
+    kept(entry) || needs(view, entry).into_iter().filter_map(|task| view.entry(task)).any(kept)
+}
+
+/// The dependencies of `entry` that are still in the queue.
+pub(super) fn undecided<'a>(view: &'a View, entry: &'a Entry) -> impl Iterator<Item = &'a TaskId> {
+    entry.after.iter().filter(|other| view.entry(other).is_some())
+}
+
+/// Everything in the queue that must land before `entry`.
+pub(super) fn needs<'a>(view: &'a View, entry: &'a Entry) -> BTreeSet<&'a TaskId> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&TaskId> = undecided(view, entry).collect();
+    while let Some(task) = open.pop() {
+        if found.insert(task) {
+            open.extend(view.entry(task).into_iter().flat_map(|entry| undecided(view, entry)));
+        }
+    }
+    found
+}
+
+/// Whether a hold still keeps its task back: the task ahead is undecided, can move, and really is ahead in `turns`.
+pub(super) fn hold_stands(view: &View, turns: &[&Entry], task: &TaskId, hold: &Hold) -> bool {
+    let place = |task: &TaskId| turns.iter().position(|entry| entry.task == *task);
+    match (place(&hold.behind), place(task)) {
+        (Some(ahead), Some(own)) => ahead < own && !waits(view, turns[ahead]),
+        (None, Some(_)) | (_, None) => false,
+    }
+}
+
+/// Whether this chain may land now, and on what evidence.
+///
+/// Its last member composed clean, its tree is green, its members wait here unhindered, each after its dependencies;
+/// and what has to land alone is alone.
+pub(super) fn may_land(view: &View, members: &[TaskId], tree: &TreeId) -> Option<LandedOn> {
+    let entries: Vec<&Entry> = members.iter().map(|task| view.entry(task)).collect::<Option<_>>()?;
+    let single = entries.len() == 1;
+    let fit = entries.iter().enumerate().all(|(at, entry)| {
+        !entry.blocked
+            && !view.held.contains_key(&entry.task)
+            && (single || !entry.alone())
+            && undecided(view, entry).all(|other| members[..at].contains(other))
+    });
+    if !fit || entries.is_empty() || !judged(view) {
+        return None;
+    }
+    match standing(view, tree) {
+        Standing::Green { flake: false } => Some(LandedOn::Green),
+        Standing::Green { flake: true } => Some(LandedOn::Flaky),
+        Standing::Red { tests, .. } if single && entries[0].accept_worse => {
+            Some(LandedOn::Accepted { worse: tests.clone() })
+        }
+        Standing::Red { .. } | Standing::Untested | Standing::Running | Standing::Silent { .. } => None,
+    }
+}
+
+/// What becomes of an entry whose chain of one did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sentence {
+    /// Nothing yet.
+    Wait,
+    /// Its red is repeated first: an inferred or single red ejects nobody.
+    Confirm,
+    /// The base is tested first: perhaps nothing gives evidence today.
+    AskBase,
+    Eject(Ejection),
+}
+
+/// Judges the entry whose chain of one is this commit.
+pub(super) fn judge(view: &View, entry: &Entry, commit: &CommitId, tree: &TreeId) -> Sentence {
+    match standing(view, tree) {
+        Standing::Red { times, .. } if times <= view.rules.confirmations => Sentence::Confirm,
+        Standing::Red { tests, times } => Sentence::Eject(Ejection::Worse {
+            tests: tests.clone(),
+            commit: commit.clone(),
+            tree: tree.clone(),
+            runs: times,
+            files: entry.footprint.paths.clone(),
+        }),
+        Standing::Silent { why, times } => match standing(view, &view.base.tree) {
+            Standing::Untested => Sentence::AskBase,
+            Standing::Running | Standing::Silent { .. } => Sentence::Wait,
+            Standing::Green { .. } | Standing::Red { .. } => Sentence::Eject(Ejection::NoEvidence {
+                why: why.to_owned(),
+                commit: commit.clone(),
+                tree: tree.clone(),
+                runs: times,
+            }),
+        },
+        Standing::Untested | Standing::Running | Standing::Green { .. } => Sentence::Wait,
+    }
+}
+
+/// Whether a run is still of use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Use {
+    Wanted,
+    Useless,
+    /// Nobody knows before this chain is composed on today's base.
+    Unknown(Vec<TaskId>),
+}
+
+/// Whether `run` can still decide something: what of its chain has not landed gives the same tree on today's base.
+pub(super) fn use_of(view: &View, run: &Running) -> Use {
+    match run.purpose {
+        Purpose::Baseline if run.tree == view.base.tree => return Use::Wanted,
+        Purpose::Baseline => return Use::Useless,
+        Purpose::Candidate | Purpose::Confirm => {}
+    }
+    let gone = |task: &TaskId| view.entry(task).is_none();
+    let rest: Vec<TaskId> =
+        run.members.iter().filter(|task| !(gone(task) && view.has_landed(task))).cloned().collect();
+    let stuck = |task: &TaskId| view.entry(task).is_none_or(|entry| entry.blocked);
+    if rest.is_empty() || rest.iter().any(|task| stuck(task) || view.held.contains_key(task)) {
+        return Use::Useless;
+    }
+    for end in 1..=rest.len() {
+        match view.compositions.get(&rest[..end]) {
+            None => return Use::Unknown(rest),
+            Some(Composition::Clean { tree, .. }) if end == rest.len() && *tree == run.tree => {
+                return Use::Wanted;
+            }
+            Some(Composition::Clean { .. }) => {}
+            Some(
+                Composition::Empty | Composition::ConflictWith { .. } | Composition::ConflictWithBase { .. },
+            ) => return Use::Useless,
+        }
+    }
+    Use::Useless
+}
