@@ -2,8 +2,7 @@
 //!
 //! `run` is the data, `metrics` what follows from it, `text` and `markdown` two ways to say it. Gathering the data,
 //! keeping reports and comparing them over time is not here.
-#![cfg_attr(not(test), expect(dead_code, reason = "wired up by flow"))]
-#![expect(unused_imports, reason = "wired up by flow")]
+#![expect(dead_code, unused_imports, reason = "wired up by flow")]
 
 mod markdown;
 mod metrics;

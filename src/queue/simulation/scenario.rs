@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 /// One change, as the world knows it. Indices are taken modulo the number of changes before it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn for itself")]
 pub(super) struct Change {
     pub(super) priority: u8,
     pub(super) arrives: u32,
@@ -121,9 +122,8 @@ pub(super) fn scenario() -> impl Strategy<Value = Scenario> {
         rules,
     )
         .prop_map(|(mut changes, luck, events, seconds, slots, rules)| {
-            for at in 0..changes.len() {
+            for (at, change) in changes.iter_mut().enumerate() {
                 let earlier = |other: Option<usize>| other.filter(|_| at > 0).map(|other| other % at);
-                let change = &mut changes[at];
                 change.after = earlier(change.after);
                 change.textual = earlier(change.textual);
                 change.semantic = earlier(change.semantic);

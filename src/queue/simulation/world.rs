@@ -182,10 +182,8 @@ impl World {
         let tree = self.tree(&base);
         let mut verdicts: BTreeMap<TreeId, Known> =
             self.answers.keys().map(|tree| (tree.clone(), self.known(tree))).collect();
-        if let Some(known) = verdicts.get_mut(&tree) {
-            if matches!(known.verdict, Verdict::Green) {
-                known.verdict = Verdict::Baseline { failing: self.failing(&base) };
-            }
+        if let Some(known) = verdicts.get_mut(&tree).filter(|known| known.verdict == Verdict::Green) {
+            known.verdict = Verdict::Baseline { failing: self.failing(&base) };
         }
         View {
             base: Base {
