@@ -50,6 +50,7 @@ impl World {
         let composed = self.compose(&chain);
         prop_assert_eq!(composed, Composition::Clean { commit: commit.clone(), tree: tree.clone() });
         prop_assert!(self.answers.contains_key(tree), "lands what was not tested");
+        self.check_baseline()?;
         let mut content = self.base.clone();
         content.1.extend(&chain);
         let worse = !self.failing(&content).is_subset(&self.failing(&self.base));
@@ -78,6 +79,16 @@ impl World {
         Ok(())
     }
 
+    /// Where results are compared with the base's, those are there.
+    fn check_baseline(&self) -> Result<(), TestCaseError> {
+        let base = self.trees.iter().position(|content| *content == self.base);
+        let tree = TreeId::parse(&format!("{:040x}", base.unwrap())).unwrap();
+        let known = self.answers.contains_key(&tree).then(|| self.known(&tree).verdict);
+        let evidence = known.is_some_and(|verdict| !matches!(verdict, Verdict::NoEvidence { .. }));
+        prop_assert!(evidence || !self.scenario.rules.needs_baseline);
+        Ok(())
+    }
+
     /// Nobody is ejected who did no harm; a flake can look like harm only where the world has flakes.
     pub(super) fn check_ejection(&self, at: usize, because: &Ejection) -> Result<(), TestCaseError> {
         let change = &self.scenario.changes[at];
@@ -90,6 +101,7 @@ impl World {
                 }
             }
             Ejection::Worse { runs, .. } => {
+                self.check_baseline()?;
                 prop_assert!(*runs > self.scenario.rules.confirmations && !change.accept_worse);
                 let mut content = self.base.clone();
                 content.1.insert(at);

@@ -115,6 +115,32 @@ fn the_first_confirmed_worse_stops_everything_where_that_is_wanted() {
     assert!(world.stopped.is_some() && world.landed.is_empty() && world.ends.len() == 1);
 }
 
+/// A view in which the chain of both is green, and whether they may land.
+fn may_land(changes: Vec<Change>, change: impl FnOnce(&mut View)) -> bool {
+    let mut world = calm(changes, 4);
+    let Composition::Clean { tree, .. } = world.compose(&[0, 1]) else { panic!("in conflict") };
+    let mut view = world.view();
+    view.verdicts.insert(tree.clone(), Known { verdict: Verdict::Green, flake: false });
+    change(&mut view);
+    rules::may_land(&view, &[id(0), id(1)], &tree).is_some()
+}
+
+#[test]
+fn what_may_land_does_not_rest_on_the_policy() {
+    let both = || vec![harmless(0), harmless(1)];
+    let hold = Hold { behind: id(9), files: BTreeSet::new() };
+    assert!(may_land(both(), |_| {}));
+    assert!(!may_land(both(), |view| view.entries[1].after = vec![id(0), id(1)]));
+    assert!(!may_land(both(), |view| view.entries[0].after = vec![id(1)]));
+    assert!(!may_land(both(), |view| view.entries[1].footprint.barrier = true));
+    assert!(!may_land(both(), |view| view.entries[1].accept_worse = true));
+    assert!(!may_land(both(), |view| view.entries[1].blocked = true));
+    assert!(!may_land(both(), |view| drop(view.held.insert(id(1), hold))));
+    assert!(!may_land(both(), |view| drop(view.entries.pop())));
+    assert!(!may_land(both(), |view| view.rules.needs_baseline = true));
+    assert!(!may_land(both(), |view| view.verdicts.clear()));
+}
+
 #[test]
 fn a_paused_queue_does_nothing_and_says_so() {
     let mut world = calm(vec![harmless(0)], 1);
