@@ -92,9 +92,19 @@ fn a_held_task_goes_on_when_the_one_ahead_is_ejected() {
 #[test]
 fn a_flake_lands_after_its_confirmation() {
     let mut world = calm(vec![harmless(0)], 4);
-    world.scenario.luck = vec![Luck::Flake];
+    world.scenario.luck = vec![Luck::Flake, Luck::Fine];
     world.run().unwrap();
     assert_eq!((&world.ends[&0], world.runs), (&End::Landed, 2));
+}
+
+#[test]
+fn a_red_that_no_run_confirms_or_refutes_is_not_repeated_for_ever() {
+    let mut world = calm(vec![harmless(0)], 4);
+    // The candidate twice without an answer after its red; then the base.
+    world.scenario.luck = vec![Luck::Flake, Luck::NoEvidence, Luck::NoEvidence, Luck::Fine];
+    world.run().unwrap();
+    assert!(matches!(&world.ends[&0], End::Ejected(Ejection::NoEvidence { runs: 3, .. })));
+    assert_eq!(world.runs, 4);
 }
 
 #[test]

@@ -148,7 +148,9 @@ impl World {
         let verdict = match (green, reds.last()) {
             (true, _) => Verdict::Green,
             (false, Some(tests)) => {
-                Verdict::Worse { tests: BTreeSet::clone(tests), times: times(reds.len()) }
+                let unanswered = answers.iter().filter(|answer| **answer == Answer::Nothing).count();
+                let (times, unanswered) = (times(reds.len()), times(unanswered));
+                Verdict::Worse { tests: BTreeSet::clone(tests), times, unanswered }
             }
             (false, None) => Verdict::NoEvidence { why: "no report".to_owned(), times: times(answers.len()) },
         };
@@ -261,7 +263,7 @@ impl World {
         for (run, _) in done {
             let content = self.trees[usize::from_str_radix(run.tree.as_str(), 16).unwrap()].clone();
             let mut tests = self.failing(&content);
-            let luck = self.scenario.luck.get(self.runs).copied().unwrap_or(Luck::Fine);
+            let luck = self.scenario.luck.iter().cycle().nth(self.runs).copied().unwrap_or(Luck::Fine);
             self.runs += 1;
             let answer = match (luck, run.purpose) {
                 (Luck::NoEvidence, _) => Answer::Nothing,
