@@ -52,7 +52,7 @@ mod tests {
         let standings: Vec<Standing<'_>> = prefixes
             .chars()
             .map(|c| match c {
-                'r' => Standing::Red { tests: &tests, times: 1 },
+                'r' => Standing::Red { tests: &tests, times: 1, unanswered: 0 },
                 'o' => Standing::Running,
                 _ => Standing::Untested,
             })

@@ -18,6 +18,7 @@ pub(super) enum Standing<'a> {
     Red {
         tests: &'a BTreeSet<String>,
         times: u32,
+        unanswered: u32,
     },
     /// It was tried often enough, and gives no evidence.
     Silent {
@@ -34,7 +35,9 @@ pub(super) fn standing<'a>(view: &'a View, tree: &TreeId) -> Standing<'a> {
     match view.verdicts.get(tree).map(|known| (&known.verdict, known.flake)) {
         None => Standing::Untested,
         Some((Verdict::Green | Verdict::Baseline { .. }, flake)) => Standing::Green { flake },
-        Some((Verdict::Worse { tests, times }, _)) => Standing::Red { tests, times: *times },
+        Some((Verdict::Worse { tests, times, unanswered }, _)) => {
+            Standing::Red { tests, times: *times, unanswered: *unanswered }
+        }
         Some((Verdict::NoEvidence { why, times }, _)) if *times >= RUNS_WITHOUT_EVIDENCE => {
             Standing::Silent { why, times: *times }
         }
@@ -123,26 +126,35 @@ pub(super) enum Sentence {
 
 /// Judges the entry whose chain of one is this commit.
 pub(super) fn judge(view: &View, entry: &Entry, commit: &CommitId, tree: &TreeId) -> Sentence {
+    let silent = |why: &str, runs: u32| {
+        let (commit, tree) = (commit.clone(), tree.clone());
+        unless_base_is_silent(view, Ejection::NoEvidence { why: why.to_owned(), commit, tree, runs })
+    };
     match standing(view, tree) {
-        Standing::Red { times, .. } if times <= view.rules.confirmations => Sentence::Confirm,
-        Standing::Red { tests, times } => Sentence::Eject(Ejection::Worse {
-            tests: tests.clone(),
-            commit: commit.clone(),
-            tree: tree.clone(),
-            runs: times,
-            files: entry.footprint.paths.clone(),
-        }),
-        Standing::Silent { why, times } => match standing(view, &view.base.tree) {
-            Standing::Untested => Sentence::AskBase,
-            Standing::Running | Standing::Silent { .. } => Sentence::Wait,
-            Standing::Green { .. } | Standing::Red { .. } => Sentence::Eject(Ejection::NoEvidence {
-                why: why.to_owned(),
+        Standing::Red { tests, times, .. } if times > view.rules.confirmations => {
+            Sentence::Eject(Ejection::Worse {
+                tests: tests.clone(),
                 commit: commit.clone(),
                 tree: tree.clone(),
                 runs: times,
-            }),
-        },
+                files: entry.footprint.paths.clone(),
+            })
+        }
+        Standing::Red { unanswered, .. } if unanswered < RUNS_WITHOUT_EVIDENCE => Sentence::Confirm,
+        Standing::Red { times, unanswered, .. } => {
+            silent("red, and its repetition gives no evidence", times.saturating_add(unanswered))
+        }
+        Standing::Silent { why, times } => silent(why, times),
         Standing::Untested | Standing::Running | Standing::Green { .. } => Sentence::Wait,
+    }
+}
+
+/// Ejects for want of evidence only if the base gives some: else it is not the entry's doing.
+fn unless_base_is_silent(view: &View, because: Ejection) -> Sentence {
+    match standing(view, &view.base.tree) {
+        Standing::Untested => Sentence::AskBase,
+        Standing::Running | Standing::Silent { .. } => Sentence::Wait,
+        Standing::Green { .. } | Standing::Red { .. } => Sentence::Eject(because),
     }
 }
 

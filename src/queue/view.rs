@@ -74,6 +74,8 @@ pub(crate) enum Verdict {
         tests: BTreeSet<String>,
         /// How many runs said so.
         times: u32,
+        /// How many runs of the same tree ended without evidence.
+        unanswered: u32,
     },
     /// Runs ended without an answer that can be believed.
     NoEvidence {

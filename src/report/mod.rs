@@ -1,1 +1,20 @@
-//! Figures and text of a finished run. Pure.
+//! Figures and text of a finished run.
+//!
+//! `run` is the data, `metrics` what follows from it, `text` and `markdown` two ways to say it. Gathering the data,
+//! keeping reports and comparing them over time is not here.
+#![expect(dead_code, unused_imports, reason = "wired up by flow")]
+
+mod markdown;
+mod metrics;
+mod run;
+#[cfg(test)]
+mod samples;
+mod text;
+mod words;
+
+pub(crate) use markdown::markdown;
+pub(crate) use metrics::{Metrics, Share, Sum, metrics};
+pub(crate) use run::{
+    Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine,
+};
+pub(crate) use text::text;

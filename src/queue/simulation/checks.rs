@@ -1,0 +1,136 @@
+//! What must hold at every step of a simulated world.
+
+use super::scenario::Luck;
+use super::world::{End, World, index};
+use crate::queue::{Composition, Ejection, LandedOn, Purpose, Verdict, View};
+use crate::task::id::{CommitId, TaskId, TreeId};
+use proptest::prelude::*;
+
+impl World {
+    /// A run is of a clean chain, in a free slot, of a tree that nobody knows or whose one red is in doubt.
+    pub(super) fn check_start(
+        &mut self,
+        view: &View,
+        members: &[TaskId],
+        commit: &CommitId,
+        tree: &TreeId,
+        purpose: Purpose,
+    ) -> Result<(), TestCaseError> {
+        prop_assert!(self.running.len() < usize::try_from(self.scenario.slots).unwrap());
+        prop_assert!(self.running.iter().all(|(run, _)| run.tree != *tree));
+        if purpose == Purpose::Baseline {
+            prop_assert_eq!(tree, &view.base.tree);
+        } else {
+            let chain: Vec<usize> = members.iter().map(index).collect();
+            let composed = self.compose(&chain);
+            prop_assert_eq!(composed, Composition::Clean { commit: commit.clone(), tree: tree.clone() });
+        }
+        let known = self.answers.contains_key(tree).then(|| self.known(tree).verdict);
+        match known {
+            None => prop_assert_ne!(purpose, Purpose::Confirm),
+            Some(Verdict::NoEvidence { times, .. }) => prop_assert!(times < 2),
+            Some(Verdict::Worse { times, unanswered, .. }) => {
+                prop_assert!(unanswered < 2);
+                prop_assert_eq!(purpose, Purpose::Confirm);
+                prop_assert!(times <= self.scenario.rules.confirmations);
+            }
+            Some(verdict) => prop_assert!(false, "tests a tree again that is {verdict:?}"),
+        }
+        Ok(())
+    }
+
+    /// A landing is of a chain on today's base, tested green as that tree, and makes nothing worse.
+    pub(super) fn land(
+        &mut self,
+        members: &[TaskId],
+        commit: &CommitId,
+        tree: &TreeId,
+        on: &LandedOn,
+    ) -> Result<(), TestCaseError> {
+        let chain: Vec<usize> = members.iter().map(index).collect();
+        let composed = self.compose(&chain);
+        prop_assert_eq!(composed, Composition::Clean { commit: commit.clone(), tree: tree.clone() });
+        prop_assert!(self.answers.contains_key(tree), "lands what was not tested");
+        self.check_baseline()?;
+        let mut content = self.base.clone();
+        content.1.extend(&chain);
+        let worse = !self.failing(&content).is_subset(&self.failing(&self.base));
+        match (self.known(tree).verdict, on) {
+            (Verdict::Green, LandedOn::Green | LandedOn::Flaky) => prop_assert!(!worse),
+            (Verdict::Worse { .. }, LandedOn::Accepted { .. }) => {
+                prop_assert!(chain.len() == 1 && self.scenario.changes[chain[0]].accept_worse);
+            }
+            (verdict, on) => prop_assert!(false, "lands {verdict:?} as {on:?}"),
+        }
+        for (at, &member) in chain.iter().enumerate() {
+            let change = &self.scenario.changes[member];
+            prop_assert!(self.landed.insert(member), "landed twice");
+            prop_assert!(self.waiting(member));
+            prop_assert!(chain.len() == 1 || !(change.barrier || change.accept_worse));
+            let before = |other: usize| self.base.1.contains(&other) || chain[..at].contains(&other);
+            prop_assert!(change.after.is_none_or(before));
+        }
+        self.base = content;
+        self.compositions.clear();
+        if !std::mem::take(&mut self.lose_record) {
+            for member in members {
+                self.end(member, End::Landed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where results are compared with the base's, those are there.
+    fn check_baseline(&self) -> Result<(), TestCaseError> {
+        let base = self.trees.iter().position(|content| *content == self.base);
+        let tree = TreeId::parse(&format!("{:040x}", base.unwrap())).unwrap();
+        let known = self.answers.contains_key(&tree).then(|| self.known(&tree).verdict);
+        let evidence = known.is_some_and(|verdict| !matches!(verdict, Verdict::NoEvidence { .. }));
+        prop_assert!(evidence || !self.scenario.rules.needs_baseline);
+        Ok(())
+    }
+
+    /// Nobody is ejected who did no harm; a flake can look like harm only where the world has flakes.
+    pub(super) fn check_ejection(&self, at: usize, because: &Ejection) -> Result<(), TestCaseError> {
+        let change = &self.scenario.changes[at];
+        match because {
+            Ejection::Conflict { with, .. } => {
+                let landed = self.base.1.iter().any(|&other| self.in_conflict(at, other));
+                prop_assert!(change.conflicts_with_base || landed);
+                if let Some(with) = with {
+                    prop_assert!(self.base.1.contains(&index(with)) && self.in_conflict(at, index(with)));
+                }
+            }
+            Ejection::Worse { runs, .. } => {
+                self.check_baseline()?;
+                prop_assert!(*runs > self.scenario.rules.confirmations && !change.accept_worse);
+                let mut content = self.base.clone();
+                content.1.insert(at);
+                let worse = !self.failing(&content).is_subset(&self.failing(&self.base));
+                prop_assert!(worse || self.scenario.luck.contains(&Luck::Flake));
+            }
+            Ejection::NoEvidence { runs, .. } => {
+                prop_assert!(*runs >= 2 && self.scenario.luck.contains(&Luck::NoEvidence));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who is still there at the end waits for a person, or for somebody who does not come.
+    pub(super) fn check_end(&self) -> Result<(), TestCaseError> {
+        prop_assert_eq!(
+            self.ends.values().filter(|end| **end == End::Landed).count(),
+            self.landed.len(),
+            "a landing without a record"
+        );
+        let gone = |at: usize| self.ends.contains_key(&at) && !self.base.1.contains(&at);
+        for at in (0..self.scenario.changes.len()).filter(|at| !self.ends.contains_key(at)) {
+            let mut needed = self.scenario.changes[at].after;
+            while let Some(other) = needed.filter(|&other| !gone(other)) {
+                needed = self.scenario.changes[other].after;
+            }
+            prop_assert!(needed.is_some() || self.stopped.is_some() || self.asked, "t{} is left", at);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! The data of a finished run, as its journal tells it.
+
+use crate::review::Severity;
+use crate::task::id::{CommitId, RunId, Seconds, TaskId};
+
+/// Everything that a report is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunReport {
+    pub(crate) run: RunId,
+    pub(crate) started: Seconds,
+    pub(crate) ended: Seconds,
+    pub(crate) ending: Ending,
+    /// The branch that it landed on, and where that stood.
+    pub(crate) branch: String,
+    pub(crate) base: Change<CommitId>,
+    /// In any order.
+    pub(crate) tasks: Vec<TaskLine>,
+    /// What the full suite said before and after. `None` where it did not run or gave no evidence.
+    pub(crate) tests: Change<Option<Counts>>,
+    pub(crate) regressions: Vec<RegressionLine>,
+    pub(crate) findings: Vec<FindingLine>,
+    /// Every command that was run, in order of its start.
+    pub(crate) commands: Vec<CommandLine>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Nothing was left that it could do.
+    Done,
+    /// A person or the system ended it.
+    Interrupted,
+    /// Stop-if-worse: a task made results worse, and a person has to continue.
+    StoppedAsWorse { culprit: TaskId },
+    /// The budget was used up.
+    OverBudget,
+}
+
+/// A value before and after the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Change<T> {
+    pub(crate) before: T,
+    pub(crate) after: T,
+}
+
+/// How many tests passed and failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+}
+
+/// What became of one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TaskLine {
+    pub(crate) id: TaskId,
+    pub(crate) title: String,
+    pub(crate) result: Outcome,
+    /// Attempts of an agent; 0 if it was never started.
+    pub(crate) tries: u32,
+    pub(crate) review_rounds: u32,
+    /// Millionths of a dollar. `None`: unknown, which is not nothing.
+    pub(crate) cost_usd_micros: Option<u64>,
+    /// Input and output together. `None`: unknown.
+    pub(crate) tokens: Option<u64>,
+    /// From its first start to its end, or to the end of the run.
+    pub(crate) seconds: u64,
+    /// Why it is where it is, as a fragment; may be empty for what landed.
+    pub(crate) why: String,
+}
+
+/// Where a task stands at the end; the worst is the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Outcome {
+    NeedsPerson,
+    Waiting,
+    Cancelled,
+    Landed,
+}
+
+/// A test that passed before a change and failed or was gone with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RegressionLine {
+    pub(crate) test: String,
+    pub(crate) task: TaskId,
+    /// Whether it was kept from the base branch; otherwise it landed.
+    pub(crate) caught: bool,
+}
+
+/// A finding of a reviewer, and whether it led to a fix that landed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FindingLine {
+    pub(crate) reviewer: String,
+    pub(crate) task: TaskId,
+    pub(crate) severity: Severity,
+    pub(crate) fixed: bool,
+}
+
+/// A command that was run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommandLine {
+    /// The command as a person would type it; never with a secret.
+    pub(crate) what: String,
+    pub(crate) started: Seconds,
+    pub(crate) seconds: u64,
+    /// How it ended, as a fragment: `exit 0`, `time limit after 600 s`.
+    pub(crate) ended: String,
+}

@@ -1,0 +1,233 @@
+//! A report for a terminal of 80 columns: the verdict, the figures, the tasks worst first, what to do next.
+
+use super::{RunReport, Sum, TaskLine, metrics, words};
+use crate::task::id::shown;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Columns of a line.
+const WIDTH: usize = 80;
+/// Most columns of a task's id.
+const ID_MAX: usize = 20;
+/// Most lines of a task's reason.
+const WHY_LINES: usize = 3;
+
+/// The report as text. Each line ends with a line feed and has no blanks at its end.
+pub(crate) fn text(report: &RunReport) -> String {
+    let metrics = metrics(report);
+    let mut lines = wrapped(&words::verdict(report, &metrics), "");
+    lines.push(String::new());
+    for (name, figure) in words::figures(&metrics) {
+        lines.push(format!("  {name:<16}  {figure}"));
+    }
+    if !report.tasks.is_empty() {
+        lines.push(String::new());
+        let ids =
+            report.tasks.iter().map(|task| task.id.as_str().width()).max().unwrap_or(0).clamp(4, ID_MAX);
+        lines.push(row(ids, "task", "result", ["tries", "cost", "time"], "title"));
+        lines.extend(words::worst_first(report).into_iter().flat_map(|line| task(ids, line)));
+    }
+    lines.push(String::new());
+    lines.push(format!(
+        "run {}, {} {} -> {}, {}",
+        shown(&report.run.0),
+        shown(&report.branch),
+        report.base.before.short(),
+        report.base.after.short(),
+        match report.commands.len() {
+            1 => "1 command".to_owned(),
+            count => format!("{count} commands"),
+        }
+    ));
+    let next = words::next(report);
+    if !next.is_empty() {
+        lines.push(String::new());
+        lines.push("Next:".to_owned());
+        lines.extend(next.into_iter().map(|command| format!("  {command}")));
+    }
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// A task's line, and its reason below it.
+fn task(ids: usize, task: &TaskLine) -> Vec<String> {
+    let cost = match (task.tries, Sum::of([task.cost_usd_micros])) {
+        (0, _) => "-".to_owned(),
+        (_, Sum::Unknown) => "unknown".to_owned(),
+        (_, known @ (Sum::Exactly(_) | Sum::AtLeast(_))) => words::dollars(known),
+    };
+    let tries = task.tries.to_string();
+    let figures = [tries.as_str(), &cost, &words::duration(task.seconds)];
+    let title = words::line(&task.title);
+    let mut lines = vec![row(ids, task.id.as_str(), words::outcome(task.result), figures, &title)];
+    let mut why = wrapped(&words::line(&task.why), "      ");
+    if why.len() > WHY_LINES {
+        why.truncate(WHY_LINES);
+        if let Some(last) = why.last_mut() {
+            *last = format!("{}…", fitted(last, WIDTH - 1).trim_end_matches('…'));
+        }
+    }
+    lines.extend(why);
+    lines
+}
+
+fn row(ids: usize, id: &str, result: &str, [tries, cost, time]: [&str; 3], title: &str) -> String {
+    let id = fitted(id, ids);
+    let start = format!("  {id:<ids$}  {result:<9}  {tries:>5}  {cost:>8}  {time:>11}  ");
+    let room = WIDTH.saturating_sub(start.width());
+    format!("{start}{}", fitted(title, room))
+}
+
+/// The text in at most `columns`, with `…` where something is missing.
+fn fitted(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 1; // the ellipsis
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > columns {
+            break;
+        }
+        out.push(c);
+    }
+    format!("{}…", out.trim_end())
+}
+
+/// The text in lines of at most `WIDTH`, each behind `indent`. A word that is longer is cut.
+fn wrapped(text: &str, indent: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let word = fitted(word, WIDTH - indent.len());
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= WIDTH => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            Some(_) | None => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn all_landed() {
+        insta::assert_snapshot!(text(&samples::all_landed()), @r#"
+        All 2 landed.
+
+          tasks landed      2 of 2
+          tests passing     410 of 412 before, 415 of 415 after
+          tries per task    1.0, at most 1
+          regressions       none
+          cost              $0.62, 82,000 tokens
+          caught in review  no CRITICAL or HIGH finding
+          wall time         12 min 34 s
+
+          task    result     tries      cost         time  title
+          t-a1b2  landed         1     $0.31    3 min 5 s  Read the limit from the sett…
+          t-c3d4  landed         1     $0.31    3 min 5 s  Say which file is too large
+
+        run r-7k3f, main aaaaaaa -> bbbbbbb, 1 command
+
+        Next:
+          git log --first-parent aaaaaaa..bbbbbbb
+        "#);
+    }
+
+    #[test]
+    fn one_needs_a_person() {
+        insta::assert_snapshot!(text(&samples::one_needs_a_person()), @r#"
+        2 of 3 tasks landed, 1 needs you.
+
+          tasks landed      2 of 3
+          tests passing     410 of 412 before, 415 of 415 after
+          tries per task    1.6, at most 3
+          regressions       0 landed, 2 caught
+          cost              $1.64, 123,000 tokens
+          caught in review  1 of 2 findings fixed (50 %)
+          wall time         1 h 2 min
+
+          task    result     tries      cost         time  title
+          t-e5f6  NEEDS YOU      3     $1.24   40 min 0 s  Cache parsed globs
+              2 tests worse: select::cache_is_dropped, select::globs_meet
+          t-a1b2  landed         1     $0.31    3 min 5 s  Read the limit from the sett…
+          t-c3d4  landed         1     $0.09    3 min 5 s  Say which file is too large
+
+        run r-7k3f, main aaaaaaa -> bbbbbbb, 1 command
+
+        Next:
+          git orch show t-e5f6
+          git log --first-parent aaaaaaa..bbbbbbb
+        "#);
+    }
+
+    #[test]
+    fn interrupted() {
+        insta::assert_snapshot!(text(&samples::interrupted()), @r#"
+        None of 2 tasks landed. The run was interrupted.
+
+          tasks landed      0 of 2
+          tests passing     410 of 412 before, unknown after
+          tries per task    1.0, at most 1
+          regressions       none
+          cost              $0.31, 41,000 tokens
+          caught in review  no CRITICAL or HIGH finding
+          wall time         12 min 34 s
+
+          task    result     tries      cost         time  title
+          t-a1b2  waiting        1     $0.31    3 min 5 s  Read the limit from the sett…
+              its agent was stopped; what it made is kept
+          t-c3d4  waiting        0         -          0 s  Say which file is too large
+              not started
+
+        run r-7k3f, main aaaaaaa -> aaaaaaa, 1 command
+
+        Next:
+          git orch run
+        "#);
+    }
+
+    #[test]
+    fn unknown_cost() {
+        insta::assert_snapshot!(text(&samples::unknown_cost()), @r#"
+        All 2 landed.
+
+          tasks landed      2 of 2
+          tests passing     410 of 412 before, 415 of 415 after
+          tries per task    1.0, at most 1
+          regressions       none
+          cost              at least $0.31, at least 41,000 tokens
+          caught in review  no CRITICAL or HIGH finding
+          wall time         12 min 34 s
+
+          task    result     tries      cost         time  title
+          t-a1b2  landed         1     $0.31    3 min 5 s  Read the limit from the sett…
+          t-c3d4  landed         1   unknown    3 min 5 s  Say which file is too large
+
+        run r-7k3f, main aaaaaaa -> bbbbbbb, 1 command
+
+        Next:
+          git log --first-parent aaaaaaa..bbbbbbb
+        "#);
+    }
+
+    #[test]
+    fn every_line_fits_and_no_text_of_a_task_moves_the_terminal() {
+        let mut report = samples::one_needs_a_person();
+        for task in &mut report.tasks {
+            task.why = format!("{} {}", "\u{1b}[2J wide 漢字 text\r\n".repeat(20), "漢".repeat(90));
+            task.title = task.why.clone();
+            task.cost_usd_micros = Some(99_999_000_000);
+            task.seconds = 9_999_999;
+        }
+        let text = text(&report);
+        assert!(!text.contains('\u{1b}') && !text.contains('\r'));
+        for line in text.lines() {
+            assert!(line.width() <= WIDTH, "{line}");
+        }
+    }
+}

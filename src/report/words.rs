@@ -1,0 +1,163 @@
+//! What `text` and `markdown` say alike: the verdict, the figures, amounts in words.
+
+use super::metrics::Iterations;
+use super::{Change, Counts, Ending, Metrics, Outcome, RunReport, Share, Sum, TaskLine};
+use crate::task::id::shown;
+
+/// The verdict on the run in one sentence, for whoever reads no further.
+pub(super) fn verdict(report: &RunReport, metrics: &Metrics) -> String {
+    let Share { part, of } = metrics.completed;
+    let persons = report.tasks.iter().filter(|task| task.result == Outcome::NeedsPerson).count();
+    let landed = match (part, of) {
+        (_, 0) => "There was no task to do".to_owned(),
+        (part, of) if part == of => format!("All {of} landed").replace("All 1 landed", "The one task landed"),
+        (0, of) => format!("None of {} landed", tasks(of)),
+        (part, of) => format!("{part} of {} landed", tasks(of)),
+    };
+    let needs = match persons {
+        0 => String::new(),
+        1 => ", 1 needs you".to_owned(),
+        persons => format!(", {persons} need you"),
+    };
+    let ending = match &report.ending {
+        Ending::Done => String::new(),
+        Ending::Interrupted => " The run was interrupted.".to_owned(),
+        Ending::StoppedAsWorse { culprit } => format!(" The run stopped: {culprit} makes tests worse."),
+        Ending::OverBudget => " The run stopped: its budget is used up.".to_owned(),
+    };
+    format!("{landed}{needs}.{ending}")
+}
+
+/// The seven figures, each with its name.
+pub(super) fn figures(metrics: &Metrics) -> [(&'static str, String); 7] {
+    [
+        ("tasks landed", share(metrics.completed)),
+        ("tests passing", tests(metrics.tests)),
+        ("tries per task", iterations(metrics.iterations)),
+        ("regressions", regressions(metrics.regressions)),
+        ("cost", format!("{}, {}", dollars(metrics.cost_usd_micros), tokens(metrics.tokens))),
+        ("caught in review", caught(metrics.caught_by_review)),
+        ("wall time", duration(metrics.wall_seconds)),
+    ]
+}
+
+/// The tasks, worst first; of equal ones the more expensive in time first.
+pub(super) fn worst_first(report: &RunReport) -> Vec<&TaskLine> {
+    let mut tasks: Vec<&TaskLine> = report.tasks.iter().collect();
+    tasks.sort_by_key(|task| (task.result, std::cmp::Reverse(task.seconds), &task.id));
+    tasks
+}
+
+/// The commands that go on from here.
+pub(super) fn next(report: &RunReport) -> Vec<String> {
+    let tasks = worst_first(report);
+    let of = |result| tasks.iter().filter(move |task| task.result == result);
+    let mut commands: Vec<String> =
+        of(Outcome::NeedsPerson).take(3).map(|task| format!("git orch show {}", task.id)).collect();
+    if report.ending != Ending::Done || of(Outcome::Waiting).next().is_some() {
+        commands.push("git orch run".to_owned());
+    }
+    if of(Outcome::Landed).next().is_some() {
+        let Change { before, after } = &report.base;
+        commands.push(format!("git log --first-parent {}..{}", before.short(), after.short()));
+    }
+    commands
+}
+
+pub(super) fn outcome(result: Outcome) -> &'static str {
+    match result {
+        Outcome::NeedsPerson => "NEEDS YOU",
+        Outcome::Waiting => "waiting",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Landed => "landed",
+    }
+}
+
+/// A text of a task as one line that is safe to show.
+pub(super) fn line(text: &str) -> String {
+    shown(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn share(share: Share) -> String {
+    format!("{} of {}", share.part, share.of)
+}
+
+fn tests(tests: Change<Option<Counts>>) -> String {
+    let side = |counts: Option<Counts>| match counts {
+        None => "unknown".to_owned(),
+        Some(Counts { passed, failed: 0 }) => format!("{passed} of {passed}"),
+        Some(Counts { passed, failed }) => format!("{passed} of {}", passed.saturating_add(failed)),
+    };
+    format!("{} before, {} after", side(tests.before), side(tests.after))
+}
+
+fn iterations(Iterations { total, tasks, most }: Iterations) -> String {
+    let Some(tenths) = total.saturating_mul(10).checked_div(tasks) else {
+        return "none was started".to_owned();
+    };
+    format!("{}.{}, at most {most}", tenths / 10, tenths % 10)
+}
+
+fn regressions(Share { part, of }: Share) -> String {
+    match of - part {
+        _ if of == 0 => "none".to_owned(),
+        0 => format!("0 landed, {part} caught"),
+        landed => format!("{landed} LANDED, {part} caught"),
+    }
+}
+
+fn caught(share: Share) -> String {
+    match share.percent() {
+        None => "no CRITICAL or HIGH finding".to_owned(),
+        Some(percent) => format!("{} of {} findings fixed ({percent} %)", share.part, share.of),
+    }
+}
+
+/// Dollars with two digits, more where it would be 0.00.
+pub(super) fn dollars(sum: Sum) -> String {
+    let amount = |micros: u64| match micros {
+        1..5_000 => format!("${}.{:06}", micros / 1_000_000, micros % 1_000_000),
+        _ => {
+            let cents = micros.saturating_add(5_000) / 10_000;
+            format!("${}.{:02}", cents / 100, cents % 100)
+        }
+    };
+    match sum {
+        Sum::Exactly(micros) => amount(micros),
+        Sum::AtLeast(micros) => format!("at least {}", amount(micros)),
+        Sum::Unknown => "cost unknown".to_owned(),
+    }
+}
+
+fn tokens(sum: Sum) -> String {
+    match sum {
+        Sum::Exactly(tokens) => format!("{} tokens", thousands(tokens)),
+        Sum::AtLeast(tokens) => format!("at least {} tokens", thousands(tokens)),
+        Sum::Unknown => "tokens unknown".to_owned(),
+    }
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Seconds as people say them: `42 s`, `7 min 5 s`, `1 h 2 min`.
+pub(super) fn duration(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+fn tasks(count: usize) -> String {
+    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
