@@ -172,9 +172,14 @@ impl Repo {
     fn edit(&self, edit: RefEdit) -> Result<Option<CommitId>, gix::Error> {
         // The reflog needs somebody; a machine without an identity still moves refs.
         let identity = self.identity();
-        let (name, email) = identity.unwrap_or_else(|| ("git-orch".to_owned(), "git-orch@localhost".to_owned()));
+        let (name, email) =
+            identity.unwrap_or_else(|| ("git-orch".to_owned(), "git-orch@localhost".to_owned()));
         let time = gix::date::Time::now_utc().to_string();
-        let committer = gix::actor::SignatureRef { name: name.as_str().into(), email: email.as_str().into(), time: &time };
+        let committer = gix::actor::SignatureRef {
+            name: name.as_str().into(),
+            email: email.as_str().into(),
+            time: &time,
+        };
         let edits = self.gix.edit_references_as([edit], Some(committer))?;
         Ok(edits.first().and_then(|edit| match edit.change.previous_value()? {
             gix::refs::TargetRef::Object(id) => Some(commit_id(id.to_owned())),
@@ -317,8 +322,13 @@ mod tests {
             let tip = repo.tip(name).unwrap().unwrap();
             let (tree, parents) = (repo.tree_of(&tip).unwrap(), [tip.clone()]);
             let message = mark.to_string();
-            let new =
-                NewCommit { tree: &tree, parents: &parents, author: &who, committer: &who, message: &message };
+            let new = NewCommit {
+                tree: &tree,
+                parents: &parents,
+                author: &who,
+                committer: &who,
+                message: &message,
+            };
             let commit = repo.commit(&new).unwrap();
             if repo.swap(name, Expected::At(&tip), &commit, "count").unwrap() == Swap::Done {
                 return;

@@ -114,7 +114,11 @@ impl Repo {
     }
 
     pub(crate) fn object_format(&self) -> ObjectFormat {
-        if self.gix.object_hash() == gix::hash::Kind::Sha1 { ObjectFormat::Sha1 } else { ObjectFormat::Sha256 }
+        if self.gix.object_hash() == gix::hash::Kind::Sha1 {
+            ObjectFormat::Sha1
+        } else {
+            ObjectFormat::Sha256
+        }
     }
 
     /// The setting at `key`, such as `user.name` or `branch.main.remote`.

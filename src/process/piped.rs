@@ -19,7 +19,8 @@ impl Piped {
     /// Where it cannot be started.
     pub(crate) fn start(command: &Command) -> Result<Piped, ProcessError> {
         let failed = |source| ProcessError::Run { program: command.program.clone(), source };
-        let mut child = command.prepared().stdin(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
+        let mut child =
+            command.prepared().stdin(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(failed(io::ErrorKind::BrokenPipe.into()));
         };
