@@ -89,11 +89,11 @@ impl Git {
         command.dir = Some(dir.to_owned());
         command.env_remove = FOREIGN.iter().map(|&name| name.to_owned()).collect();
         let env = [
-            ("LC_ALL", "C"),                // messages are kept in errors, in one language
-            ("GIT_TERMINAL_PROMPT", "0"),   // nobody is there to answer
-            ("GIT_OPTIONAL_LOCKS", "0"),    // reading must not collide with an agent that commits
+            ("LC_ALL", "C"),                 // messages are kept in errors, in one language
+            ("GIT_TERMINAL_PROMPT", "0"),    // nobody is there to answer
+            ("GIT_OPTIONAL_LOCKS", "0"),     // reading must not collide with an agent that commits
             ("GIT_NO_REPLACE_OBJECTS", "1"), // what was tested must be what others get, who lack our replacements
-            ("GIT_LITERAL_PATHSPECS", "1"), // file names are data, never patterns
+            ("GIT_LITERAL_PATHSPECS", "1"),  // file names are data, never patterns
         ];
         command.env = env.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
         Git(command)

@@ -62,7 +62,11 @@ impl Repo {
     }
 
     /// What the files of a worktree, untracked ones too, changed since its history left `base`.
-    pub(crate) fn worktree_changes(&self, worktree: &Path, base: &CommitId) -> Result<Vec<FileChange>, GitError> {
+    pub(crate) fn worktree_changes(
+        &self,
+        worktree: &Path,
+        base: &CommitId,
+    ) -> Result<Vec<FileChange>, GitError> {
         let head = self.worktree_head(worktree)?;
         let from = self.fork_point(base, &head)?;
         match self.snapshot(worktree)? {
@@ -112,7 +116,8 @@ fn parse(output: &[u8]) -> Option<Vec<(FileChange, String)>> {
         let mut words = head.split(' ').skip(3);
         let (new_id, letter) = (words.next()?.to_owned(), words.next()?.chars().next()?);
         let first = fields.next()?;
-        let (old_path, path) = if matches!(letter, 'R' | 'C') { (Some(first), fields.next()?) } else { (None, first) };
+        let (old_path, path) =
+            if matches!(letter, 'R' | 'C') { (Some(first), fields.next()?) } else { (None, first) };
         raws.push(Raw { status: status(letter)?, new_id, path, old_path });
     }
     let mut changes = Vec::new();
@@ -150,7 +155,8 @@ mod tests {
     fn counts_equal_those_of_git() {
         let sandbox = Sandbox::new();
         let long: String = (0..50).map(|n| format!("line {n}\n")).collect();
-        let base = sandbox.commit_on(&sandbox.main(), &[("moved from", &long), ("gone", "x\n"), ("bin", "\0a")]);
+        let base =
+            sandbox.commit_on(&sandbox.main(), &[("moved from", &long), ("gone", "x\n"), ("bin", "\0a")]);
         let tree = sandbox.repo.tree_of(&base).unwrap();
         let put = |path: &str, bytes: &str| crate::git::objects::TreeEdit::Put {
             path: path.to_owned(),

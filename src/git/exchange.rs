@@ -113,7 +113,8 @@ impl Repo {
         for spec in specs {
             full_name(&spec.name)?;
         }
-        let refspecs: Vec<String> = specs.iter().map(|spec| format!("{}:{}", spec.commit, spec.name)).collect();
+        let refspecs: Vec<String> =
+            specs.iter().map(|spec| format!("{}:{}", spec.commit, spec.name)).collect();
         let git = push_command(self).args(["--", remote]).args(refspecs.iter().map(String::as_str));
         let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
         self.run_push(&git, remote, &names)
@@ -145,7 +146,10 @@ impl Repo {
         self.check_remote(remote)?;
         let finished = ls_remote(self, remote, patterns).finish()?;
         if finished.status != 0 {
-            return Err(ExchangeError::Unreachable { remote: remote.to_owned(), stderr: tail(&finished.stderr) });
+            return Err(ExchangeError::Unreachable {
+                remote: remote.to_owned(),
+                stderr: tail(&finished.stderr),
+            });
         }
         let text = String::from_utf8_lossy(&finished.stdout).into_owned();
         let pairs = text.lines().filter_map(|line| line.split_once('\t'));
@@ -172,7 +176,8 @@ impl Repo {
             return Err(self.why(remote, &finished));
         }
         let unanswered = || Flag::Rejected { reason: tail(&finished.stderr) };
-        let flag = |name: &str| answers.iter().find(|found| found.name == name).map(|found| found.flag.clone());
+        let flag =
+            |name: &str| answers.iter().find(|found| found.name == name).map(|found| found.flag.clone());
         Ok(names
             .iter()
             .map(|&name| Pushed { name: name.to_owned(), flag: flag(name).unwrap_or_else(unanswered) })
@@ -222,4 +227,69 @@ fn parse_fetch(text: &str) -> Fetched {
         }
     }
     fetched
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::{Sandbox, git};
+
+    fn with_remote() -> Sandbox {
+        let sandbox = Sandbox::new();
+        let remote = sandbox.beside("remote.git");
+        git(sandbox.path(), &["init", "-q", "--bare", remote.to_str().unwrap()]);
+        sandbox.git(&["remote", "add", "origin", "../remote.git"]);
+        sandbox
+    }
+
+    fn spec(commit: &CommitId, name: &str) -> PushSpec {
+        PushSpec { commit: commit.clone(), name: name.to_owned() }
+    }
+
+    #[test]
+    fn of_several_pushes_one_wins_and_the_same_object_is_no_win() {
+        let mut sandbox = with_remote();
+        sandbox.repo = Repo::discover(sandbox.path()).unwrap();
+        let (name, first) = ("refs/test/claim", sandbox.main());
+        let flags =
+            |commit: &CommitId| sandbox.repo.push("origin", &[spec(commit, name)]).unwrap()[0].flag.clone();
+        assert_eq!(flags(&first), Flag::Done);
+        assert_eq!(flags(&first), Flag::UpToDate);
+        let claims: Vec<CommitId> =
+            (0..6).map(|n| sandbox.commit_on(&first, &[("nonce", &n.to_string())])).collect();
+        sandbox.repo.sync_objects().unwrap();
+        let answers: Vec<Flag> = std::thread::scope(|scope| {
+            let threads = claims.iter().map(|claim| {
+                let repo = sandbox.repo.clone();
+                scope.spawn(move || repo.push("origin", &[spec(claim, name)]).unwrap()[0].flag.clone())
+            });
+            let threads: Vec<_> = threads.collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(answers.iter().filter(|&flag| *flag == Flag::Done).count(), 1, "{answers:?}");
+        let winner = answers.iter().position(|flag| *flag == Flag::Done).unwrap();
+        let found = sandbox.repo.ls_remote("origin", &["refs/test/*"]).unwrap();
+        assert_eq!(found, [(name.to_owned(), claims[winner].clone())]);
+        let wrong = sandbox.repo.delete_remote("origin", name, &first).unwrap();
+        assert!(matches!(wrong.flag, Flag::Rejected { .. }));
+        assert_eq!(sandbox.repo.delete_remote("origin", name, &claims[winner]).unwrap().flag, Flag::Done);
+    }
+
+    #[test]
+    fn fetch_brings_only_what_was_asked_for() {
+        let mut sandbox = with_remote();
+        sandbox.git(&["push", "-q", "-u", "origin", "main", "main:refs/test/one"]);
+        sandbox.git(&["update-ref", "-d", "refs/remotes/origin/main"]);
+        sandbox.repo = Repo::discover(sandbox.path()).unwrap();
+        let fetched = sandbox.repo.fetch("origin", &["refs/test/*:refs/mirror/*".to_owned()]).unwrap();
+        assert_eq!(fetched.refs[0].name, "refs/mirror/one");
+        assert_eq!(sandbox.repo.tip("refs/remotes/origin/main").unwrap(), None);
+        assert_eq!(sandbox.repo.upstream_of("main").unwrap().branch, "refs/heads/main");
+        assert!(matches!(sandbox.repo.fetch("nope", &[]), Err(ExchangeError::NoRemote(_))));
+        let missing = sandbox.repo.fetch("origin", &["refs/heads/nope:refs/x".to_owned()]);
+        assert!(matches!(missing, Err(ExchangeError::Refused { .. })));
+        std::fs::remove_dir_all(sandbox.beside("remote.git")).unwrap();
+        let gone = sandbox.repo.push("origin", &[spec(&sandbox.main(), "refs/test/x")]);
+        assert!(matches!(gone, Err(ExchangeError::Unreachable { .. })));
+    }
 }

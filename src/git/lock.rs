@@ -136,3 +136,42 @@ fn open_files() -> BTreeSet<PathBuf> {
 fn remove(path: &Path) -> bool {
     if path.is_dir() { std::fs::remove_dir_all(path).is_ok() } else { std::fs::remove_file(path).is_ok() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::Sandbox;
+
+    #[test]
+    fn writers_share_and_recovery_is_alone() {
+        let sandbox = Sandbox::new();
+        let one = Shared::wait(&sandbox.repo).unwrap();
+        let two = Shared::wait(&sandbox.repo).unwrap();
+        assert!(Exclusive::try_take(&sandbox.repo).unwrap().is_none());
+        drop((one, two));
+        assert!(Exclusive::try_take(&sandbox.repo).unwrap().is_some());
+    }
+
+    #[test]
+    fn only_old_locks_that_nobody_has_open_are_swept() {
+        let sandbox = Sandbox::new();
+        let git = sandbox.path().join(".git");
+        let [stale, young, open, index] = ["refs/a.lock", "refs/b.lock", "refs/c.lock", "index.lock"];
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let make = |name: &str, time| {
+            let file = File::create(git.join(name)).unwrap();
+            file.set_modified(time).unwrap();
+            file
+        };
+        let now = old + Duration::from_secs(1000);
+        drop((make(stale, old), make(young, now), make(index, old), make("objects/.tmpAbc", old)));
+        let held = make(open, old);
+        std::fs::create_dir(git.join("objects/tmp_objdir-incoming-x")).unwrap();
+        let proof = Exclusive::wait(&sandbox.repo).unwrap();
+        let paths = [git.join("refs"), git.join(index), git.join("missing")];
+        let removed = sweep_stale_locks(&proof, &sandbox.repo, &paths, Duration::from_secs(60), now);
+        assert_eq!(removed, [git.join(stale), git.join(index), git.join("objects/.tmpAbc")]);
+        assert!(git.join(young).exists() && git.join(open).exists() && !git.join(stale).exists());
+        drop(held);
+    }
+}

@@ -1,9 +1,10 @@
-//! Merges without a worktree, by one long-lived `git merge-tree`. git decides what conflicts: gix called 2 of 90 real
-//! conflicts clean.
+//! Merges without a worktree, by `git merge-tree`. git decides what conflicts: gix called 2 of 90 real conflicts clean.
+//!
+//! One process answers many pairs, but no process lives longer than its pairs: git 2.47 keeps its answers in a buffer
+//! until its input ends, so it cannot be asked again with what it answered.
 
 use super::command::Git;
 use super::{GitError, Repo};
-use crate::process::piped::Piped;
 use crate::task::id::{CommitId, TreeId};
 
 /// What a merge gave.
@@ -11,60 +12,50 @@ use crate::task::id::{CommitId, TreeId};
 #[must_use]
 pub(crate) enum Merged {
     Clean(TreeId),
-    /// `tree` has both sides of what conflicts, between markers.
-    Conflict { files: Vec<String>, tree: TreeId },
+    Conflict {
+        files: Vec<String>,
+    },
     /// The two have no common ancestor.
     Unrelated,
 }
 
-/// Why the process gave no answer: it is started again and asked once more.
-type Unanswered = super::error::Cause;
-
-/// Merges pairs of commits in one process, that is started again when it dies.
+/// Merges pairs of commits.
 pub(crate) struct Composer {
     repo: Repo,
-    process: Option<Piped>,
 }
 
 impl Composer {
-    /// Starts the process.
+    /// Prepares merges in a repository.
     pub(crate) fn open(repo: &Repo) -> Result<Composer, GitError> {
-        let mut composer = Composer { repo: repo.clone(), process: None };
-        composer.start()?;
-        Ok(composer)
+        Ok(Composer { repo: repo.clone() })
     }
 
     /// Merges `theirs` into `ours`. The tree is written but not synced: the landing does that.
     pub(crate) fn merge(&mut self, ours: &CommitId, theirs: &CommitId) -> Result<Merged, GitError> {
-        if let Ok(merged) = self.ask(ours, theirs) {
-            return Ok(merged);
-        }
-        // It dies at unrelated histories and at missing objects, and reads nothing more.
-        self.process = None;
-        if self.repo.merge_base(ours, theirs)?.is_none() {
-            return Ok(Merged::Unrelated);
-        }
-        let doing = format!("merge {theirs} into {ours}");
-        self.ask(ours, theirs).map_err(|err| {
-            self.process = None; // whatever it still says belongs to this pair
-            GitError::gix(doing)(err)
-        })
+        let mut merged = self.merge_all(&[(ours, theirs)])?;
+        Ok(merged.pop().expect("one answer for each pair"))
     }
 
-    fn start(&mut self) -> Result<&mut Piped, GitError> {
-        let git = command(&self.repo);
-        let process = Piped::start(git.command())
-            .map_err(|source| GitError::Start { args: "merge-tree --stdin".to_owned(), source })?;
-        Ok(self.process.insert(process))
-    }
-
-    fn ask(&mut self, ours: &CommitId, theirs: &CommitId) -> Result<Merged, Unanswered> {
-        let process = match self.process {
-            Some(ref mut process) => process,
-            None => self.start()?,
-        };
-        process.write_all(format!("{ours} {theirs}\n").as_bytes())?;
-        read_answer(process)
+    /// Merges the second of each pair into the first, all in one process where none is unrelated.
+    pub(crate) fn merge_all(&mut self, pairs: &[(&CommitId, &CommitId)]) -> Result<Vec<Merged>, GitError> {
+        let mut all = Vec::with_capacity(pairs.len());
+        while all.len() < pairs.len() {
+            let rest = &pairs[all.len()..];
+            let lines: String = rest.iter().map(|(ours, theirs)| format!("{ours} {theirs}\n")).collect();
+            let git = command(&self.repo).stdin(lines.into_bytes());
+            let finished = git.finish()?;
+            let answers = read_answers(&finished.stdout).ok_or_else(|| git.unclear(&finished.stdout))?;
+            let answered = answers.len();
+            all.extend(answers);
+            if let Some((ours, theirs)) = rest.get(answered) {
+                // It dies at the first unrelated pair, or at a missing object, and reads no further.
+                if self.repo.merge_base(ours, theirs)?.is_some() {
+                    return Err(git.failed(&finished));
+                }
+                all.push(Merged::Unrelated);
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -76,24 +67,25 @@ fn command(repo: &Repo) -> Git {
         .arg("--no-messages") // their number of fields differs from kind to kind
 }
 
-/// One answer: `1|0 NUL tree NUL [file NUL]… NUL`, 1 is clean.
-fn read_answer(process: &mut Piped) -> Result<Merged, Unanswered> {
-    let clean = process.read_until(0)?;
-    let tree = String::from_utf8_lossy(&process.read_until(0)?).into_owned();
-    let mut files = Vec::new();
-    loop {
-        let file = process.read_until(0)?;
-        if file.is_empty() {
-            break;
-        }
-        files.push(String::from_utf8_lossy(&file).into_owned());
+/// Answers one after the other: `1|0 NUL tree NUL [file NUL]… NUL`, 1 is clean.
+fn read_answers(output: &[u8]) -> Option<Vec<Merged>> {
+    let output = output.strip_suffix(b"\0").unwrap_or(output);
+    let mut fields = output.split(|&b| b == 0).map(String::from_utf8_lossy);
+    let mut answers = Vec::new();
+    if output.is_empty() {
+        return Some(answers);
     }
-    let tree = TreeId::parse(&tree)?;
-    match clean.as_slice() {
-        b"1" => Ok(Merged::Clean(tree)),
-        b"0" => Ok(Merged::Conflict { files, tree }),
-        other => Err(String::from_utf8_lossy(other).into()),
+    while let Some(clean) = fields.next() {
+        let tree = TreeId::parse(&fields.next()?).ok()?;
+        let files: Vec<String> =
+            fields.by_ref().take_while(|file| !file.is_empty()).map(Into::into).collect();
+        answers.push(match &*clean {
+            "1" => Merged::Clean(tree),
+            "0" => Merged::Conflict { files },
+            _ => return None,
+        });
     }
+    Some(answers)
 }
 
 #[cfg(test)]
@@ -129,6 +121,12 @@ mod tests {
         assert_eq!(composer.merge(&ours, &alone).unwrap(), Merged::Unrelated);
         let Merged::Clean(tree) = composer.merge(&ours, &renamed).unwrap() else { panic!("not clean") };
         assert_eq!(repo.read_tree_file(&tree, "dir/z.txt").unwrap().unwrap(), b"ONE\ntwo\nthree\n");
+        let pairs = [(&ours, &apart), (&ours, &alone), (&ours, &clash), (&clash, &renamed)];
+        let all = composer.merge_all(&pairs).unwrap();
+        assert!(matches!(
+            all[..],
+            [Merged::Clean(_), Merged::Unrelated, Merged::Conflict { .. }, Merged::Clean(_)]
+        ));
         let missing = CommitId::parse(&"1".repeat(40)).unwrap();
         assert!(composer.merge(&ours, &missing).is_err());
         assert!(matches!(composer.merge(&ours, &apart).unwrap(), Merged::Clean(_)));

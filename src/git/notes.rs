@@ -94,3 +94,53 @@ fn paths(object: &str) -> [String; 3] {
     let (two, tail) = rest.split_at_checked(2).unwrap_or((rest, ""));
     [object.to_owned(), format!("{one}/{rest}"), format!("{one}/{two}/{tail}")]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::{Sandbox, person};
+
+    const NOTES: &str = "refs/notes/test";
+
+    fn append(line: String) -> impl Fn(Option<Vec<u8>>) -> Vec<u8> {
+        move |before| [before.unwrap_or_default(), line.clone().into_bytes()].concat()
+    }
+
+    #[test]
+    fn eight_threads_lose_no_line_and_git_reads_them() {
+        let sandbox = Sandbox::new();
+        let main = sandbox.main();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (repo, object) = (sandbox.repo.clone(), main.as_str());
+                scope.spawn(move || {
+                    for round in 0..5 {
+                        repo.write_note(NOTES, object, append(format!("{thread}.{round}\n")), &person())
+                            .unwrap();
+                    }
+                });
+            }
+        });
+        let shown = sandbox.git(&["notes", "--ref=test", "show", "main"]);
+        assert_eq!(shown.lines().count(), 40);
+        assert_eq!(sandbox.repo.read_note(NOTES, main.as_str()).unwrap().unwrap(), shown.as_bytes());
+    }
+
+    #[test]
+    fn notes_in_folders_are_found_and_changed_in_place() {
+        let sandbox = Sandbox::new();
+        let (repo, main) = (&sandbox.repo, sandbox.main());
+        let (one, rest) = main.as_str().split_at(2);
+        let put =
+            TreeEdit::Put { path: format!("{one}/{rest}"), bytes: b"old\n".to_vec(), executable: false };
+        let tree = repo.edit_tree(None, &[put]).unwrap();
+        let who = person();
+        let new = NewCommit { tree: &tree, parents: &[], author: &who, committer: &who, message: "x" };
+        let tip = repo.commit(&new).unwrap();
+        assert_eq!(repo.swap(NOTES, Expected::Absent, &tip, "x").unwrap(), Swap::Done);
+        repo.write_note(NOTES, main.as_str(), append("new\n".to_owned()), &who).unwrap();
+        assert_eq!(sandbox.git(&["notes", "--ref=test", "show", "main"]), "old\nnew\n");
+        assert_eq!(sandbox.git(&["ls-tree", "-r", "--name-only", NOTES]), format!("{one}/{rest}\n"));
+        assert_eq!(repo.read_note(NOTES, tree.as_str()).unwrap(), None);
+    }
+}

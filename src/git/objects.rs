@@ -13,11 +13,20 @@ const WRITE_TRIES: u32 = 5;
 /// One change of a tree. Paths have `/` between their parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TreeEdit<'a> {
-    Put { path: String, bytes: Vec<u8>, executable: bool },
+    Put {
+        path: String,
+        bytes: Vec<u8>,
+        executable: bool,
+    },
     /// Removes a file, or a folder with all that is in it; nothing happens where there is none.
-    Remove { path: String },
+    Remove {
+        path: String,
+    },
     /// Puts a whole tree at a path.
-    Graft { path: String, tree: &'a TreeId },
+    Graft {
+        path: String,
+        tree: &'a TreeId,
+    },
 }
 
 /// A name, an address and a moment, as a commit has them.
@@ -176,7 +185,11 @@ impl Repo {
     }
 
     /// Writes the tree that `base` (or the empty tree) is after some edits.
-    pub(crate) fn edit_tree(&self, base: Option<&TreeId>, edits: &[TreeEdit<'_>]) -> Result<TreeId, GitError> {
+    pub(crate) fn edit_tree(
+        &self,
+        base: Option<&TreeId>,
+        edits: &[TreeEdit<'_>],
+    ) -> Result<TreeId, GitError> {
         let root = match base {
             Some(base) => {
                 let tree = self.root(hex(base.as_str())?)?;
@@ -234,7 +247,8 @@ impl Repo {
         let author_time = author.time().map_err(failed())?;
         let message = decoded.message();
         let body = message.body();
-        let trailers = body.map(|body| body.trailers().map(|trailer| (lossy(trailer.token), lossy(&*trailer.value))));
+        let trailers =
+            body.map(|body| body.trailers().map(|trailer| (lossy(trailer.token), lossy(&*trailer.value))));
         Ok(CommitInfo {
             id: id.clone(),
             tree: tree_id(decoded.tree()),
@@ -292,7 +306,8 @@ impl Repo {
         use gix::traverse::commit::simple::CommitTimeOrder;
         let failed = || GitError::gix(format!("walk the history of {tip}"));
         let walk = self.gix.rev_walk([object_id(tip)?]);
-        let walk = walk.sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst)).all().map_err(failed())?;
+        let walk =
+            walk.sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst)).all().map_err(failed())?;
         walk.take(limit).map(|info| self.read_commit(&commit_id(info.map_err(failed())?.id))).collect()
     }
 
@@ -303,7 +318,9 @@ impl Repo {
         let candidates = match text {
             "HEAD" => vec![text.to_owned()],
             _ if text.starts_with("refs/") => vec![text.to_owned()],
-            _ => ["refs/heads/", "refs/tags/", "refs/remotes/"].map(|folder| format!("{folder}{text}")).to_vec(),
+            _ => ["refs/heads/", "refs/tags/", "refs/remotes/"]
+                .map(|folder| format!("{folder}{text}"))
+                .to_vec(),
         };
         for name in candidates {
             if super::refs::full_name(&name).is_ok()
@@ -382,7 +399,8 @@ mod tests {
         let sandbox = Sandbox::new();
         let repo = &sandbox.repo;
         let inner = repo.edit_tree(None, &[put("x", "1"), put("y/z", "2")]).unwrap();
-        let edits = [put("d/e/f", "3"), put("gone/a", "4"), TreeEdit::Graft { path: "g".into(), tree: &inner }];
+        let edits =
+            [put("d/e/f", "3"), put("gone/a", "4"), TreeEdit::Graft { path: "g".into(), tree: &inner }];
         let tree = repo.edit_tree(None, &edits).unwrap();
         let removed = ["gone", "nothing/here"].map(|path| TreeEdit::Remove { path: path.to_owned() });
         let tree = repo.edit_tree(Some(&tree), &removed).unwrap();
@@ -405,13 +423,20 @@ mod tests {
         let commit = repo.commit(&new).unwrap();
         assert_eq!(commit, repo.commit(&new).unwrap());
         let info = repo.read_commit(&commit).unwrap();
-        assert_eq!((info.subject.as_str(), &info.parents, &info.author), ("Subject", &parents.to_vec(), &who));
+        assert_eq!(
+            (info.subject.as_str(), &info.parents, &info.author),
+            ("Subject", &parents.to_vec(), &who)
+        );
         assert!(info.body.starts_with("Body text."));
-        let trailers = [("Orch-Task", "t-1"), ("Orch-Nonce", "abc")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let trailers =
+            [("Orch-Task", "t-1"), ("Orch-Nonce", "abc")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(info.trailers, trailers);
         assert_eq!(sandbox.git(&["fsck", "--strict", commit.as_str()]), "");
         assert_eq!(repo.list_folder(&commit, "").unwrap(), [("a.txt".to_owned(), Kind::File)]);
-        assert!(matches!(repo.read_blob_limited(&commit, "a.txt", 3), Err(GitError::TooLarge { size: 14, .. })));
+        assert!(matches!(
+            repo.read_blob_limited(&commit, "a.txt", 3),
+            Err(GitError::TooLarge { size: 14, .. })
+        ));
     }
 
     #[test]

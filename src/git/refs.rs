@@ -13,6 +13,9 @@ use std::path::Path;
 /// How often a swap is tried again where it failed though the ref is as expected: `git pack-refs` moved it meanwhile.
 const MOVED_TRIES: u32 = 5;
 
+/// How often refs are listed again because `git pack-refs` moved some meanwhile.
+const LIST_TRIES: u32 = 50;
+
 /// What a ref must be before it is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected<'a> {
@@ -65,18 +68,19 @@ impl Repo {
     pub(crate) fn list(&self, prefix: &str) -> Result<Listing, GitError> {
         // The packed refs are read before the loose ones: a ref that `git pack-refs` moves in between is in neither.
         let packed = self.common_dir().join("packed-refs");
-        let mut listing = Listing::default();
-        for _ in 0..MOVED_TRIES {
+        for _ in 0..LIST_TRIES {
             let before = file_mark(&packed);
-            listing = self.list_once(prefix)?;
-            if file_mark(&packed) == before {
-                break;
+            if let Some(listing) = self.list_once(prefix)?
+                && file_mark(&packed) == before
+            {
+                return Ok(listing);
             }
         }
-        Ok(listing)
+        Err(GitError::Contended { name: prefix.to_owned(), tries: LIST_TRIES })
     }
 
-    fn list_once(&self, prefix: &str) -> Result<Listing, GitError> {
+    /// Lists refs; `None` where a folder vanished on the way.
+    fn list_once(&self, prefix: &str) -> Result<Option<Listing>, GitError> {
         let platform = self.gix.refs.iter().map_err(GitError::gix("read the refs"))?;
         let relative: &gix::path::RelativePath =
             prefix.try_into().map_err(|_| GitError::BadRefName(prefix.to_owned()))?;
@@ -89,27 +93,14 @@ impl Repo {
                         listing.refs.push((name, commit_id(id)));
                     }
                 }
-                Err(err) => self.list_again(err, &mut listing)?,
+                Err(err) => match err.downcast_any_ref::<gix::refs::file::find::ReferenceDecode>() {
+                    Some(broken) => listing.broken.push(broken.relative_path.to_string_lossy().into_owned()),
+                    None if err.is_not_found() => return Ok(None),
+                    None => return Err(GitError::gix(format!("list {prefix}"))(err)),
+                },
             }
         }
-        Ok(listing)
-    }
-
-    /// Sorts out a ref that a listing stumbled over: broken, or moved and gone since its folder was read.
-    fn list_again(&self, err: gix::Error, listing: &mut Listing) -> Result<(), GitError> {
-        if let Some(broken) = err.downcast_any_ref::<gix::refs::file::find::ReferenceDecode>() {
-            listing.broken.push(broken.relative_path.to_string_lossy().into_owned());
-            return Ok(());
-        }
-        let path = match err.metadata_merged().get("path") {
-            Some(gix::error::MetadataValue::Path(path)) if err.is_not_found() => path.clone(),
-            _ => return Err(GitError::gix("list the refs")(err)),
-        };
-        let name = path.strip_prefix(self.gix.common_dir()).unwrap_or(&path).to_string_lossy().into_owned();
-        if let Some(tip) = self.tip(&name)? {
-            listing.refs.push((name, tip));
-        }
-        Ok(())
+        Ok(Some(listing))
     }
 
     /// Moves a ref from what it must be now to `new`, and puts it on the disk together with the objects written so far.
@@ -143,6 +134,11 @@ impl Repo {
 
     fn change(&self, name: &str, expected: Expected<'_>, change: Change) -> Result<Swap, GitError> {
         let full = full_name(name)?;
+        // gix takes a broken file for an absent ref, and would write over what may be restored.
+        let before = self.tip(name)?;
+        if before.as_ref() != expected.id() {
+            return Ok(Swap::Lost { found: before });
+        }
         for _ in 0..MOVED_TRIES {
             let edit = RefEdit { change: change.clone(), name: full.clone(), deref: false };
             match self.edit(edit) {
@@ -172,9 +168,14 @@ impl Repo {
     fn edit(&self, edit: RefEdit) -> Result<Option<CommitId>, gix::Error> {
         // The reflog needs somebody; a machine without an identity still moves refs.
         let identity = self.identity();
-        let (name, email) = identity.unwrap_or_else(|| ("git-orch".to_owned(), "git-orch@localhost".to_owned()));
+        let (name, email) =
+            identity.unwrap_or_else(|| ("git-orch".to_owned(), "git-orch@localhost".to_owned()));
         let time = gix::date::Time::now_utc().to_string();
-        let committer = gix::actor::SignatureRef { name: name.as_str().into(), email: email.as_str().into(), time: &time };
+        let committer = gix::actor::SignatureRef {
+            name: name.as_str().into(),
+            email: email.as_str().into(),
+            time: &time,
+        };
         let edits = self.gix.edit_references_as([edit], Some(committer))?;
         Ok(edits.first().and_then(|edit| match edit.change.previous_value()? {
             gix::refs::TargetRef::Object(id) => Some(commit_id(id.to_owned())),
@@ -317,8 +318,13 @@ mod tests {
             let tip = repo.tip(name).unwrap().unwrap();
             let (tree, parents) = (repo.tree_of(&tip).unwrap(), [tip.clone()]);
             let message = mark.to_string();
-            let new =
-                NewCommit { tree: &tree, parents: &parents, author: &who, committer: &who, message: &message };
+            let new = NewCommit {
+                tree: &tree,
+                parents: &parents,
+                author: &who,
+                committer: &who,
+                message: &message,
+            };
             let commit = repo.commit(&new).unwrap();
             if repo.swap(name, Expected::At(&tip), &commit, "count").unwrap() == Swap::Done {
                 return;
@@ -376,5 +382,33 @@ mod tests {
         assert_eq!(listing.broken, ["refs/test/empty"]);
         assert_eq!(listing.refs.len(), 1);
         assert!(matches!(sandbox.repo.tip("refs/test/empty"), Err(GitError::BrokenRef(_))));
+        let over = sandbox.repo.swap("refs/test/empty", Expected::Absent, &sandbox.main(), "x");
+        assert!(matches!(over, Err(GitError::BrokenRef(_))));
+    }
+
+    #[test]
+    fn swaps_while_refs_are_packed_lose_nothing() {
+        let sandbox = Sandbox::new();
+        let (name, first) = ("refs/test/counter", sandbox.main());
+        assert_eq!(sandbox.repo.swap(name, Expected::Absent, &first, "x").unwrap(), Swap::Done);
+        let working = std::sync::atomic::AtomicUsize::new(4);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (repo, working) = (sandbox.repo.clone(), &working);
+                scope.spawn(move || {
+                    (0..10).for_each(|round| count_up(&repo, name, thread * 100 + round));
+                    working.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                });
+            }
+            while working.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+                let pack =
+                    super::super::command::Git::on(&sandbox.repo).args(["pack-refs", "--all", "--prune"]);
+                pack.finish().unwrap(); // it may find a lock held
+                let listed = sandbox.repo.list("refs/test/").unwrap();
+                assert_eq!((listed.refs.len(), listed.broken.len()), (1, 0));
+            }
+        });
+        let tip = sandbox.repo.tip(name).unwrap().unwrap();
+        assert_eq!(sandbox.repo.first_parent(&tip, None, 1000).unwrap().len(), 41);
     }
 }

@@ -120,7 +120,11 @@ impl Repo {
     }
 
     pub(crate) fn object_format(&self) -> ObjectFormat {
-        if self.gix.object_hash() == gix::hash::Kind::Sha1 { ObjectFormat::Sha1 } else { ObjectFormat::Sha256 }
+        if self.gix.object_hash() == gix::hash::Kind::Sha1 {
+            ObjectFormat::Sha1
+        } else {
+            ObjectFormat::Sha256
+        }
     }
 
     /// The setting at `key`, such as `user.name` or `branch.main.remote`.
@@ -250,6 +254,11 @@ mod tests {
         let repo = Repo::discover(&linked).unwrap();
         assert_eq!((repo.main_worktree(), repo.here()), (sandbox.path(), Some(linked.as_path())));
         assert_eq!(repo.common_dir(), sandbox.path().join(".git"));
+        let (main, absent) = (sandbox.main(), crate::git::refs::Expected::Absent);
+        assert_eq!(repo.swap("refs/test/x", absent, &main, "x").unwrap(), crate::git::refs::Swap::Done);
+        assert_eq!(repo.list("refs/test/").unwrap().refs, [("refs/test/x".to_owned(), main.clone())]);
+        assert_eq!(sandbox.repo.tip("refs/test/x").unwrap(), Some(main));
+        assert_eq!(repo.worktree_branch(&linked).unwrap().as_deref(), Some("refs/heads/x"));
         assert_eq!(Repo::discover(&sandbox.path().join(".git")).unwrap().here(), None);
     }
 

@@ -37,7 +37,9 @@ pub(crate) struct Tested {
 pub(crate) enum Landing {
     Landed,
     /// The base is no longer where the tested commit was composed on.
-    Lost { found: Option<CommitId> },
+    Lost {
+        found: Option<CommitId>,
+    },
     /// Another writer holds the lock of the base's ref.
     Locked,
 }
@@ -113,5 +115,33 @@ fn read_back(repo: &Repo, base_ref: &str, commit: &CommitId) -> Result<Landing, 
         // Somebody may have gone on from there.
         Some(tip) if repo.is_ancestor(commit, tip)? => Ok(Landing::Landed),
         _ => Ok(Landing::Lost { found }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::Sandbox;
+
+    #[test]
+    fn the_slot_is_held_once_and_lands_what_was_tested() {
+        let sandbox = Sandbox::new();
+        let (repo, first) = (&sandbox.repo, sandbox.main());
+        let second = sandbox.commit_on(&first, &[("b", "b")]);
+        let third = sandbox.commit_on(&first, &[("c", "c")]);
+        let slot = MergeSlot::take(repo).unwrap().unwrap();
+        let held = MergeSlot::take(repo).unwrap().unwrap_err();
+        assert_eq!(held.pid, Some(std::process::id()));
+        let tree = repo.tree_of(&second).unwrap();
+        assert!(matches!(Tested::new(&third, &tree, repo), Err(GitError::OtherTree { .. })));
+        let tested = Tested::new(&second, &tree, repo).unwrap();
+        assert_eq!(land(&slot, repo, "refs/heads/main", &first, &tested).unwrap(), Landing::Landed);
+        let late = Tested::new(&third, &repo.tree_of(&third).unwrap(), repo).unwrap();
+        let lost = land(&slot, repo, "refs/heads/main", &first, &late).unwrap();
+        assert_eq!(lost, Landing::Lost { found: Some(second.clone()) });
+        let backwards = land(&slot, repo, "refs/heads/main", &second, &late);
+        assert!(matches!(backwards, Err(GitError::NotForward { .. })));
+        drop(slot);
+        assert!(MergeSlot::take(repo).unwrap().is_ok());
     }
 }

@@ -24,7 +24,9 @@ impl Sandbox {
         let path = folder.path().join("repo");
         std::fs::create_dir(&path).unwrap();
         git(&path, &[&["init", "-q", "-b", "main"], args].concat());
-        for (key, value) in [("user.name", "Test"), ("user.email", "test@localhost"), ("commit.gpgSign", "false")] {
+        for (key, value) in
+            [("user.name", "Test"), ("user.email", "test@localhost"), ("commit.gpgSign", "false")]
+        {
             git(&path, &["config", key, value]);
         }
         std::fs::write(path.join("a.txt"), "one\ntwo\nthree\n").unwrap();
@@ -62,7 +64,8 @@ impl Sandbox {
         let base = self.repo.tree_of(parent).unwrap();
         let tree = self.repo.edit_tree(Some(&base), &edits).unwrap();
         let (parents, who) = ([parent.clone()], person());
-        let new = NewCommit { tree: &tree, parents: &parents, author: &who, committer: &who, message: "Change" };
+        let new =
+            NewCommit { tree: &tree, parents: &parents, author: &who, committer: &who, message: "Change" };
         self.repo.commit(&new).unwrap()
     }
 
@@ -83,7 +86,12 @@ pub(super) fn git(dir: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");
     command.dir = Some(dir.to_owned());
     command.args = args.iter().map(Into::into).collect();
-    let env = [("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("HOME", "/nonexistent"), ("LC_ALL", "C")];
+    let env = [
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+        ("GIT_CONFIG_GLOBAL", "/dev/null"),
+        ("HOME", "/nonexistent"),
+        ("LC_ALL", "C"),
+    ];
     command.env = env.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
     let finished = command.run().unwrap();
     let stderr = String::from_utf8_lossy(&finished.stderr);

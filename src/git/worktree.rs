@@ -106,7 +106,12 @@ impl Repo {
     }
 
     /// Puts a commit into a test slot: all its files as they are in the commit, and nothing else but `keep`.
-    pub(crate) fn switch_detached(&self, path: &Path, commit: &CommitId, keep: &[String]) -> Result<(), GitError> {
+    pub(crate) fn switch_detached(
+        &self,
+        path: &Path,
+        commit: &CommitId,
+        keep: &[String],
+    ) -> Result<(), GitError> {
         let admin = self.admin(path)?;
         self.restore_git_file(&admin, path)?;
         let checkout = ["checkout", "--quiet", "--force", "--detach", "--no-recurse-submodules"];
@@ -194,7 +199,8 @@ impl Repo {
             return Ok(None);
         }
         let parents: Vec<CommitId> = [std::slice::from_ref(&head), more_parents].concat();
-        let commit = self.commit(&NewCommit { tree: &tree, parents: &parents, author, committer, message })?;
+        let commit =
+            self.commit(&NewCommit { tree: &tree, parents: &parents, author, committer, message })?;
         match self.swap(&branch, Expected::At(&head), &commit, "orch: commit")? {
             Swap::Done => Ok(Some(commit)),
             Swap::Lost { .. } | Swap::Locked => Err(GitError::BranchMoved(branch)),
@@ -330,7 +336,8 @@ impl Repo {
         if file.symlink_metadata().is_ok() {
             let aside = self.local_path("replaced")?;
             std::fs::create_dir_all(&aside).map_err(GitError::io("make the folder", &aside))?;
-            let aside = tempfile::tempdir_in(&aside).map_err(GitError::io("make a folder in", &aside))?.keep();
+            let aside =
+                tempfile::tempdir_in(&aside).map_err(GitError::io("make a folder in", &aside))?.keep();
             std::fs::rename(&file, aside.join("git")).map_err(GitError::io("move away", &file))?;
         }
         let text = format!("gitdir: {}\n", admin.display());
@@ -396,7 +403,8 @@ impl Repo {
         let admin = self.admin(worktree)?;
         let git = || Git::in_worktree(self, &admin, worktree);
         // A path that neither the index nor the commit knows is done, and would stop the command.
-        let indexed: std::collections::BTreeSet<String> = fields(&git().args(["ls-files", "-z"]).output()?).collect();
+        let indexed: std::collections::BTreeSet<String> =
+            fields(&git().args(["ls-files", "-z"]).output()?).collect();
         let target = self.paths_of(new)?;
         paths.retain(|path| indexed.contains(path) || target.contains(path));
         if paths.is_empty() {
@@ -488,4 +496,156 @@ fn escape_pattern(path: &str) -> String {
         pattern.push(c);
     }
     pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::{Sandbox, git, person};
+
+    fn commit_all(sandbox: &Sandbox, path: &Path) -> Result<Option<CommitId>, GitError> {
+        let (author, committer) = (&person(), &person());
+        let all = CommitAll { path, message: "Work", author, committer, more_parents: &[] };
+        sandbox.repo.commit_all(&all)
+    }
+
+    fn with_worktree() -> (Sandbox, PathBuf) {
+        let sandbox = Sandbox::new();
+        let path = sandbox.beside("wt");
+        sandbox.repo.add_worktree(&path, "x", &sandbox.main()).unwrap();
+        (sandbox, path)
+    }
+
+    #[test]
+    fn eight_threads_add_worktrees_of_one_name() {
+        let sandbox = Sandbox::new();
+        let main = sandbox.main();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let (repo, main) = (sandbox.repo.clone(), &main);
+                let path = sandbox.beside(&format!("w{n}/same"));
+                scope.spawn(move || repo.add_worktree(&path, &format!("b{n}"), main).unwrap());
+            }
+        });
+        let worktrees = sandbox.repo.worktrees().unwrap();
+        assert_eq!(worktrees.iter().filter(|worktree| worktree.locked).count(), 8);
+        let again = sandbox.repo.add_worktree(&sandbox.beside("y"), "b1", &main);
+        assert!(matches!(again, Err(GitError::BranchExists(_))));
+        assert!(matches!(
+            sandbox.repo.add_existing(&sandbox.beside("z"), "-x"),
+            Err(GitError::BadRefName(_))
+        ));
+    }
+
+    #[test]
+    fn all_files_are_committed_or_parked() {
+        let (sandbox, path) = with_worktree();
+        assert_eq!(commit_all(&sandbox, &path).unwrap(), None);
+        std::fs::write(path.join("new"), "1").unwrap();
+        let parked = sandbox.repo.snapshot(&path).unwrap().unwrap();
+        assert_eq!(sandbox.repo.status(&path).unwrap()[0].code, "??");
+        let commit = commit_all(&sandbox, &path).unwrap().unwrap();
+        assert_eq!(sandbox.repo.tree_of(&commit).unwrap(), parked);
+        assert_eq!(sandbox.repo.tip("refs/heads/x").unwrap(), Some(commit));
+        assert!(sandbox.repo.is_clean(&path).unwrap());
+        git(&path, &["init", "-q", "sub"]);
+        assert!(
+            matches!(commit_all(&sandbox, &path), Err(GitError::NestedRepository { folder }) if folder == "sub/")
+        );
+    }
+
+    #[test]
+    fn a_swapped_git_file_runs_no_program() {
+        let (sandbox, path) = with_worktree();
+        let (evil, mark) = (sandbox.beside("evil"), sandbox.beside("mark"));
+        git(sandbox.path(), &["init", "-q", evil.to_str().unwrap()]);
+        let run = format!("touch {}; false", mark.display());
+        for key in ["core.fsmonitor", "filter.f.clean", "core.pager", "diff.external"] {
+            git(&evil, &["config", key, &run]);
+            sandbox.git(&["config", key, &run]);
+        }
+        std::fs::write(path.join(".gitattributes"), "* filter=f\n").unwrap();
+        std::fs::write(path.join(".git"), format!("gitdir: {}/.git\n", evil.display())).unwrap();
+        let mut sandbox = sandbox;
+        sandbox.repo = Repo::discover(sandbox.path()).unwrap();
+        sandbox.repo.status(&path).unwrap();
+        let commit = commit_all(&sandbox, &path).unwrap().unwrap();
+        sandbox.repo.worktree_changes(&path, &sandbox.main()).unwrap();
+        sandbox.repo.switch_detached(&path, &commit, &[]).unwrap();
+        assert!(!mark.exists());
+        assert!(std::fs::read_to_string(path.join(".git")).unwrap().contains("worktrees/wt"));
+    }
+
+    #[test]
+    fn a_slot_holds_only_the_commit_and_what_is_kept() {
+        let sandbox = Sandbox::new();
+        let path = sandbox.beside("slot");
+        sandbox.repo.add_detached(&path, &sandbox.main()).unwrap();
+        let next = sandbox.commit_on(&sandbox.main(), &[(".gitignore", "target\nlog\n"), ("b", "b")]);
+        for folder in ["target", "log", "nested/.git", "ta*"] {
+            std::fs::create_dir_all(path.join(folder)).unwrap();
+            std::fs::write(path.join(folder).join("f"), "x").unwrap();
+        }
+        std::fs::write(path.join("a.txt"), "changed").unwrap();
+        sandbox.repo.switch_detached(&path, &next, &["target".to_owned()]).unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(&path)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".git", ".gitignore", "a.txt", "b", "target"]);
+        assert_eq!(sandbox.repo.worktree_head(&path).unwrap(), next);
+    }
+
+    #[test]
+    fn a_dirty_worktree_is_not_removed() {
+        let (sandbox, path) = with_worktree();
+        std::fs::write(path.join("new"), "1").unwrap();
+        let refused = sandbox.repo.remove_worktree(&path).unwrap_err();
+        assert!(matches!(refused, RemoveRefused::Dirty { files } if files == ["new"]));
+        std::fs::remove_file(path.join("new")).unwrap();
+        sandbox.repo.remove_worktree(&path).unwrap();
+        assert!(!path.exists() && sandbox.repo.worktrees().unwrap().len() == 1);
+        assert!(sandbox.repo.tip("refs/heads/x").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_clean_checkout_is_brought_along_and_a_dirty_one_left() {
+        let sandbox = Sandbox::new();
+        let (first, repo) = (sandbox.main(), &sandbox.repo);
+        let second = sandbox.commit_on(&first, &[("a.txt", "new\n"), ("d/b", "b\n")]);
+        sandbox.move_main(&second);
+        std::fs::create_dir(sandbox.path().join("d")).unwrap();
+        std::fs::write(sandbox.path().join("d/b"), "mine").unwrap();
+        let left = |file: &str| Brought::Left { files: vec![file.to_owned()] };
+        assert_eq!(repo.bring_along(sandbox.path(), &first, &second).unwrap(), left("d/b"));
+        std::fs::remove_file(sandbox.path().join("d/b")).unwrap();
+        assert_eq!(repo.bring_along(sandbox.path(), &first, &second).unwrap(), Brought::Done);
+        assert!(repo.is_clean(sandbox.path()).unwrap());
+        let third = sandbox.commit_on(&second, &[("d/b", "c\n")]);
+        sandbox.move_main(&third);
+        std::fs::write(sandbox.path().join("a.txt"), "mine").unwrap();
+        assert_eq!(repo.bring_along(sandbox.path(), &second, &third).unwrap(), left("a.txt"));
+    }
+
+    #[test]
+    fn a_checkout_killed_in_the_middle_is_ended() {
+        let sandbox = Sandbox::new();
+        let (first, repo) = (sandbox.main(), &sandbox.repo);
+        let second =
+            sandbox.commit_on(&first, &[("a.txt", "new\n"), ("b", "b\n"), ("c", "c\n"), ("d", "d\n")]);
+        sandbox.move_main(&second);
+        std::fs::write(sandbox.path().join("b"), "b\n").unwrap(); // already written
+        std::fs::write(sandbox.path().join("c"), "mine\n").unwrap(); // somebody's
+        let brought = repo.finish_bring_along(sandbox.path(), &first, &second).unwrap();
+        assert_eq!(brought, Brought::Left { files: vec!["c".to_owned()] });
+        let read = |name: &str| std::fs::read_to_string(sandbox.path().join(name)).unwrap();
+        assert_eq!(
+            (read("a.txt").as_str(), read("c").as_str(), read("d").as_str()),
+            ("new\n", "mine\n", "d\n")
+        );
+        std::fs::write(sandbox.path().join("c"), "c\n").unwrap();
+        assert_eq!(repo.finish_bring_along(sandbox.path(), &first, &second).unwrap(), Brought::Done);
+        assert!(repo.is_clean(sandbox.path()).unwrap());
+    }
 }
