@@ -104,7 +104,10 @@ pub(crate) enum FlowError {
 
 impl FlowError {
     /// Wraps a failure of the file system with what was tried, on what.
-    pub(crate) fn file(doing: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> FlowError {
+    pub(crate) fn file(
+        doing: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> FlowError {
         let path = path.display().to_string();
         move |source| FlowError::File { doing, path, source }
     }

@@ -154,7 +154,9 @@ fn base_in_file(bytes: &[u8]) -> Option<String> {
 fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FlowError> {
     match std::fs::read(path) {
         Ok(text) => Ok(Some(text)),
-        Err(err) if matches!(err.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+        Err(err)
+            if matches!(err.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
             Ok(None)
         }
         Err(err) => Err(FlowError::file("read", path)(err)),

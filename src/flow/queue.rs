@@ -12,8 +12,8 @@ use crate::git::objects::{NewCommit, Person, TreeEdit};
 use crate::git::slot::{self, Landing, MergeSlot, Tested};
 use crate::process::Stop;
 use crate::queue::{
-    self, Action, Base, Composition, Ejection, Entry, Finished, Footprint, Hold, Known, LandedOn, OnWorse, Purpose,
-    Question, Rules, Running, Verdict, View,
+    self, Action, Base, Composition, Ejection, Entry, Finished, Footprint, Hold, Known, LandedOn, OnWorse,
+    Purpose, Question, Rules, Running, Verdict, View,
 };
 use crate::select::choose::Selection;
 use crate::store::journal::one_line;
@@ -148,9 +148,11 @@ impl<'a> Lander<'a> {
             let queued = self.queued()?;
             let view = self.view(&queued)?;
             let actions = queue::plan(&view, now(), self.slots);
-            let decided = self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
+            let decided =
+                self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
             let progressed = self.carry_out(slot, &view, &queued, actions)?;
-            let decides = self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
+            let decides =
+                self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
             if once && decides > decided {
                 return Ok(());
             }
@@ -204,8 +206,11 @@ impl<'a> Lander<'a> {
     /// What waits in the queue now.
     fn queued(&mut self) -> Result<Vec<Queued>, FlowError> {
         let rows = self.project.store.open_tasks()?.rows;
-        let in_queue: BTreeSet<TaskId> =
-            rows.iter().filter(|row| row.card.state == "ready-for-handoff").map(|row| row.card.id.clone()).collect();
+        let in_queue: BTreeSet<TaskId> = rows
+            .iter()
+            .filter(|row| row.card.state == "ready-for-handoff")
+            .map(|row| row.card.id.clone())
+            .collect();
         let open: BTreeSet<TaskId> = rows.iter().map(|row| row.card.id.clone()).collect();
         let mut queued = Vec::new();
         for id in &in_queue {
@@ -230,7 +235,9 @@ impl<'a> Lander<'a> {
         for id in &task.after {
             if in_queue.contains(id) {
                 after.push(id.clone());
-            } else if open.contains(id) || self.project.finished(id) != Some(crate::plan::ready::Finished::Landed) {
+            } else if open.contains(id)
+                || self.project.finished(id) != Some(crate::plan::ready::Finished::Landed)
+            {
                 blocked = true;
             }
         }
@@ -277,7 +284,8 @@ impl<'a> Lander<'a> {
         let tree = self.project.repo.tree_of(&tip)?;
         let baseline = self.project.full_results(&tree)?;
         let state = self.project.store.repo_state()?;
-        let held = queued.iter().filter_map(|queued| Some((queued.entry.task.clone(), hold_of(&queued.stored)?)));
+        let held =
+            queued.iter().filter_map(|queued| Some((queued.entry.task.clone(), hold_of(&queued.stored)?)));
         let mut view = View {
             base: Base { commit: tip.clone(), tree: tree.clone(), landed: self.landed_since(&tip, queued)? },
             entries: queued.iter().map(|queued| queued.entry.clone()).collect(),
@@ -292,7 +300,11 @@ impl<'a> Lander<'a> {
             running: self
                 .live
                 .iter()
-                .map(|live| Running { members: live.members.clone(), tree: live.tree.clone(), purpose: live.purpose })
+                .map(|live| Running {
+                    members: live.members.clone(),
+                    tree: live.tree.clone(),
+                    purpose: live.purpose,
+                })
                 .collect(),
             held: held.collect(),
             rules: Rules {
@@ -305,7 +317,10 @@ impl<'a> Lander<'a> {
                 needs_baseline: true,
             },
             paused: state.paused.is_some(),
-            stopped: state.stopped.map(|because| queue::Stop { culprit: TaskId::from_branch(&because), tests: BTreeSet::new() }),
+            stopped: state.stopped.map(|because| queue::Stop {
+                culprit: TaskId::from_branch(&because),
+                tests: BTreeSet::new(),
+            }),
             min_priority: None,
         };
         self.add_verdicts(&mut view, &tree, baseline.as_ref())?;
@@ -313,7 +328,12 @@ impl<'a> Lander<'a> {
     }
 
     /// What is known of the base's tree and of each composed tree.
-    fn add_verdicts(&self, view: &mut View, base: &TreeId, baseline: Option<&Results>) -> Result<(), FlowError> {
+    fn add_verdicts(
+        &self,
+        view: &mut View,
+        base: &TreeId,
+        baseline: Option<&Results>,
+    ) -> Result<(), FlowError> {
         let per_test = self.project.policy.tests.format != crate::suite::format::Format::Exit;
         let empty = Results::default();
         let mut red = false;
@@ -322,7 +342,9 @@ impl<'a> Lander<'a> {
             .values()
             .filter_map(|composition| match composition {
                 Composition::Clean { tree, .. } => Some(tree.clone()),
-                Composition::ConflictWithBase { .. } | Composition::ConflictWith { .. } | Composition::Empty => None,
+                Composition::ConflictWithBase { .. }
+                | Composition::ConflictWith { .. }
+                | Composition::Empty => None,
             })
             .collect();
         for tree in trees {
@@ -337,6 +359,7 @@ impl<'a> Lander<'a> {
                 None if judged.red > 0 => Some(Verdict::Worse {
                     tests: judged.worse.iter().map(|worse| worse.test.as_str().to_owned()).collect(),
                     times: judged.red,
+                    unanswered: judged.no_evidence,
                 }),
                 None if judged.no_evidence > 0 => {
                     Some(Verdict::NoEvidence { why: judged.why_none, times: judged.no_evidence })
@@ -367,9 +390,15 @@ impl<'a> Lander<'a> {
     }
 
     /// What the base's first-parent history says has landed since the oldest entry came.
-    fn landed_since(&self, tip: &CommitId, queued: &[Queued]) -> Result<BTreeSet<(TaskId, Nonce)>, FlowError> {
+    fn landed_since(
+        &self,
+        tip: &CommitId,
+        queued: &[Queued],
+    ) -> Result<BTreeSet<(TaskId, Nonce)>, FlowError> {
         let mut landed = BTreeSet::new();
-        let Some(oldest) = queued.iter().map(|queued| queued.entry.enqueued_at.0).min() else { return Ok(landed) };
+        let Some(oldest) = queued.iter().map(|queued| queued.entry.enqueued_at.0).min() else {
+            return Ok(landed);
+        };
         let mut next = Some(tip.clone());
         while let Some(commit) = next {
             let commit = self.project.repo.read_commit(&commit)?;
@@ -407,7 +436,9 @@ impl<'a> Lander<'a> {
                     self.start_run(queued, members, commit, tree, purpose)?
                 }
                 Action::CancelRun { tree } => self.cancel(&tree),
-                Action::Land { members, commit, tree, on } => self.land(slot, queued, &members, &commit, &tree, &on)?,
+                Action::Land { members, commit, tree, on } => {
+                    self.land(slot, queued, &members, &commit, &tree, &on)?
+                }
                 Action::Hold { task, hold } => self.hold(queued, &task, &hold)?,
                 Action::Release { task } => self.phase(&task, Event::Waiting)?,
                 Action::Eject { task, because } => self.eject(queued, &task, because)?,
@@ -444,7 +475,9 @@ impl<'a> Lander<'a> {
             };
             match composition {
                 Composition::Clean { commit, .. } => tip = commit,
-                Composition::Empty | Composition::ConflictWith { .. } | Composition::ConflictWithBase { .. } => break,
+                Composition::Empty
+                | Composition::ConflictWith { .. }
+                | Composition::ConflictWithBase { .. } => break,
             }
         }
         Ok(progressed)
@@ -486,9 +519,9 @@ impl<'a> Lander<'a> {
                     None => Ok(Composition::ConflictWithBase { files }),
                 }
             }
-            Merged::Unrelated => {
-                Ok(Composition::ConflictWithBase { files: BTreeSet::from(["(no common history)".to_owned()]) })
-            }
+            Merged::Unrelated => Ok(Composition::ConflictWithBase {
+                files: BTreeSet::from(["(no common history)".to_owned()]),
+            }),
         }
     }
 
@@ -549,7 +582,10 @@ impl<'a> Lander<'a> {
         let what = match purpose {
             Purpose::Baseline => format!("{} as it is, to compare with", self.project.base.branch),
             Purpose::Candidate if members.len() > 1 => format!("{} tasks as one batch", members.len()),
-            Purpose::Candidate => one_line(&Self::find(queued, &members[0]).map_or_else(String::new, |member| member.stored.task.title.clone())),
+            Purpose::Candidate => one_line(
+                &Self::find(queued, &members[0])
+                    .map_or_else(String::new, |member| member.stored.task.title.clone()),
+            ),
             Purpose::Confirm => "once more, to confirm".to_owned(),
         };
         self.say(Step::Test, &members, None, what);
@@ -588,18 +624,20 @@ impl<'a> Lander<'a> {
     }
 
     fn phase(&mut self, task: &TaskId, event: Event) -> Result<bool, FlowError> {
-        let changed = self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
-            let same = match (&stored.task.state, &event) {
-                (State::ReadyForHandoff { phase: Phase::Waiting, .. }, Event::Waiting) => true,
-                (State::ReadyForHandoff { phase: Phase::Testing { candidate: old }, .. }, Event::Testing { candidate }) => {
-                    old == candidate
-                }
-                (State::ReadyForHandoff { .. }, _) => false,
-                // It left the queue in this moment; the next tick sees that.
-                _ => true,
-            };
-            Ok(if same { Vec::new() } else { vec![event.clone()] })
-        });
+        let changed =
+            self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
+                let same = match (&stored.task.state, &event) {
+                    (State::ReadyForHandoff { phase: Phase::Waiting, .. }, Event::Waiting) => true,
+                    (
+                        State::ReadyForHandoff { phase: Phase::Testing { candidate: old }, .. },
+                        Event::Testing { candidate },
+                    ) => old == candidate,
+                    (State::ReadyForHandoff { .. }, _) => false,
+                    // It left the queue in this moment; the next tick sees that.
+                    _ => true,
+                };
+                Ok(if same { Vec::new() } else { vec![event.clone()] })
+            });
         changed.map(|_| true)
     }
 
@@ -609,7 +647,12 @@ impl<'a> Lander<'a> {
         if known.as_ref() == Some(hold) {
             return Ok(false);
         }
-        self.say(Step::Hold, std::slice::from_ref(task), None, format!("behind {}: conflict in {}", hold.behind, files.join(", ")));
+        self.say(
+            Step::Hold,
+            std::slice::from_ref(task),
+            None,
+            format!("behind {}: conflict in {}", hold.behind, files.join(", ")),
+        );
         self.phase(task, Event::Held { behind: hold.behind.clone(), files })
     }
 
@@ -640,7 +683,12 @@ impl<'a> Lander<'a> {
                 format!("{} {}..{} (a test was flaky)", self.project.base.branch, old.short(), commit.short())
             }
             LandedOn::Accepted { .. } => {
-                format!("{} {}..{} (worse, and approved)", self.project.base.branch, old.short(), commit.short())
+                format!(
+                    "{} {}..{} (worse, and approved)",
+                    self.project.base.branch,
+                    old.short(),
+                    commit.short()
+                )
             }
         };
         self.say(Step::Land, members, None, text);
@@ -649,7 +697,12 @@ impl<'a> Lander<'a> {
     }
 
     /// Swaps the base: by a push to its upstream where it has one, else here. False if somebody else moved it.
-    fn move_base(&mut self, slot: &MergeSlot<'_>, old: &CommitId, tested: &Tested) -> Result<bool, FlowError> {
+    fn move_base(
+        &mut self,
+        slot: &MergeSlot<'_>,
+        old: &CommitId,
+        tested: &Tested,
+    ) -> Result<bool, FlowError> {
         let project = &self.project;
         if let (Some(upstream), false) = (&project.base.upstream, project.offline) {
             project.repo.sync_reachable(tested.commit(), old)?;
@@ -697,7 +750,11 @@ impl<'a> Lander<'a> {
     }
 
     /// The first member whose approval no longer fits: its branch moved, or its record changed in this moment.
-    fn first_moved(&self, queued: &[Queued], members: &[TaskId]) -> Result<Option<(TaskId, Evidence)>, FlowError> {
+    fn first_moved(
+        &self,
+        queued: &[Queued],
+        members: &[TaskId],
+    ) -> Result<Option<(TaskId, Evidence)>, FlowError> {
         for task in members {
             let Some(member) = Self::find(queued, task) else { continue };
             let tip = self.project.repo.tip(&layout::branch_ref(&member.stored.task.branch))?;
@@ -739,7 +796,9 @@ impl<'a> Lander<'a> {
         for task in members {
             let commit = landings
                 .iter()
-                .find(|commit| commit.trailers.iter().any(|(key, value)| key == "Orch-Task" && value == task.as_str()))
+                .find(|commit| {
+                    commit.trailers.iter().any(|(key, value)| key == "Orch-Task" && value == task.as_str())
+                })
                 .map_or_else(|| tip.clone(), |commit| commit.id.clone());
             self.complete(queued, task, &commit)?;
         }
@@ -747,23 +806,35 @@ impl<'a> Lander<'a> {
     }
 
     fn complete(&mut self, queued: &[Queued], task: &TaskId, commit: &CommitId) -> Result<(), FlowError> {
-        let stored = self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
-            Ok(if stored.task.state.is_finished() {
-                Vec::new()
-            } else {
-                vec![Event::Landed { commit: commit.clone() }]
-            })
-        })?;
+        let stored =
+            self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
+                Ok(if stored.task.state.is_finished() {
+                    Vec::new()
+                } else {
+                    vec![Event::Landed { commit: commit.clone() }]
+                })
+            })?;
         let before = Self::find(queued, task).map_or(&stored.task, |queued| &queued.stored.task);
         if !self.project.clean_up(before)? {
-            self.say(Step::Note, std::slice::from_ref(task), None, "its worktree has uncommitted files and stays".to_owned());
+            self.say(
+                Step::Note,
+                std::slice::from_ref(task),
+                None,
+                "its worktree has uncommitted files and stays".to_owned(),
+            );
         }
         self.project.store.archive(&self.op, std::slice::from_ref(&stored))?;
         self.rounds.landed.push(task.clone());
         Ok(())
     }
 
-    fn finish(&mut self, view: &View, queued: &[Queued], task: &TaskId, because: Finished) -> Result<bool, FlowError> {
+    fn finish(
+        &mut self,
+        view: &View,
+        queued: &[Queued],
+        task: &TaskId,
+        because: Finished,
+    ) -> Result<bool, FlowError> {
         let commit = match because {
             Finished::Contained => view.base.commit.clone(),
             Finished::Landed => self.landing_of(&view.base.commit, queued, task)?,
@@ -782,7 +853,12 @@ impl<'a> Lander<'a> {
         let mut next = Some(tip.clone());
         while let Some(commit) = next {
             let info = self.project.repo.read_commit(&commit)?;
-            if nonce.is_some() && info.trailers.iter().any(|(key, value)| key == "Orch-Nonce" && Some(value) == nonce.as_ref()) {
+            if nonce.is_some()
+                && info
+                    .trailers
+                    .iter()
+                    .any(|(key, value)| key == "Orch-Nonce" && Some(value) == nonce.as_ref())
+            {
                 return Ok(commit);
             }
             next = info.parents.first().cloned();
@@ -793,12 +869,13 @@ impl<'a> Lander<'a> {
     fn eject(&mut self, queued: &[Queued], task: &TaskId, because: Ejection) -> Result<bool, FlowError> {
         let evidence = self.evidence(queued, task, because)?;
         let text = evidence.text.clone();
-        let stored = self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
-            Ok(match stored.task.state {
-                State::ReadyForHandoff { .. } => vec![Event::Ejected { because: evidence.clone() }],
-                _ => Vec::new(),
-            })
-        })?;
+        let stored =
+            self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
+                Ok(match stored.task.state {
+                    State::ReadyForHandoff { .. } => vec![Event::Ejected { because: evidence.clone() }],
+                    _ => Vec::new(),
+                })
+            })?;
         let step = match stored.task.state {
             State::Escalated { .. } => {
                 self.rounds.needs_you.push(task.clone());
@@ -818,14 +895,18 @@ impl<'a> Lander<'a> {
         Ok(match because {
             Ejection::Conflict { files, with } => {
                 let files: Vec<String> = files.into_iter().collect();
-                let behind = Self::find(queued, task).and_then(|queued| hold_of(&queued.stored)).map(|hold| hold.behind);
+                let behind = Self::find(queued, task)
+                    .and_then(|queued| hold_of(&queued.stored))
+                    .map(|hold| hold.behind);
                 let pair = with.or(behind);
                 let (trouble, what) = match &pair {
                     Some(pair) => (Trouble::ConflictTask, pair.to_string()),
                     None => (Trouble::ConflictBase, base.branch.clone()),
                 };
                 let text = format!("conflicts with {what} in {}", files.join(", "));
-                let branch = Self::find(queued, task).map(|queued| queued.stored.task.branch.clone()).unwrap_or_default();
+                let branch = Self::find(queued, task)
+                    .map(|queued| queued.stored.task.branch.clone())
+                    .unwrap_or_default();
                 let reproduce = format!("git merge-tree --write-tree --name-only {} {branch}", base.branch);
                 Evidence {
                     pair,
@@ -836,12 +917,19 @@ impl<'a> Lander<'a> {
                 }
             }
             Ejection::Worse { commit, tree, runs, files, .. } => {
-                let baseline = self.project.full_results(&self.project.repo.tree_of(&base.tip)?)?.unwrap_or_default();
+                let baseline =
+                    self.project.full_results(&self.project.repo.tree_of(&base.tip)?)?.unwrap_or_default();
                 let tests = failed_tests(&self.project.judge(&tree, &baseline)?.worse);
                 let names: Vec<&str> = tests.iter().take(3).map(|test| test.name.as_str()).collect();
-                let more = if tests.len() > 3 { format!(" and {} more", tests.len() - 3) } else { String::new() };
+                let more =
+                    if tests.len() > 3 { format!(" and {} more", tests.len() - 3) } else { String::new() };
                 let plural = if tests.len() == 1 { "test is" } else { "tests are" };
-                let text = format!("{} {plural} worse than on {}: {}{more}", tests.len(), base.branch, names.join(", "));
+                let text = format!(
+                    "{} {plural} worse than on {}: {}{more}",
+                    tests.len(),
+                    base.branch,
+                    names.join(", ")
+                );
                 Evidence {
                     tests,
                     base: Some(base.tip.clone()),
@@ -863,11 +951,21 @@ impl<'a> Lander<'a> {
     fn stop_all(&mut self, because: &queue::Stop) -> Result<bool, FlowError> {
         let tests: Vec<&str> = because.tests.iter().take(3).map(String::as_str).collect();
         let text = format!("{} made tests worse: {}", because.culprit, tests.join(", "));
-        self.project.store.change_repo(&self.op, "git-orch", &format!("queue stopped: {text}"), |mut state| {
-            state.stopped = Some(text.clone());
-            state
-        })?;
-        self.say(Step::NeedsYou, std::slice::from_ref(&because.culprit), None, format!("the queue stops: {text}"));
+        self.project.store.change_repo(
+            &self.op,
+            "git-orch",
+            &format!("queue stopped: {text}"),
+            |mut state| {
+                state.stopped = Some(text.clone());
+                state
+            },
+        )?;
+        self.say(
+            Step::NeedsYou,
+            std::slice::from_ref(&because.culprit),
+            None,
+            format!("the queue stops: {text}"),
+        );
         self.rounds.stands = Some(format!("stopped: {text}"));
         Ok(true)
     }

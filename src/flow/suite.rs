@@ -102,11 +102,11 @@ impl Project {
     pub(crate) fn full_results(&self, tree: &TreeId) -> Result<Option<Results>, FlowError> {
         let set = self.test_set(&Which::Full);
         let verdicts = self.known_verdicts(tree)?;
-        Ok(verdicts.into_iter().rev().filter(|verdict| verdict.set == set).find_map(|verdict| {
-            match verdict.said {
-                Said::Results(results) => Some(results),
-                Said::NoEvidence(_) => None,
-            }
+        Ok(verdicts.into_iter().rev().filter(|verdict| verdict.set == set).find_map(|verdict| match verdict
+            .said
+        {
+            Said::Results(results) => Some(results),
+            Said::NoEvidence(_) => None,
         }))
     }
 
@@ -144,7 +144,12 @@ impl Project {
     ///
     /// # Errors
     /// No test command, the checkout cannot be made, or it was stopped before it ended.
-    pub(crate) fn run_tests(&self, commit: &CommitId, which: &Which, stop: &Stop) -> Result<Verdict, FlowError> {
+    pub(crate) fn run_tests(
+        &self,
+        commit: &CommitId,
+        which: &Which,
+        stop: &Stop,
+    ) -> Result<Verdict, FlowError> {
         let tree = self.repo.tree_of(commit)?;
         let command = self.test_command(which).ok_or(FlowError::NoTests)?;
         let slot = Slot::take(self)?;
@@ -192,11 +197,17 @@ impl Project {
             log_cap: REPORT_MAX,
         };
         let outcome = block_on(supervised(job, stop.clone()))?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hours in milliseconds")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a few hours in milliseconds"
+        )]
         let millis = (outcome.seconds * 1000.0) as u64;
         let said = match outcome.ended {
             Ended::Exited(exit) => read_report(format, report.as_deref(), log, exit)?,
-            Ended::Signaled(signal) => Said::NoEvidence(format!("the test command was killed by signal {signal}")),
+            Ended::Signaled(signal) => {
+                Said::NoEvidence(format!("the test command was killed by signal {signal}"))
+            }
             Ended::TimedOut => Said::NoEvidence(format!(
                 "the test command was ended at its limit of {} seconds (tests.timeout)",
                 self.policy.tests.timeout.as_secs()
@@ -291,7 +302,12 @@ impl Project {
     ///
     /// # Errors
     /// Git fails.
-    pub(crate) fn refused_by(&self, tree: &TreeId, which: &Which, baseline: &Results) -> Result<bool, FlowError> {
+    pub(crate) fn refused_by(
+        &self,
+        tree: &TreeId,
+        which: &Which,
+        baseline: &Results,
+    ) -> Result<bool, FlowError> {
         let set = self.test_set(which);
         let last = self.known_verdicts(tree)?.into_iter().rev().find(|verdict| verdict.set == set);
         Ok(match last.map(|verdict| verdict.said) {

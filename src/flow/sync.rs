@@ -80,7 +80,8 @@ impl Project {
         let known: Vec<(String, CommitId)> = self.repo.list(&layout::remote_copy(remote, layout::ALL))?.refs;
         let fetched = self.repo.fetch(remote, &refspecs)?;
         if let Some(rewound) = fetched.refs.iter().find(|fetched| fetched.rejected) {
-            let ours = known.iter().find(|(name, _)| *name == rewound.name).map(|(_, tip)| tip.short().to_owned());
+            let ours =
+                known.iter().find(|(name, _)| *name == rewound.name).map(|(_, tip)| tip.short().to_owned());
             return Err(FlowError::Rewound {
                 id: shown(&rewound.name),
                 remote: remote.to_owned(),
@@ -270,6 +271,5 @@ impl Project {
 
 /// Our notes refs, with the copies of a remote's.
 fn notes(remote: &str) -> [(&'static str, String); 2] {
-    [layout::NOTES_TESTS, layout::NOTES_REVIEW]
-        .map(|name| (name, layout::remote_notes(remote, name)))
+    [layout::NOTES_TESTS, layout::NOTES_REVIEW].map(|name| (name, layout::remote_notes(remote, name)))
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::plan::ready::{self, Finished, Waits};
 use crate::plan::{Card, graph};
 use crate::process::random_letters;
-use crate::store::{Op, Stored, StoreError, layout};
+use crate::store::{Op, StoreError, Stored, layout};
 use crate::task::event::{Edit, NewTask};
 use crate::task::id::{CommitId, TaskId};
 use crate::task::state::{Claim, Phase};
@@ -73,7 +73,9 @@ impl Project {
     pub(crate) fn add(&self, op: &Op, new: NewTask) -> Result<Stored, FlowError> {
         let id = new.id.clone();
         match self.store.create(op, &self.person(), &Event::Added(Box::new(new))) {
-            Err(StoreError::Exists(_)) => Err(FlowError::Exists { id, column: crate::task::state::Column::Ready }),
+            Err(StoreError::Exists(_)) => {
+                Err(FlowError::Exists { id, column: crate::task::state::Column::Ready })
+            }
             other => Ok(other?),
         }
     }
@@ -135,13 +137,8 @@ impl Project {
         }
         if let Some(texts) = after {
             let after = self.dependencies(task.id.as_str(), texts)?;
-            let known: BTreeMap<TaskId, Vec<TaskId>> = self
-                .store
-                .open_tasks()?
-                .rows
-                .into_iter()
-                .map(|row| (row.card.id, row.card.after))
-                .collect();
+            let known: BTreeMap<TaskId, Vec<TaskId>> =
+                self.store.open_tasks()?.rows.into_iter().map(|row| (row.card.id, row.card.after)).collect();
             if let Some(path) = graph::cycle(&task.id, &after, &known) {
                 return Err(FlowError::Cycle { path });
             }
@@ -188,7 +185,8 @@ impl Project {
             None => self.claim_next(op, actor)?,
         };
         let returned = claimed.task.evidence.is_some();
-        let worktree = self.ensure_worktree(&claimed.task).or_else(|err| self.give_back(op, &claimed, err))?;
+        let worktree =
+            self.ensure_worktree(&claimed.task).or_else(|err| self.give_back(op, &claimed, err))?;
         if returned {
             self.bring_onto_base(&claimed.task)?;
         }
@@ -238,7 +236,9 @@ impl Project {
             }
             let cards = self.store.open_tasks()?.cards();
             let open: BTreeMap<&TaskId, &Card> = cards.iter().map(|card| (&card.id, card)).collect();
-            if let Some(waits) = open.get(id).and_then(|card| ready::waits(card, &open, &|id| self.finished(id))) {
+            if let Some(waits) =
+                open.get(id).and_then(|card| ready::waits(card, &open, &|id| self.finished(id)))
+            {
                 return Err(FlowError::NotReady { id: id.clone(), waits });
             }
             if let Some(claimed) = self.try_claim(op, actor, id, take_over)? {
@@ -327,16 +327,21 @@ impl Project {
     /// # Errors
     /// Nothing that could be rejected.
     pub(crate) fn reject(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
-        self.store.change(op, &self.person(), id, |_| {
-            Ok(vec![Event::Rejected { because: because.to_owned() }])
-        })
+        self.store
+            .change(op, &self.person(), id, |_| Ok(vec![Event::Rejected { because: because.to_owned() }]))
     }
 
     /// Holds a task, or gives it up where it already waits for a person or is asked so.
     ///
     /// # Errors
     /// The task is finished.
-    pub(crate) fn stop(&self, op: &Op, id: &TaskId, abandon: bool, because: &str) -> Result<Stored, FlowError> {
+    pub(crate) fn stop(
+        &self,
+        op: &Op,
+        id: &TaskId,
+        abandon: bool,
+        because: &str,
+    ) -> Result<Stored, FlowError> {
         let stored = self.store.change(op, &self.person(), id, |stored: &Stored| {
             self.park(&stored.task)?;
             let because = because.to_owned();
@@ -423,9 +428,10 @@ impl Project {
     /// It is not in the queue.
     pub(crate) fn drop_from_queue(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
         self.store.change(op, &self.person(), id, |stored: &Stored| match &stored.task.state {
-            State::ReadyForHandoff { phase: Phase::Waiting | Phase::Held { .. } | Phase::Testing { .. }, .. } => {
-                Ok(vec![Event::Stopped { because: because.to_owned() }])
-            }
+            State::ReadyForHandoff {
+                phase: Phase::Waiting | Phase::Held { .. } | Phase::Testing { .. },
+                ..
+            } => Ok(vec![Event::Stopped { because: because.to_owned() }]),
             state => {
                 let refused = crate::task::Refused::NotNow { event: "dropped", state: state.word() };
                 let state = Box::new(state.clone());
@@ -444,5 +450,6 @@ fn check_globs(what: &str, globs: &[String]) -> Result<(), FlowError> {
 
 /// Evidence that a conflict with the base gives.
 pub(crate) fn conflict_with_base(base: &str, files: Vec<String>) -> Evidence {
-    Evidence::new(Trouble::ConflictBase, format!("conflicts with {base} in {}", files.join(", "))).with_files(files)
+    Evidence::new(Trouble::ConflictBase, format!("conflicts with {base} in {}", files.join(", ")))
+        .with_files(files)
 }

@@ -115,10 +115,8 @@ impl Project {
 
     /// Whoever a commit of ours names: the git identity, or the acting name where there is none.
     pub(crate) fn committer(&self) -> Person {
-        let (name, email) = self
-            .repo
-            .identity()
-            .unwrap_or_else(|| (one_line(&self.who), "git-orch@localhost".to_owned()));
+        let (name, email) =
+            self.repo.identity().unwrap_or_else(|| (one_line(&self.who), "git-orch@localhost".to_owned()));
         Person { name, email, time: now(), offset: 0 }
     }
 

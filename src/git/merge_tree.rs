@@ -12,8 +12,10 @@ use crate::task::id::{CommitId, TreeId};
 #[must_use]
 pub(crate) enum Merged {
     Clean(TreeId),
+    /// `tree` has both sides of what conflicts, between markers.
     Conflict {
         files: Vec<String>,
+        tree: TreeId,
     },
     /// The two have no common ancestor.
     Unrelated,
@@ -81,7 +83,7 @@ fn read_answers(output: &[u8]) -> Option<Vec<Merged>> {
             fields.by_ref().take_while(|file| !file.is_empty()).map(Into::into).collect();
         answers.push(match &*clean {
             "1" => Merged::Clean(tree),
-            "0" => Merged::Conflict { files },
+            "0" => Merged::Conflict { files, tree },
             _ => return None,
         });
     }
@@ -117,7 +119,12 @@ mod tests {
         let mut composer = Composer::open(repo).unwrap();
         let Merged::Clean(tree) = composer.merge(&ours, &apart).unwrap() else { panic!("not clean") };
         assert_eq!(repo.read_tree_file(&tree, "b\nb").unwrap().unwrap(), b"b\n");
-        assert_eq!(composer.merge(&ours, &clash).unwrap(), Merged::Conflict { files: vec!["a.txt".into()] });
+        let Merged::Conflict { files, tree } = composer.merge(&ours, &clash).unwrap() else {
+            panic!("a conflict");
+        };
+        assert_eq!(files, ["a.txt"]);
+        let marked = repo.read_tree_file(&tree, "a.txt").unwrap().unwrap();
+        assert!(String::from_utf8(marked).unwrap().starts_with("<<<<<<< "));
         assert_eq!(composer.merge(&ours, &alone).unwrap(), Merged::Unrelated);
         let Merged::Clean(tree) = composer.merge(&ours, &renamed).unwrap() else { panic!("not clean") };
         assert_eq!(repo.read_tree_file(&tree, "dir/z.txt").unwrap().unwrap(), b"ONE\ntwo\nthree\n");

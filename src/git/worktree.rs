@@ -146,8 +146,8 @@ impl Repo {
     pub(crate) fn untracked_matching(&self, path: &Path, list: &Path) -> Result<Vec<String>, GitError> {
         let admin = self.admin(path)?;
         let exclude = format!("--exclude-from={}", list.display());
-        let git = Git::in_worktree(self, &admin, path)
-            .args(["ls-files", "-z", "--others", "--ignored", &exclude]);
+        let git =
+            Git::in_worktree(self, &admin, path).args(["ls-files", "-z", "--others", "--ignored", &exclude]);
         Ok(fields(&git.output()?).collect())
     }
 

@@ -392,6 +392,7 @@ impl fmt::Display for Scope {
             Scope::Global => "global",
             Scope::Local => "local",
             Scope::Worktree => "worktree",
+            Scope::Command => "command",
         })
     }
 }

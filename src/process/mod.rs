@@ -1,4 +1,4 @@
-//! Runs programs: short trusted ones, long-lived ones one talks with, and supervised ones with limits.
+//! Runs programs: short trusted ones, and supervised ones with limits.
 //!
 //! Nothing outside this room spawns. git's syntax and the agents' command lines are made elsewhere and come in as
 //! values.
@@ -8,8 +8,6 @@
 mod env;
 /// The program itself, as a command for its own hidden words.
 mod own;
-/// A long-lived child that answers on its standard output.
-pub(crate) mod piped;
 /// What `/proc` says about processes.
 mod procfs;
 /// Random names.
@@ -25,7 +23,6 @@ use std::{io, path::PathBuf};
 
 pub(crate) use env::agent_environment;
 pub(crate) use own::own_command;
-pub(crate) use piped::Piped;
 pub(crate) use procfs::{alive, start_time};
 pub(crate) use random::{random_letters, random_nonce};
 pub(crate) use short::{Command, Finished};

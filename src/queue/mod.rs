@@ -8,6 +8,7 @@
 
 mod action;
 mod batch;
+pub(crate) mod changelog;
 mod entry;
 mod explain;
 mod footprint;

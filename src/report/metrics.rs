@@ -1,7 +1,7 @@
 //! The seven figures of a run.
 
 use super::{Change, Counts, Outcome, RunReport};
-use crate::review::Severity;
+use crate::task::finding::Severity;
 
 /// The seven figures of a run. What is not known stays unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]

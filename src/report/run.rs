@@ -1,6 +1,6 @@
 //! The data of a finished run, as its journal tells it.
 
-use crate::review::Severity;
+use crate::task::finding::Severity;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
 /// Everything that a report is made from.

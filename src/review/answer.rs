@@ -8,7 +8,8 @@
 //! Whatever is in doubt is no verdict: a reviewer that is asked again costs little, a finding that is overlooked much.
 
 use super::finding::{self, DETAIL_MAX, TITLE_MAX};
-use super::{Finding, Severity, UnknownSeverity};
+use super::{UnknownSeverity, severity};
+use crate::task::finding::{Finding, Severity};
 use crate::task::id::shown;
 use serde::Deserialize;
 use serde_json::Value;
@@ -218,7 +219,7 @@ impl Answer {
 
 impl WireFinding {
     fn finding(self, reviewer: &str) -> Result<Finding, Why> {
-        let severity = Severity::parse(&self.severity)?;
+        let severity = severity::parse(&self.severity)?;
         let file = self.file.filter(|file| !file.is_empty());
         if let Some(file) = file.as_deref().filter(|file| !finding::is_safe(file)) {
             return Err(Why::File(cut(file)));

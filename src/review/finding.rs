@@ -1,7 +1,8 @@
-//! One thing that a reviewer found.
+//! Findings: their fingerprint, their line of text, and what of a reviewer's words is taken over.
 
-use super::Severity;
-use crate::task::id::shown;
+#[cfg(test)]
+use crate::task::finding::Severity;
+use crate::task::{finding::Finding, id::shown};
 use std::fmt;
 
 /// Longest title, in characters.
@@ -10,20 +11,6 @@ pub(super) const TITLE_MAX: usize = 200;
 pub(super) const DETAIL_MAX: usize = 4000;
 /// Longest path, in characters.
 pub(super) const FILE_MAX: usize = 1000;
-
-/// One thing that a reviewer found. Its texts are safe to show and not longer than their limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
-    pub(crate) severity: Severity,
-    /// Relative to the repository, with `/`.
-    pub(crate) file: Option<String>,
-    /// Counted from 1.
-    pub(crate) line: Option<u32>,
-    pub(crate) title: String,
-    pub(crate) detail: String,
-    /// Who found it.
-    pub(crate) reviewer: String,
-}
 
 impl Finding {
     /// A name that stays the same from round to round: 16 hexadecimal digits of reviewer, file and title.

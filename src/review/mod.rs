@@ -9,6 +9,5 @@ mod severity;
 mod verdict;
 
 pub(crate) use answer::{Answer, NoVerdict, Opinion, Why, read};
-pub(crate) use finding::Finding;
-pub(crate) use severity::{Severity, UnknownSeverity};
+pub(crate) use severity::UnknownSeverity;
 pub(crate) use verdict::{Missing, ReviewGate, Rounds, gate};

@@ -1,7 +1,8 @@
 //! What the answers of all reviewers of one round mean together.
 
 use super::answer::worst_first;
-use super::{Answer, Finding, NoVerdict, Opinion};
+use super::{Answer, NoVerdict, Opinion};
+use crate::task::finding::{Finding, Severity};
 use std::collections::BTreeMap;
 
 /// Whether the author may still be asked for another revision.
@@ -49,7 +50,7 @@ pub(crate) fn gate(
     findings.sort_by(worst_first);
     if given().any(|(_, answer)| answer.critical().next().is_some()) {
         let (critical, others) =
-            findings.into_iter().partition(|finding| finding.severity == super::Severity::Critical);
+            findings.into_iter().partition(|finding| finding.severity == Severity::Critical);
         return ReviewGate::Blocked { critical, others };
     }
     let asked_by: BTreeMap<String, String> = given()
@@ -78,7 +79,7 @@ fn missing(answers: &BTreeMap<String, Result<Answer, NoVerdict>>, reviewer: &str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::review::{Severity, read};
+    use crate::review::read;
     use proptest::prelude::*;
 
     fn judge(texts: &[(&str, &str)], rounds: Rounds) -> ReviewGate {

@@ -209,8 +209,13 @@ impl Store {
         message: String,
     ) -> Result<CommitId, StoreError> {
         let person = Person { name: one_line(name), email: self.email.clone(), time: at, offset: 0 };
-        let new =
-            NewCommit { tree: &tree, parents: &parents, author: &person, committer: &person, message: &message };
+        let new = NewCommit {
+            tree: &tree,
+            parents: &parents,
+            author: &person,
+            committer: &person,
+            message: &message,
+        };
         Ok(self.repo.commit(&new)?)
     }
 
@@ -322,7 +327,8 @@ pub(super) fn pause(round: u32) {
 /// Edits that turn one set of files into another.
 fn changed_files(old: &[(String, Vec<u8>)], new: Vec<(String, Vec<u8>)>) -> Vec<TreeEdit<'static>> {
     let gone = old.iter().filter(|(path, _)| !new.iter().any(|(kept, _)| kept == path));
-    let mut edits: Vec<TreeEdit<'_>> = gone.map(|(path, _)| TreeEdit::Remove { path: path.clone() }).collect();
+    let mut edits: Vec<TreeEdit<'_>> =
+        gone.map(|(path, _)| TreeEdit::Remove { path: path.clone() }).collect();
     let changed = new.into_iter().filter(|file| !old.contains(file));
     edits.extend(changed.map(|(path, text)| put(&path, text)));
     edits

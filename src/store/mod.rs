@@ -15,6 +15,6 @@ pub(crate) mod repo_journal;
 pub(crate) mod runs;
 pub(crate) mod verdicts;
 
-pub(crate) use failure::StoreError;
+pub(crate) use failure::{StoreError, chain};
 pub(crate) use index::Row;
 pub(crate) use journal::{Op, Stored};

@@ -34,8 +34,7 @@ impl Store {
         let name = layout::run_ref(run);
         for round in 0..TRIES {
             let old = self.repo.tip(&name)?.map(|tip| self.repo.read_commit(&tip)).transpose()?;
-            let edits: Vec<TreeEdit<'_>> =
-                files.iter().map(|(path, text)| put(path, text.clone())).collect();
+            let edits: Vec<TreeEdit<'_>> = files.iter().map(|(path, text)| put(path, text.clone())).collect();
             let tree = self.repo.edit_tree(old.as_ref().map(|old| &old.tree), &edits)?;
             let at = old.as_ref().map_or(op.at, |old| old.committer_time.max(op.at));
             let message = format!("{run}: {}\n\nOrch-Run: {run}\nOrch-Op: {}\n", one_line(subject), op.id);

@@ -78,14 +78,20 @@ impl Store {
     /// Git fails, or others wrote the notes too often in a row.
     pub(crate) fn add_verdict(&self, tree: &TreeId, verdict: &Verdict) -> Result<(), StoreError> {
         let _writing = Shared::wait(&self.repo)?;
-        let person = Person { name: "git-orch".to_owned(), email: self.email.clone(), time: verdict.at, offset: 0 };
-        self.repo.write_note(layout::NOTES_TESTS, tree.as_str(), |note| {
-            let mut all = parse(note.as_deref());
-            if !all.contains(verdict) {
-                all.push(verdict.clone());
-            }
-            text(&all)
-        }, &person)?;
+        let person =
+            Person { name: "git-orch".to_owned(), email: self.email.clone(), time: verdict.at, offset: 0 };
+        self.repo.write_note(
+            layout::NOTES_TESTS,
+            tree.as_str(),
+            |note| {
+                let mut all = parse(note.as_deref());
+                if !all.contains(verdict) {
+                    all.push(verdict.clone());
+                }
+                text(&all)
+            },
+            &person,
+        )?;
         Ok(())
     }
 
@@ -101,12 +107,17 @@ impl Store {
     ) -> Result<(), StoreError> {
         let _writing = Shared::wait(&self.repo)?;
         let person = Person { name: "git-orch".to_owned(), email: self.email.clone(), time: at, offset: 0 };
-        self.repo.write_note(layout::NOTES_REVIEW, commit.as_str(), |note| {
-            let mut text = note.unwrap_or_default();
-            text.extend_from_slice(line.as_bytes());
-            text.push(b'\n');
-            text
-        }, &person)?;
+        self.repo.write_note(
+            layout::NOTES_REVIEW,
+            commit.as_str(),
+            |note| {
+                let mut text = note.unwrap_or_default();
+                text.extend_from_slice(line.as_bytes());
+                text.push(b'\n');
+                text
+            },
+            &person,
+        )?;
         Ok(())
     }
 }
@@ -116,7 +127,12 @@ impl Store {
     ///
     /// # Errors
     /// Git fails.
-    pub(crate) fn merge_notes(&self, name: &str, ours: &CommitId, theirs: &CommitId) -> Result<(), StoreError> {
+    pub(crate) fn merge_notes(
+        &self,
+        name: &str,
+        ours: &CommitId,
+        theirs: &CommitId,
+    ) -> Result<(), StoreError> {
         let mut edits = Vec::new();
         for path in self.repo.all_files(theirs)? {
             let new = self.repo.read_file(theirs, &path)?.unwrap_or_default();
@@ -192,8 +208,9 @@ fn text(verdicts: &[Verdict]) -> Vec<u8> {
 }
 
 fn verdict_wire(verdict: &Verdict) -> VerdictWire {
-    let names =
-        |names: &std::collections::BTreeSet<TestName>| names.iter().map(|name| name.as_str().to_owned()).collect();
+    let names = |names: &std::collections::BTreeSet<TestName>| {
+        names.iter().map(|name| name.as_str().to_owned()).collect()
+    };
     let mut wire = VerdictWire {
         verdict: "no-evidence".to_owned(),
         set: verdict.set.clone(),
@@ -210,7 +227,8 @@ fn verdict_wire(verdict: &Verdict) -> VerdictWire {
         Said::NoEvidence(why) => wire.why = Some(why.clone()),
         Said::Results(results) => {
             wire.verdict = if results.failed.is_empty() { "green" } else { "red" }.to_owned();
-            wire.failed = results.failed.iter().map(|(name, line)| (name.as_str().to_owned(), line.clone())).collect();
+            wire.failed =
+                results.failed.iter().map(|(name, line)| (name.as_str().to_owned(), line.clone())).collect();
             wire.passed = names(&results.passed);
             wire.skipped = names(&results.skipped);
         }
