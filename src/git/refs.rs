@@ -55,10 +55,7 @@ impl Repo {
                 // Absent, or packed in this moment: gix looks at packed refs it read before.
                 None if !fresh => {
                     fresh = true;
-                    self.gix
-                        .refs
-                        .force_refresh_packed_buffer()
-                        .map_err(GitError::gix("read the packed refs"))?;
+                    self.refresh_packed()?;
                 }
                 None => return Ok(None),
                 Some(found) => match found.target {
@@ -75,7 +72,7 @@ impl Repo {
         // The packed refs are read before the loose ones: a ref that `git pack-refs` moves in between is in neither.
         let packed = self.common_dir().join("packed-refs");
         for _ in 0..LIST_TRIES {
-            self.gix.refs.force_refresh_packed_buffer().map_err(GitError::gix("read the packed refs"))?;
+            self.refresh_packed()?;
             let before = file_mark(&packed);
             if let Some(listing) = self.list_once(prefix)?
                 && file_mark(&packed) == before
@@ -84,6 +81,16 @@ impl Repo {
             }
         }
         Err(GitError::Contended { name: prefix.to_owned(), tries: LIST_TRIES })
+    }
+
+    /// Makes gix read the packed refs again: it goes by their time alone, and misses changes within one tick of it.
+    fn refresh_packed(&self) -> Result<(), GitError> {
+        match self.gix.refs.force_refresh_packed_buffer() {
+            Err(err) if self.common_dir().join("packed-refs").exists() => {
+                Err(GitError::gix("read the packed refs")(err))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Lists refs; `None` where a folder vanished on the way.
