@@ -17,6 +17,8 @@ pub(crate) struct Repo {
     version: Arc<OnceLock<Version>>,
     /// Objects that were written and are not yet on the disk for sure; shared, as any clone may write the ref.
     pub(super) unsynced: Arc<Mutex<Vec<gix::ObjectId>>>,
+    /// The packed refs file that gix has read.
+    pub(super) packed_seen: Arc<Mutex<Option<super::refs::FileMark>>>,
 }
 
 /// Why no repository could be opened.
@@ -85,7 +87,15 @@ impl Repo {
         };
         let here = gix.workdir().and_then(|here| here.canonicalize().ok());
         let here = here.filter(|here| dir_found.starts_with(here) && !dir_found.starts_with(&common));
-        Ok(Repo { gix, common, main, here, version: Arc::default(), unsynced: Arc::default() })
+        Ok(Repo {
+            gix,
+            common,
+            main,
+            here,
+            version: Arc::default(),
+            unsynced: Arc::default(),
+            packed_seen: Arc::default(),
+        })
     }
 
     /// The folder that all worktrees share: `.git` of the main worktree.
