@@ -82,6 +82,9 @@ pub(crate) enum FlowError {
     /// Another process of this machine lands.
     #[error("another git orch is landing")]
     QueueBusy { pid: Option<u32>, since: Seconds },
+    /// Another run of this clone is going on.
+    #[error("another run of this clone is going on")]
+    RunBusy,
     #[error("the journal of {id} was rewound on {remote}: {theirs} is not after {ours}")]
     Rewound { id: String, remote: String, theirs: String, ours: String },
     #[error("{0}")]

@@ -2,16 +2,22 @@
 //! `flow/queue.rs`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
 mod failure;
+pub(crate) mod contract;
 pub(crate) mod find;
 pub(crate) mod gate;
 pub(crate) mod progress;
 pub(crate) mod project;
 pub(crate) mod queue;
 pub(crate) mod recover;
+pub(crate) mod report;
+mod review;
+pub(crate) mod run;
+pub(crate) mod submit;
 pub(crate) mod suite;
 pub(crate) mod sync;
 pub(crate) mod task;
 pub(crate) mod tree;
+pub(crate) mod turn;
 
 pub(crate) use failure::FlowError;
 pub(crate) use project::Project;

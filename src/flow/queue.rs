@@ -25,6 +25,7 @@ use crate::task::{Actor, Event, Evidence, State, Task, Trouble};
 
 use super::progress::{Line, Step, Watcher};
 use super::project::now;
+use super::report::Ran;
 use super::suite::{Which, failed_tests};
 use super::{FlowError, Project};
 
@@ -45,6 +46,8 @@ pub(crate) struct Rounds {
     pub(crate) needs_you: Vec<TaskId>,
     /// Test commands that were run.
     pub(crate) runs: u32,
+    /// Those commands, for the report.
+    pub(crate) ran: Vec<Ran>,
     /// The queue stands still, and why.
     pub(crate) stands: Option<String>,
     /// Left in the queue: blocked, held, or not wanted now.
@@ -184,6 +187,17 @@ impl<'a> Lander<'a> {
         if let Some(place) = self.live.iter().position(|live| live.tree == ended.tree) {
             let live = self.live.remove(place);
             let seconds = live.started.elapsed().as_secs();
+            let names: Vec<&str> = live.members.iter().map(TaskId::as_str).collect();
+            let of = if names.is_empty() { self.project.base.branch.clone() } else { names.join(" + ") };
+            self.rounds.ran.push(Ran {
+                what: format!("tests of {of}"),
+                started: Seconds(now().0 - i64::try_from(seconds).unwrap_or_default()),
+                seconds,
+                ended: match &ended.outcome {
+                    Ok(()) => "done".to_owned(),
+                    Err(err) => crate::store::chain(err),
+                },
+            });
             match ended.outcome {
                 Ok(()) => {}
                 Err(FlowError::Interrupted) => return Ok(()),

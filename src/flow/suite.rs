@@ -246,15 +246,15 @@ where
 }
 
 /// A checkout for one test run at a time, kept between runs.
-struct Slot {
-    folder: PathBuf,
+pub(crate) struct Slot {
+    pub(crate) folder: PathBuf,
     log: PathBuf,
     _lock: FileLock,
 }
 
 impl Slot {
     /// The first slot that nobody uses.
-    fn take(project: &Project) -> Result<Slot, FlowError> {
+    pub(crate) fn take(project: &Project) -> Result<Slot, FlowError> {
         let logs = project.local().join("logs").join("tests");
         std::fs::create_dir_all(&logs).map_err(FlowError::file("make", &logs))?;
         for number in 1..=SLOTS {
@@ -267,7 +267,7 @@ impl Slot {
     }
 
     /// Brings the slot to exactly this commit: everything else goes, but for `tests.keep`.
-    fn check_out(&self, project: &Project, commit: &CommitId) -> Result<(), FlowError> {
+    pub(crate) fn check_out(&self, project: &Project, commit: &CommitId) -> Result<(), FlowError> {
         if self.folder.join(".git").exists() {
             match project.repo.switch_detached(&self.folder, commit, &project.policy.tests.keep) {
                 Ok(()) => return Ok(()),

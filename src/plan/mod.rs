@@ -3,5 +3,6 @@
 pub(crate) mod card;
 pub(crate) mod graph;
 pub(crate) mod ready;
+pub(crate) mod turns;
 
 pub(crate) use card::Card;

@@ -4,7 +4,11 @@ use crate::git::objects::TreeEdit;
 use crate::git::refs::Expected;
 use crate::task::id::{RunId, Seconds};
 
+use crate::report::{Ending, Outcome, RunReport, TaskLine};
+use serde::Serialize;
+
 use super::journal::{Op, Store, one_line, pause, put};
+use super::record::VERSION;
 use super::{StoreError, layout};
 
 /// How often a run's append is tried; only `sync` ever writes the same chain.
@@ -67,5 +71,132 @@ impl Store {
         }
         rows.sort_by(|a, b| (b.at, &b.run).cmp(&(a.at, &a.run)));
         Ok(rows)
+    }
+}
+
+#[derive(Serialize)]
+struct ReportWire<'a> {
+    v: u32,
+    run: &'a str,
+    started: i64,
+    ended: i64,
+    ending: &'static str,
+    branch: &'a str,
+    base_before: &'a str,
+    base_after: &'a str,
+    metrics: MetricsWire,
+    tasks: Vec<TaskLineWire<'a>>,
+    commands: Vec<CommandWire<'a>>,
+}
+
+#[derive(Serialize)]
+struct MetricsWire {
+    tasks_landed: u64,
+    tasks: u64,
+    tests_passing_before: Option<u64>,
+    tests_passing_after: Option<u64>,
+    iterations: u64,
+    regressions_caught: u64,
+    regressions_landed: u64,
+    cost_usd_micros: Option<u64>,
+    tokens: Option<u64>,
+    findings_grave: u64,
+    findings_fixed: u64,
+    wall_seconds: u64,
+}
+
+#[derive(Serialize)]
+struct TaskLineWire<'a> {
+    id: &'a str,
+    title: &'a str,
+    result: &'static str,
+    tries: u32,
+    review_rounds: u32,
+    cost_usd_micros: Option<u64>,
+    tokens: Option<u64>,
+    seconds: u64,
+    why: &'a str,
+}
+
+#[derive(Serialize)]
+struct CommandWire<'a> {
+    what: &'a str,
+    started: i64,
+    seconds: u64,
+    ended: &'a str,
+}
+
+/// The content of `report.json`, version 1.
+pub(crate) fn report_json(report: &RunReport) -> Vec<u8> {
+    let wire = ReportWire {
+        v: VERSION,
+        run: &report.run.0,
+        started: report.started.0,
+        ended: report.ended.0,
+        ending: match report.ending {
+            Ending::Done => "done",
+            Ending::Interrupted => "interrupted",
+            Ending::StoppedAsWorse { .. } => "stopped-as-worse",
+            Ending::OverBudget => "over-budget",
+        },
+        branch: &report.branch,
+        base_before: report.base.before.as_str(),
+        base_after: report.base.after.as_str(),
+        metrics: metrics_wire(report),
+        tasks: report.tasks.iter().map(task_line_wire).collect(),
+        commands: report
+            .commands
+            .iter()
+            .map(|command| CommandWire {
+                what: &command.what,
+                started: command.started.0,
+                seconds: command.seconds,
+                ended: &command.ended,
+            })
+            .collect(),
+    };
+    let mut text = serde_json::to_vec_pretty(&wire).expect("plain strings and numbers");
+    text.push(b'\n');
+    text
+}
+
+/// The seven metrics of A5.
+fn metrics_wire(report: &RunReport) -> MetricsWire {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let sum = |of: fn(&TaskLine) -> Option<u64>| {
+        report.tasks.iter().map(of).try_fold(0_u64, |sum, part| Some(sum.saturating_add(part?)))
+    };
+    MetricsWire {
+        tasks_landed: count(report.tasks.iter().filter(|task| task.result == Outcome::Landed).count()),
+        tasks: count(report.tasks.len()),
+        tests_passing_before: report.tests.before.map(|counts| counts.passed),
+        tests_passing_after: report.tests.after.map(|counts| counts.passed),
+        iterations: report.tasks.iter().map(|task| u64::from(task.tries)).sum(),
+        regressions_caught: count(report.regressions.iter().filter(|line| line.caught).count()),
+        regressions_landed: count(report.regressions.iter().filter(|line| !line.caught).count()),
+        cost_usd_micros: sum(|task| task.cost_usd_micros),
+        tokens: sum(|task| task.tokens),
+        findings_grave: count(report.findings.len()),
+        findings_fixed: count(report.findings.iter().filter(|finding| finding.fixed).count()),
+        wall_seconds: u64::try_from(report.ended.0 - report.started.0).unwrap_or_default(),
+    }
+}
+
+fn task_line_wire(task: &TaskLine) -> TaskLineWire<'_> {
+    TaskLineWire {
+        id: task.id.as_str(),
+        title: &task.title,
+        result: match task.result {
+            Outcome::NeedsPerson => "needs-person",
+            Outcome::Waiting => "waiting",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Landed => "landed",
+        },
+        tries: task.tries,
+        review_rounds: task.review_rounds,
+        cost_usd_micros: task.cost_usd_micros,
+        tokens: task.tokens,
+        seconds: task.seconds,
+        why: &task.why,
     }
 }

@@ -1,0 +1,261 @@
+//! What a run did: collected while it goes on, kept under its ref, made into a report at its end.
+
+use std::collections::BTreeSet;
+
+use crate::plan::card::Card;
+use crate::report::{
+    self, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine,
+};
+use crate::store::Op;
+use crate::store::index::Row;
+use crate::task::finding::Severity;
+use crate::task::id::{CommitId, RunId, Seconds, TaskId};
+use crate::task::record::MicroUsd;
+use crate::task::{State, Task, Trouble};
+
+use super::queue::Rounds;
+use super::run::RunEnd;
+use super::{FlowError, Project};
+
+/// Something that was run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) what: String,
+    pub(crate) started: Seconds,
+    pub(crate) seconds: u64,
+    pub(crate) ended: String,
+}
+
+/// What is collected while a run goes on.
+pub(crate) struct Tally {
+    started: Seconds,
+    base: CommitId,
+    scope: BTreeSet<TaskId>,
+    landed: BTreeSet<TaskId>,
+    ran: Vec<Ran>,
+    log: String,
+    stands: Option<String>,
+}
+
+impl Tally {
+    /// Starts to collect.
+    pub(crate) fn begin(project: &Project, _run: &RunId, started: Seconds) -> Tally {
+        let rows = project.store.open_tasks().map(|tasks| tasks.rows).unwrap_or_default();
+        Tally {
+            started,
+            base: project.base.tip.clone(),
+            scope: rows.into_iter().map(|row| row.card.id).collect(),
+            landed: BTreeSet::new(),
+            ran: Vec::new(),
+            log: String::new(),
+            stands: None,
+        }
+    }
+
+    /// Writes the first commit of the run's chain.
+    pub(crate) fn begin_log(&mut self, project: &Project, op: &Op, run: &RunId) -> Result<(), FlowError> {
+        let tasks = self.scope.len();
+        self.log(project, op, run, &format!("started with {tasks} open tasks on {}", self.base.short()))
+    }
+
+    /// Adds a line to the run's log, and the log to its chain.
+    pub(crate) fn log(
+        &mut self,
+        project: &Project,
+        op: &Op,
+        run: &RunId,
+        line: &str,
+    ) -> Result<(), FlowError> {
+        self.log.push_str(&format!("{} {}\n", rfc3339(op.at), crate::store::journal::one_line(line)));
+        project.store.append_run(op, run, line, &[("log.txt", self.log.clone().into_bytes())])?;
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, ran: Ran) {
+        self.ran.push(ran);
+    }
+
+    pub(crate) fn add_rounds(&mut self, rounds: &Rounds) {
+        self.landed.extend(rounds.landed.iter().cloned());
+        self.ran.extend(rounds.ran.iter().cloned());
+        if rounds.stands.is_some() {
+            self.stands.clone_from(&rounds.stands);
+        }
+    }
+
+    pub(crate) fn landed(&self) -> usize {
+        self.landed.len()
+    }
+
+    pub(crate) fn did_nothing(&self) -> bool {
+        self.ran.is_empty() && self.landed.is_empty()
+    }
+
+    /// What the open tasks have cost so far, in millionths of a dollar; unknown if any is.
+    pub(crate) fn cost(&self, rows: &[Row]) -> Option<u64> {
+        rows.iter()
+            .map(|row| row.card.cost.map(|MicroUsd(cost)| cost))
+            .try_fold(0_u64, |sum, cost| Some(sum + cost?))
+    }
+
+    /// The report of the run.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn report(
+        &self,
+        project: &Project,
+        run: &RunId,
+        ended: Seconds,
+        end: RunEnd,
+    ) -> Result<RunReport, FlowError> {
+        let mut scope = self.scope.clone();
+        scope.extend(project.store.open_tasks()?.rows.into_iter().map(|row| row.card.id));
+        scope.extend(project.store.archived_since(self.started)?.into_iter().map(|(id, _)| id));
+        let mut tasks = Vec::new();
+        for id in scope {
+            let stored = match project.store.load(&id)? {
+                Some(stored) => Some(stored),
+                None => project.store.archived(&id)?,
+            };
+            tasks.extend(stored.map(|stored| stored.task));
+        }
+        let before = counts(project, &self.base)?;
+        let after = counts(project, &project.base.tip)?;
+        Ok(RunReport {
+            run: run.clone(),
+            started: self.started,
+            ended,
+            ending: self.ending(end, &tasks),
+            branch: project.base.branch.clone(),
+            base: Change { before: self.base.clone(), after: project.base.tip.clone() },
+            tests: Change { before, after },
+            regressions: self.regressions(project, &tasks)?,
+            findings: tasks.iter().flat_map(|task| findings(task)).collect(),
+            tasks: tasks.iter().map(task_line).collect(),
+            commands: self.commands(),
+        })
+    }
+
+    fn ending(&self, end: RunEnd, tasks: &[Task]) -> Ending {
+        let stopped = self.stands.as_ref().filter(|why| why.starts_with("stopped: "));
+        let culprit = tasks
+            .iter()
+            .find(|task| matches!(&task.evidence, Some(evidence) if evidence.trouble == Trouble::Worse));
+        match (end, stopped, culprit) {
+            (RunEnd::Interrupted, ..) => Ending::Interrupted,
+            (RunEnd::Done, Some(_), Some(culprit)) => Ending::StoppedAsWorse { culprit: culprit.id.clone() },
+            (RunEnd::Done, ..) => Ending::Done,
+        }
+    }
+
+    /// Tests that a task made worse in this run: caught by the queue, or, by a person's leave, landed.
+    fn regressions(&self, project: &Project, tasks: &[Task]) -> Result<Vec<RegressionLine>, FlowError> {
+        let mut lines = Vec::new();
+        let mut caught = BTreeSet::new();
+        for task in tasks {
+            let recent = task.decisions.iter().filter(|decision| decision.at >= self.started);
+            for evidence in recent.filter_map(|decision| decision.evidence.as_ref()) {
+                for test in evidence.tests.iter().filter(|_| evidence.trouble == Trouble::Worse) {
+                    if caught.insert((task.id.clone(), test.name.clone())) {
+                        let (test, task) = (test.name.clone(), task.id.clone());
+                        lines.push(RegressionLine { test, task, caught: true });
+                    }
+                }
+            }
+        }
+        let results = |commit: &CommitId| -> Result<_, FlowError> {
+            Ok(project.full_results(&project.repo.tree_of(commit)?)?.unwrap_or_default())
+        };
+        let (before, after) = (results(&self.base)?, results(&project.base.tip)?);
+        for test in after.failed.keys().filter(|test| before.passed.contains(*test)) {
+            let culprit = lines.iter_mut().find(|line| line.test == test.as_str());
+            if let Some(line) = culprit {
+                line.caught = false;
+            }
+        }
+        Ok(lines)
+    }
+
+    fn commands(&self) -> Vec<CommandLine> {
+        let mut commands: Vec<CommandLine> = self
+            .ran
+            .iter()
+            .map(|ran| CommandLine {
+                what: ran.what.clone(),
+                started: ran.started,
+                seconds: ran.seconds,
+                ended: ran.ended.clone(),
+            })
+            .collect();
+        commands.sort_by_key(|command| command.started);
+        commands
+    }
+}
+
+impl Project {
+    /// Keeps a report as text and JSON in the run's tree.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn keep_report(&self, op: &Op, run: &RunId, report: &RunReport) -> Result<(), FlowError> {
+        let json = crate::store::runs::report_json(report);
+        let landed = report.tasks.iter().filter(|task| task.result == Outcome::Landed).count();
+        let subject = format!("{landed} of {} tasks landed", report.tasks.len());
+        let files = [("report.md", report::markdown(report).into_bytes()), ("report.json", json)];
+        self.store.append_run(op, run, &subject, &files)?;
+        Ok(())
+    }
+}
+
+fn counts(project: &Project, commit: &CommitId) -> Result<Option<Counts>, FlowError> {
+    let results = project.full_results(&project.repo.tree_of(commit)?)?;
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    Ok(results
+        .map(|results| Counts { passed: count(results.passed.len()), failed: count(results.failed.len()) }))
+}
+
+fn task_line(task: &Task) -> TaskLine {
+    let card = Card::of(task);
+    let (result, why) = match &task.state {
+        State::Completed { .. } => (Outcome::Landed, String::new()),
+        State::Cancelled { because } => (Outcome::Cancelled, because.clone()),
+        State::Escalated { because, .. } => (Outcome::NeedsPerson, because.text.clone()),
+        State::Blocked { because, .. } => (Outcome::NeedsPerson, because.clone()),
+        _ if card.need.is_some() => (Outcome::NeedsPerson, "waits for a review".to_owned()),
+        state => (Outcome::Waiting, state.word().to_owned()),
+    };
+    TaskLine {
+        id: task.id.clone(),
+        title: task.title.clone(),
+        result,
+        tries: if task.spent.turns == 0 { 0 } else { task.try_number + task.rounds },
+        review_rounds: task.rounds,
+        cost_usd_micros: task.spent.cost.map(|cost| cost.0),
+        tokens: task.spent.tokens,
+        seconds: task.spent.seconds,
+        why,
+    }
+}
+
+/// Grave findings on a task, and whether a later commit that landed followed them.
+fn findings(task: &Task) -> Vec<FindingLine> {
+    let landed = matches!(task.state, State::Completed { .. });
+    let last = task.reviews.last().map(|review| &review.head);
+    let mut lines = Vec::new();
+    for review in &task.reviews {
+        for finding in review.findings.iter().filter(|finding| finding.severity >= Severity::High) {
+            lines.push(FindingLine {
+                reviewer: review.reviewer.clone(),
+                task: task.id.clone(),
+                severity: finding.severity,
+                fixed: landed && last != Some(&review.head),
+            });
+        }
+    }
+    lines
+}
+
+fn rfc3339(at: Seconds) -> String {
+    jiff::Timestamp::from_second(at.0).map(|time| time.to_string()).unwrap_or_default()
+}

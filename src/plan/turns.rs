@@ -1,0 +1,90 @@
+//! What agents do next: the turns that are wanted now, the nearest to a landing first (D3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::task::id::TaskId;
+
+use super::Card;
+use super::ready::{self, Finished};
+
+/// One turn of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Work {
+    /// A reviewer that has not answered for the commit under review.
+    Review {
+        task: TaskId,
+        reviewer: String,
+    },
+    /// A task that was sent back, with what has to be mended.
+    Fix {
+        task: TaskId,
+    },
+    Implement {
+        task: TaskId,
+    },
+}
+
+impl Work {
+    pub(crate) fn task(&self) -> &TaskId {
+        match self {
+            Work::Review { task, .. } | Work::Fix { task } | Work::Implement { task } => task,
+        }
+    }
+}
+
+/// For which roles there is an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Roles {
+    pub(crate) implement: bool,
+    pub(crate) fix: bool,
+    pub(crate) review: bool,
+}
+
+/// What the turns are chosen from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Workload {
+    pub(crate) cards: Vec<Card>,
+    /// Reviewers that are still to be asked, by task under review.
+    pub(crate) reviews: BTreeMap<TaskId, Vec<String>>,
+    /// Turns that are going on.
+    pub(crate) busy: BTreeSet<Work>,
+    pub(crate) roles: Roles,
+    /// Only these tasks; empty = all.
+    pub(crate) only: BTreeSet<TaskId>,
+    /// How the names end under which our agents hold tasks.
+    pub(crate) ours: String,
+}
+
+/// The turns that could start now, in the order in which they should: reviews, then what was sent back, then new work;
+/// within each by priority and age.
+pub(crate) fn wanted(load: &Workload, finished: &impl Fn(&TaskId) -> Option<Finished>) -> Vec<Work> {
+    let open: BTreeMap<&TaskId, &Card> = load.cards.iter().map(|card| (&card.id, card)).collect();
+    let mut cards: Vec<&Card> =
+        load.cards.iter().filter(|card| load.only.is_empty() || load.only.contains(&card.id)).collect();
+    cards.sort_by_key(|card| (card.priority, card.created_at, &card.id));
+    let mut turns = Vec::new();
+    for card in &cards {
+        for reviewer in load.reviews.get(&card.id).into_iter().flatten().filter(|_| load.roles.review) {
+            turns.push(Work::Review { task: card.id.clone(), reviewer: reviewer.clone() });
+        }
+    }
+    let at_work = |id: &TaskId| load.busy.iter().any(|work| work.task() == id);
+    let ours = |card: &Card| card.owner.as_ref().is_some_and(|owner| owner.ends_with(&load.ours));
+    let returned = |card: &Card| card.state == "assigned" && card.sent_back && ours(card);
+    let again = |card: &Card| card.state == "pending" && card.try_number > 1;
+    let free = |card: &Card| {
+        card.state == "pending" && !card.adopted && ready::waits(card, &open, finished).is_none()
+    };
+    for card in cards.iter().filter(|card| !at_work(&card.id) && load.roles.fix) {
+        if returned(card) || (again(card) && free(card)) {
+            turns.push(Work::Fix { task: card.id.clone() });
+        }
+    }
+    for card in cards.iter().filter(|card| !at_work(&card.id) && load.roles.implement) {
+        if free(card) && !again(card) {
+            turns.push(Work::Implement { task: card.id.clone() });
+        }
+    }
+    turns.retain(|work| !load.busy.contains(work));
+    turns
+}
