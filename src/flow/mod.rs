@@ -2,6 +2,7 @@
 //! `flow/queue.rs`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
 mod failure;
+pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod find;
 pub(crate) mod gate;
@@ -18,6 +19,7 @@ pub(crate) mod sync;
 pub(crate) mod task;
 pub(crate) mod tree;
 pub(crate) mod turn;
+pub(crate) mod undo;
 
 pub(crate) use failure::FlowError;
 pub(crate) use project::Project;

@@ -65,6 +65,28 @@ impl Store {
         self.commit(tree, parents, "git-orch", at, message)
     }
 
+    /// Takes a finished task out of the archive's keeping: its journal goes on with `events` under its own ref again.
+    ///
+    /// # Errors
+    /// An event is refused, or the task is open already.
+    pub(crate) fn reopen(
+        &self,
+        op: &Op,
+        actor: &crate::task::Actor,
+        archived: &Stored,
+        events: &[crate::task::Event],
+    ) -> Result<Stored, StoreError> {
+        let next = self.prepare(op, actor, archived, events)?;
+        let id = &next.task.id;
+        match self.swap(&layout::task_ref(id), Expected::Absent, &next.tip, "reopen")? {
+            None => {
+                self.remember(id, &next.tip)?;
+                Ok(next)
+            }
+            Some(_) => Err(StoreError::Exists(id.clone())),
+        }
+    }
+
     /// A finished task.
     ///
     /// # Errors

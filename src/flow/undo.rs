@@ -1,0 +1,160 @@
+//! Takes an operation back. Journals only grow: an undo appends an event after which each task is what it was.
+
+use std::collections::BTreeSet;
+
+use crate::store::record::EventRecord;
+use crate::store::{Op, Stored, StoreError};
+use crate::task::actor::Authority;
+use crate::task::id::{CommitId, Seconds, TaskId, shown};
+use crate::task::{Event, State};
+
+use super::project::now;
+use super::{FlowError, Project};
+
+/// How far back undo looks for finished tasks.
+const DAYS: i64 = 30;
+/// Events of one journal that are looked at.
+const EVENTS: usize = 200;
+
+/// What was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Undone {
+    pub(crate) op: String,
+    /// What the operation had done, by task.
+    pub(crate) events: Vec<(TaskId, String)>,
+}
+
+/// A journal with its last events, newest last.
+struct Journal {
+    stored: Stored,
+    finished: bool,
+    events: Vec<(CommitId, EventRecord)>,
+}
+
+impl Project {
+    /// The operation that `undo` would take back: the one that is named, or the last one of a person.
+    ///
+    /// # Errors
+    /// There is none, or its tasks went on since.
+    pub(crate) fn plan_undo(&self, wanted: Option<&str>) -> Result<Undone, FlowError> {
+        let journals = self.journals()?;
+        let op = self.op_to_undo(&journals, wanted)?;
+        let mut events = Vec::new();
+        for journal in &journals {
+            let own: Vec<&EventRecord> =
+                journal.events.iter().map(|(_, event)| event).filter(|event| event.op == op).collect();
+            let Some(first) = own.first() else { continue };
+            let id = &journal.stored.task.id;
+            let last = journal.events.iter().rev().map(|(_, event)| event).find(|event| counts(event));
+            if let Some(last) = last.filter(|last| last.op != op) {
+                let what = last.event.subject(&last.actor.who);
+                return Err(FlowError::NothingToUndo(format!("{id} went on since: {what}")));
+            }
+            events.push((id.clone(), first.event.subject(&first.actor.who)));
+        }
+        Ok(Undone { op, events })
+    }
+
+    /// Takes it back.
+    ///
+    /// # Errors
+    /// As [`Project::plan_undo`]; or others were faster.
+    pub(crate) fn undo(&self, op: &Op, undone: &Undone) -> Result<(), FlowError> {
+        for journal in self.journals()? {
+            if undone.events.iter().any(|(id, _)| *id == journal.stored.task.id) {
+                self.undo_one(op, &journal, &undone.op)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn undo_one(&self, op: &Op, journal: &Journal, undone: &str) -> Result<(), FlowError> {
+        let stored = &journal.stored;
+        let Some(first) = journal.events.iter().position(|(_, event)| event.op == undone) else { return Ok(()) };
+        let event = match first.checked_sub(1).and_then(|before| journal.events.get(before)) {
+            Some((before, _)) => {
+                let restored = Box::new(self.store.task_of_commit(before)?);
+                Event::Undone { op: undone.to_owned(), restored }
+            }
+            None => Event::Abandoned { because: "its adding was undone".to_owned() },
+        };
+        let next = if journal.finished {
+            self.store.reopen(op, &self.person(), stored, &[event])?
+        } else {
+            let appended = self.store.append(op, &self.person(), stored, &[event])?;
+            appended.ok_or_else(|| StoreError::Contended { name: stored.task.id.to_string(), tries: 1 })?
+        };
+        if next.task.owner().is_none() && stored.task.owner().is_some() {
+            self.clean_up(&stored.task)?;
+        }
+        if next.task.state.is_finished() {
+            self.clean_up(&next.task)?;
+            self.store.archive(op, &[next])?;
+        }
+        Ok(())
+    }
+
+    fn journals(&self) -> Result<Vec<Journal>, FlowError> {
+        let mut journals = Vec::new();
+        for row in self.store.open_tasks()?.rows {
+            let Some(stored) = self.store.load(&row.card.id)? else { continue };
+            let events = self.store.events(&stored.tip, EVENTS)?;
+            journals.push(Journal { stored, finished: false, events });
+        }
+        let since = Seconds(now().0 - DAYS * 24 * 3600);
+        let ids: BTreeSet<TaskId> = self.store.archived_since(since)?.into_iter().map(|(id, _)| id).collect();
+        for id in ids {
+            if self.store.load(&id)?.is_some() {
+                continue;
+            }
+            if let Some(stored) = self.store.archived(&id)? {
+                let events = self.store.events(&stored.tip, EVENTS)?;
+                journals.push(Journal { stored, finished: true, events });
+            }
+        }
+        Ok(journals)
+    }
+
+    fn op_to_undo(&self, journals: &[Journal], wanted: Option<&str>) -> Result<String, FlowError> {
+        let all = || journals.iter().flat_map(|journal| &journal.events);
+        let undone: BTreeSet<&str> = all()
+            .filter_map(|(_, event)| match &event.event {
+                Event::Undone { op, .. } => Some(op.as_str()),
+                _ => None,
+            })
+            .collect();
+        let done = |event: &EventRecord| counts(event) && !undone.contains(event.op.as_str());
+        if let Some(wanted) = wanted {
+            let named = |(commit, event): &&(CommitId, EventRecord)| {
+                event.op == wanted || commit.as_str().starts_with(wanted)
+            };
+            let (_, found) = all()
+                .find(named)
+                .ok_or_else(|| FlowError::NothingToUndo(format!("no operation '{}'", shown(wanted))))?;
+            self.refuse_landing(journals, &found.op)?;
+            return match done(found) {
+                true => Ok(found.op.clone()),
+                false => Err(FlowError::NothingToUndo(format!("{} was not done by a person, or is undone", found.op))),
+            };
+        }
+        let last = all().map(|(_, event)| event).filter(|event| done(event)).max_by_key(|event| event.at);
+        last.map(|event| event.op.clone()).ok_or_else(|| FlowError::NothingToUndo("nothing to undo".to_owned()))
+    }
+
+    /// A landing stays: main is never rewritten.
+    fn refuse_landing(&self, journals: &[Journal], op: &str) -> Result<(), FlowError> {
+        for journal in journals {
+            let landed = matches!(journal.stored.task.state, State::Completed { .. });
+            if landed && journal.events.iter().any(|(_, event)| event.op == op) {
+                let text = format!("{} has landed: revert it on a branch, and queue that", journal.stored.task.id);
+                return Err(FlowError::NothingToUndo(text));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an event is one that a person did, and not an undo itself.
+fn counts(event: &EventRecord) -> bool {
+    event.actor.authority == Authority::Person && !matches!(event.event, Event::Undone { .. })
+}
