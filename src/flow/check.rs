@@ -166,15 +166,17 @@ impl Project {
         let head = self.repo.worktree_head(here)?;
         let base = self.merge_base(&head)?;
         let branch = self.repo.worktree_branch(here)?;
-        let what = branch.map_or_else(|| head.short().to_owned(), |name| name.trim_start_matches("refs/heads/").to_owned());
+        let what = branch.map_or_else(
+            || head.short().to_owned(),
+            |name| name.trim_start_matches("refs/heads/").to_owned(),
+        );
         Ok(Subject { what, task: None, base, head })
     }
 
     fn commit_named(&self, text: &str) -> Result<CommitId, FlowError> {
-        self.repo.resolve(text)?.ok_or_else(|| FlowError::BadValue {
-            what: shown(text),
-            why: "names no commit".to_owned(),
-        })
+        self.repo
+            .resolve(text)?
+            .ok_or_else(|| FlowError::BadValue { what: shown(text), why: "names no commit".to_owned() })
     }
 
     /// Tests the change on top of today's base: targeted tests first, then the full suite, compared with the base.
@@ -240,7 +242,8 @@ impl Project {
     ) -> Result<Answer, FlowError> {
         checked.worse = failed_tests(&self.judge(tree, baseline)?.worse);
         let names: Vec<&str> = checked.worse.iter().take(3).map(|test| test.name.as_str()).collect();
-        let text = format!("{} worse than on {}: {}", checked.worse.len(), self.base.branch, names.join(", "));
+        let text =
+            format!("{} worse than on {}: {}", checked.worse.len(), self.base.branch, names.join(", "));
         Ok(Answer { gate: Gate::Tests, says: Says::No, text })
     }
 
@@ -253,7 +256,10 @@ impl Project {
         note(watcher, Step::Test, format!("{} as it is, to compare with", self.base.branch));
         self.run_tests(&self.base.tip, &Which::Full, &Stop::new())?;
         self.full_results(&tree)?.ok_or_else(|| {
-            FlowError::NoEvidence(format!("the tests of {} itself give no result that counts", self.base.branch))
+            FlowError::NoEvidence(format!(
+                "the tests of {} itself give no result that counts",
+                self.base.branch
+            ))
         })
     }
 
@@ -320,8 +326,11 @@ fn review(task: Option<&Task>, checked: &mut Checked) -> Answer {
         return answer(Says::Pass, "approved".to_owned());
     }
     let critical = checked.findings.iter().filter(|finding| finding.severity == Severity::Critical).count();
-    let none: Vec<&str> =
-        reviews.iter().filter(|review| review.verdict.is_err()).map(|review| review.reviewer.as_str()).collect();
+    let none: Vec<&str> = reviews
+        .iter()
+        .filter(|review| review.verdict.is_err())
+        .map(|review| review.reviewer.as_str())
+        .collect();
     if critical > 0 {
         answer(Says::No, format!("{critical} CRITICAL"))
     } else if !none.is_empty() {

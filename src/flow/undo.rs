@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::store::record::EventRecord;
-use crate::store::{Op, Stored, StoreError};
+use crate::store::{Op, StoreError, Stored};
 use crate::task::actor::Authority;
 use crate::task::id::{CommitId, Seconds, TaskId, shown};
 use crate::task::{Event, State};
@@ -70,7 +70,9 @@ impl Project {
 
     fn undo_one(&self, op: &Op, journal: &Journal, undone: &str) -> Result<(), FlowError> {
         let stored = &journal.stored;
-        let Some(first) = journal.events.iter().position(|(_, event)| event.op == undone) else { return Ok(()) };
+        let Some(first) = journal.events.iter().position(|(_, event)| event.op == undone) else {
+            return Ok(());
+        };
         let event = match first.checked_sub(1).and_then(|before| journal.events.get(before)) {
             Some((before, _)) => {
                 let restored = Box::new(self.store.task_of_commit(before)?);
@@ -134,11 +136,15 @@ impl Project {
             self.refuse_landing(journals, &found.op)?;
             return match done(found) {
                 true => Ok(found.op.clone()),
-                false => Err(FlowError::NothingToUndo(format!("{} was not done by a person, or is undone", found.op))),
+                false => Err(FlowError::NothingToUndo(format!(
+                    "{} was not done by a person, or is undone",
+                    found.op
+                ))),
             };
         }
         let last = all().map(|(_, event)| event).filter(|event| done(event)).max_by_key(|event| event.at);
-        last.map(|event| event.op.clone()).ok_or_else(|| FlowError::NothingToUndo("nothing to undo".to_owned()))
+        last.map(|event| event.op.clone())
+            .ok_or_else(|| FlowError::NothingToUndo("nothing to undo".to_owned()))
     }
 
     /// A landing stays: main is never rewritten.
@@ -146,7 +152,8 @@ impl Project {
         for journal in journals {
             let landed = matches!(journal.stored.task.state, State::Completed { .. });
             if landed && journal.events.iter().any(|(_, event)| event.op == op) {
-                let text = format!("{} has landed: revert it on a branch, and queue that", journal.stored.task.id);
+                let text =
+                    format!("{} has landed: revert it on a branch, and queue that", journal.stored.task.id);
                 return Err(FlowError::NothingToUndo(text));
             }
         }

@@ -848,3 +848,109 @@ fn event_of(wire: EventWire) -> Result<Event, RecordError> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::task::samples;
+
+    fn read_back(task: &Task) -> Task {
+        let files = task_files(task);
+        let file =
+            |name: &str| files.iter().find(|(path, _)| path == name).map(|(_, text)| text.clone()).unwrap();
+        let folder = |name: &str| -> Vec<Vec<u8>> {
+            files.iter().filter(|(path, _)| path.starts_with(name)).map(|(_, text)| text.clone()).collect()
+        };
+        read_task(&file("task.json"), &file("spec.md"), &folder("reviews/"), &folder("decisions/")).unwrap()
+    }
+
+    #[test]
+    fn every_state_and_event_reads_back_the_same() {
+        for state in samples::states() {
+            let task = samples::task(state);
+            assert_eq!(read_back(&task), task);
+        }
+        for event in samples::events() {
+            let record = EventRecord {
+                event,
+                actor: samples::actor(Authority::Orchestrator),
+                at: Seconds(5),
+                nonce: Nonce("n".to_owned()),
+                op: "op-1".to_owned(),
+            };
+            assert_eq!(read_event(&event_file(&record)).unwrap(), record);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_history_reads_back_the_same(picks in prop::collection::vec((0_usize..64, 0_usize..4), 0..40)) {
+            for task in crate::task::table::history(&picks) {
+                prop_assert_eq!(read_back(&task), task);
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_record_is_refused_and_says_so() {
+        let text = br#"{"v": 2, "id": "t-1"}"#;
+        let refused = read_task(text, b"", &[], &[]).unwrap_err();
+        assert_eq!(refused.to_string(), "written by a newer git orch (record 2, this one knows 1)");
+    }
+
+    /// One fixture for each version, for ever: what an old program wrote must stay readable.
+    #[test]
+    fn version_1_stays_readable() {
+        let task = read_task(
+            include_bytes!("../../tests/fixtures/record-1/task.json"),
+            include_bytes!("../../tests/fixtures/record-1/spec.md"),
+            &[include_bytes!("../../tests/fixtures/record-1/review.json").to_vec()],
+            &[include_bytes!("../../tests/fixtures/record-1/decision.json").to_vec()],
+        )
+        .unwrap();
+        assert_eq!((task.id.as_str(), task.state.word()), ("t-1", "escalated"));
+        assert_eq!((task.reviews.len(), task.decisions.len()), (1, 1));
+        let event = read_event(include_bytes!("../../tests/fixtures/record-1/event.json")).unwrap();
+        assert_eq!(event.event.word(), "ejected");
+    }
+
+    #[test]
+    fn the_fixture_is_what_this_version_writes() {
+        let mut task = samples::task(samples::states()[11].clone());
+        task.reviews.push(samples::review(Ok(ReviewVerdict::Revise)));
+        let because = samples::evidence(Trouble::Worse);
+        task.decisions.push(Decision {
+            at: Seconds(1500),
+            by: Who("git-orch".to_owned()),
+            what: "ejected".to_owned(),
+            text: because.text.clone(),
+            evidence: Some(because.clone()),
+        });
+        let record = EventRecord {
+            event: Event::Ejected { because },
+            actor: samples::actor(Authority::Orchestrator),
+            at: Seconds(1500),
+            nonce: Nonce("0123456789abcdef".to_owned()),
+            op: "op-1".to_owned(),
+        };
+        let fixture = |name: &str| {
+            let path =
+                std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/record-1").join(name);
+            std::fs::read_to_string(path).unwrap()
+        };
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let files = task_files(&task);
+        for (name, kept) in [
+            ("task.json", "task.json"),
+            ("spec.md", "spec.md"),
+            ("reviews/001-safety.json", "review.json"),
+            ("decisions/001-ejected.json", "decision.json"),
+        ] {
+            let (_, written) = files.iter().find(|(path, _)| path == name).unwrap();
+            assert_eq!(text(written), fixture(kept));
+        }
+        assert_eq!(text(&event_file(&record)), fixture("event.json"));
+    }
+}

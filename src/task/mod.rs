@@ -9,7 +9,11 @@ pub(crate) mod finding;
 pub(crate) mod id;
 pub(crate) mod record;
 pub(crate) mod role;
+#[cfg(test)]
+pub(crate) mod samples;
 pub(crate) mod state;
+#[cfg(test)]
+pub(crate) mod table;
 mod transition;
 
 pub(crate) use actor::{Actor, Authority, Who};

@@ -1,0 +1,131 @@
+//! `git orch check`.
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::super::Context;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+use super::super::text;
+use super::super::watcher::watcher;
+use crate::flow::check::{Checked, Gate, Says};
+
+/// What `check` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = "The same gates as in the pre-push hook and the queue; limits and test commands come from the base branch.\n\n\
+                        Examples:\n  git orch check                       the branch you are on\n  \
+                        git orch check t-7k3f --only tests   a task's tests, on top of today's base\n  \
+                        git orch check main..topic --only size,paths")]
+pub(crate) struct CheckArgs {
+    /// A task, a branch, or A..B; without it what you stand on
+    change: Option<String>,
+    /// Ask only these gates
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "GATE,..")]
+    only: Vec<Word>,
+    /// Say which rule chose which test
+    #[arg(long)]
+    explain: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Word {
+    Size,
+    Paths,
+    Tests,
+    Review,
+}
+
+pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
+    let project = ctx.project()?;
+    let gates: Vec<Gate> = if args.only.is_empty() {
+        Gate::ALL.to_vec()
+    } else {
+        Gate::ALL.into_iter().filter(|gate| args.only.iter().any(|word| gate_of(*word) == *gate)).collect()
+    };
+    let watcher = watcher(&ctx.out);
+    let checked = project.check(args.change.as_deref(), &gates, watcher.as_ref())?;
+    drop(watcher);
+    let next = if checked.refused() { vec![format!("git orch check {} --explain", checked.what)] } else { Vec::new() };
+    ctx.out.success("check", data(&checked), || shown(&checked, args.explain), &next);
+    Ok(if checked.refused() { Exit::Gate } else { Exit::Done })
+}
+
+fn gate_of(word: Word) -> Gate {
+    match word {
+        Word::Size => Gate::Size,
+        Word::Paths => Gate::Paths,
+        Word::Tests => Gate::Tests,
+        Word::Review => Gate::Review,
+    }
+}
+
+fn says(says: Says) -> &'static str {
+    match says {
+        Says::Pass => "pass",
+        Says::Neutral => "neutral",
+        Says::No => "fail",
+    }
+}
+
+fn data(checked: &Checked) -> Value {
+    let worse: Vec<Value> =
+        checked.worse.iter().map(|test| json!({ "name": test.name, "line": test.line })).collect();
+    let findings: Vec<Value> = checked
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "severity": finding.severity.as_str(), "file": finding.file, "line": finding.line,
+                "title": finding.title, "detail": finding.detail, "reviewer": finding.reviewer,
+            })
+        })
+        .collect();
+    let gates: Vec<Value> = checked
+        .answers
+        .iter()
+        .map(|answer| json!({ "gate": answer.gate.word(), "verdict": says(answer.says), "text": answer.text }))
+        .collect();
+    json!({
+        "verdict": if checked.refused() { "fail" } else { "pass" },
+        "change": checked.what,
+        "base": checked.base.as_str(),
+        "head": checked.head.as_str(),
+        "gates": gates,
+        "findings": findings,
+        "tests": { "selected": checked.selected, "total": checked.total, "worse": worse },
+        "explanation": checked.explanation,
+        "cost_usd": checked.cost.map(dollars),
+    })
+}
+
+fn dollars(micros: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "sums of money, far below 2^52 millionths")]
+    let value = micros as f64;
+    value / 1e6
+}
+
+fn shown(checked: &Checked, explain: bool) -> String {
+    let mut out = String::new();
+    for answer in &checked.answers {
+        let word = match answer.says {
+            Says::Pass => "ok".to_owned(),
+            Says::Neutral => "-".to_owned(),
+            Says::No => text::attention("NO"),
+        };
+        out.push_str(&format!("{:<6}  {word}  {}\n", answer.gate.word(), text::line(&answer.text)));
+    }
+    for test in &checked.worse {
+        out.push_str(&format!("  FAIL {}  {}\n", text::line(&test.name), text::line(&test.line)));
+    }
+    for finding in &checked.findings {
+        out.push_str(&format!("  {}\n", text::line(&finding.to_string())));
+    }
+    if explain {
+        for line in &checked.explanation {
+            out.push_str(&format!("  {}\n", text::line(line)));
+        }
+    }
+    let verdict = if checked.refused() { text::attention("blocked") } else { "may go on".to_owned() };
+    out.push_str(&format!("{}: {verdict}\n", text::line(&checked.what)));
+    out
+}

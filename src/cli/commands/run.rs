@@ -1,0 +1,137 @@
+//! `git orch run`.
+
+use clap::Args;
+
+use super::super::Context;
+use super::super::args::DryRun;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+use super::super::text;
+use super::super::watcher::watcher;
+use crate::flow::run::{RunEnd, RunOutcome, RunRequest};
+use crate::flow::{FlowError, Project};
+use crate::plan::turns::{self, Roles, Work, Workload};
+use crate::report::{self, Ending, Outcome};
+use crate::store::runs::report_json;
+
+/// What `run` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = "Starts agents on what is ready, lets reviewers look at what they hand in, sends back, tests and lands.\n\
+                        Always resumes what an earlier run left. First Ctrl-C: no new turns; second: end the running ones.\n\n\
+                        Examples:\n  git orch run --agent \"exec:my-agent --headless\"\n  \
+                        git orch run t-7k3f -j 2 --agent review=exec:./review.sh\n  git orch run --no-land")]
+pub(crate) struct RunArgs {
+    /// Only these tasks
+    #[arg(value_name = "TASK")]
+    tasks: Vec<String>,
+    /// Agents at work at the same time, all roles together
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) jobs: Option<u32>,
+    /// Which agent, for all roles or for one: implement, fix, review [exec:COMMAND, script:FOLDER, or a name of orch.toml]
+    #[arg(long, value_name = "[ROLE=]AGENT")]
+    agent: Vec<String>,
+    /// Time limit of a turn that implements or fixes, such as 15m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+    /// Leave what is approved in the queue
+    #[arg(long)]
+    no_land: bool,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+const ROLES: [&str; 3] = ["implement", "fix", "review"];
+
+pub(crate) fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, Failure> {
+    let project = ctx.project()?;
+    let mut request = RunRequest { no_land: args.no_land, ..RunRequest::default() };
+    for task in &args.tasks {
+        request.only.push(project.find_open(task)?.task.id);
+    }
+    request.agents = args.agent.iter().map(|text| role_and_agent(text)).collect();
+    if args.dry.dry_run {
+        return dry_run(ctx, &project, &request);
+    }
+    let watcher = watcher(&ctx.out);
+    let outcome = crate::flow::run::run(&project, &request, watcher.as_ref())?;
+    drop(watcher);
+    answer(ctx, &outcome)
+}
+
+/// `review=exec:x` is for one role; `exec:x=y` is for all.
+fn role_and_agent(text: &str) -> (Option<String>, String) {
+    match text.split_once('=') {
+        Some((role, agent)) if ROLES.contains(&role) => (Some(role.to_owned()), agent.to_owned()),
+        _ => (None, text.to_owned()),
+    }
+}
+
+/// Says how a run ended.
+pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failure> {
+    let report = &outcome.report;
+    let data: serde_json::Value = serde_json::from_slice(&report_json(report)).unwrap_or_default();
+    let needs: Vec<&str> = report
+        .tasks
+        .iter()
+        .filter(|task| task.result == Outcome::NeedsPerson)
+        .map(|task| task.id.as_str())
+        .collect();
+    let mut next: Vec<String> = needs.iter().take(3).map(|id| format!("git orch show {id}")).collect();
+    next.push(format!("git orch report {}", report.run));
+    let exit = exit_of(outcome, needs.len());
+    let mut whole = report::text(report);
+    if let Some(idle) = &outcome.idle {
+        whole = format!("{}\n", text::line(idle));
+        next = vec!["git orch run --agent exec:COMMAND".to_owned(), "git orch pick".to_owned()];
+    }
+    if outcome.end == RunEnd::Interrupted {
+        next.insert(0, "git orch run".to_owned());
+    }
+    ctx.out.success("run", data, || whole, &next);
+    Ok(exit)
+}
+
+fn exit_of(outcome: &RunOutcome, needs: usize) -> Exit {
+    match (&outcome.report.ending, &outcome.idle) {
+        (Ending::Interrupted, _) => Exit::Interrupted,
+        (Ending::OverBudget, _) => Exit::Limit,
+        (Ending::StoppedAsWorse { .. }, _) => Exit::Person,
+        (Ending::Done, _) if needs > 0 => Exit::Person,
+        (Ending::Done, Some(_)) => Exit::Nothing,
+        (Ending::Done, None) => Exit::Done,
+    }
+}
+
+/// The turns that would start first.
+fn dry_run(ctx: &Context, project: &Project, request: &RunRequest) -> Result<Exit, Failure> {
+    let crew = project.crew(&request.agents)?;
+    let rows = project.store.open_tasks().map_err(FlowError::from)?;
+    let mut load = Workload {
+        cards: rows.cards(),
+        roles: Roles {
+            implement: crew.implement.is_some(),
+            fix: crew.fix.is_some(),
+            review: crew.review.is_some(),
+        },
+        only: request.only.iter().cloned().collect(),
+        ours: "@".to_owned(),
+        ..Workload::default()
+    };
+    for card in load.cards.iter().filter(|card| card.state == "under-review") {
+        if let Some(stored) = project.store.load(&card.id).map_err(FlowError::from)? {
+            load.reviews.insert(card.id.clone(), project.reviewers_to_ask(&stored.task));
+        }
+    }
+    let wanted = turns::wanted(&load, &|id| project.finished(id));
+    let lines: Vec<String> = wanted
+        .iter()
+        .map(|work| match work {
+            Work::Review { task, reviewer } => format!("review {reviewer} {task}"),
+            Work::Fix { task } => format!("fix {task}"),
+            Work::Implement { task } => format!("implement {task}"),
+        })
+        .collect();
+    let shown = if lines.is_empty() { "nothing would start\n".to_owned() } else { format!("{}\n", lines.join("\n")) };
+    ctx.out.success("run-plan", &lines, || shown, &[]);
+    Ok(Exit::Done)
+}

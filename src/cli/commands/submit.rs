@@ -1,0 +1,107 @@
+//! `git orch submit`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::super::Context;
+use super::super::args::DryRun;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+use super::super::json::TaskJson;
+use super::super::text;
+use crate::flow::submit::HandIn;
+use crate::flow::{FlowError, Project};
+use crate::task::id::TaskId;
+use crate::task::State;
+
+/// What `submit` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = "Commits what is in the task's worktree (or takes your commits), measures it, and puts it before its\n\
+                        reviewers; without reviewers it waits for somebody's git orch approve.\n\n\
+                        Examples:\n  git orch submit                      in the task's worktree\n  \
+                        git orch submit t-7k3f -m \"Fix the login race\"")]
+pub(crate) struct SubmitArgs {
+    /// The task; without it the one whose worktree you are in
+    task: Option<String>,
+    /// The commit message; for a change over the cap, why it cannot be split
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+    /// One line for the CHANGELOG
+    #[arg(long, value_name = "LINE")]
+    changelog: Option<String>,
+    /// Act under this name
+    #[arg(long = "as", value_name = "WHO")]
+    pub(crate) acts_as: Option<String>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+pub(crate) fn run(ctx: &Context, args: &SubmitArgs) -> Result<Exit, Failure> {
+    let project = ctx.project()?;
+    let id = task_of(ctx, &project, args.task.as_deref())?;
+    let actor = project.person();
+    let hand_in = HandIn { message: args.message.clone(), changelog: args.changelog.clone() };
+    if args.dry.dry_run {
+        return dry_run(ctx, &project, &id);
+    }
+    let (stored, measured) = project.submit(&project.op(), &actor, &id, &hand_in)?;
+    let size = &measured.size;
+    let data = json!({
+        "task": stored.task.id.as_str(),
+        "state": stored.task.state.word(),
+        "head": measured.head.as_str(),
+        "diff": { "added": size.added, "removed": size.removed, "cap": project.policy.cap.caps.diff },
+        "full": TaskJson::of(&project, &stored.task),
+    });
+    let waits = match &stored.task.state {
+        State::Escalated { because, .. } => format!("waits for an exception: {}", text::line(&because.text)),
+        _ if project.policy.agents.review.is_some() => "waits for its reviewers".to_owned(),
+        _ => "waits for somebody's approval".to_owned(),
+    };
+    let files = measured.files.len();
+    let line = format!(
+        "{id}  {}  +{} -{} of {}, {}; {waits}\n",
+        stored.task.state.column().word(),
+        size.added,
+        size.removed,
+        project.policy.cap.caps.diff,
+        text::count(files, "file"),
+    );
+    let next = [format!("git orch show {id}"), format!("git orch approve {id}")];
+    ctx.out.success("submit", data, || line, &next);
+    Ok(Exit::Done)
+}
+
+/// The task that is named, or the one whose worktree one stands in.
+fn task_of(ctx: &Context, project: &Project, named: Option<&str>) -> Result<TaskId, Failure> {
+    if let Some(named) = named {
+        return Ok(project.find_open(named)?.task.id);
+    }
+    match project.task_here(&ctx.given.dir) {
+        Some(id) => Ok(project.find_open(id.as_str())?.task.id),
+        None => Err(FlowError::NoTaskHere.into()),
+    }
+}
+
+/// Measures what is there, uncommitted changes included, and writes nothing.
+fn dry_run(ctx: &Context, project: &Project, id: &TaskId) -> Result<Exit, Failure> {
+    let stored = project.find_open(id.as_str())?;
+    let worktree = project.worktree_of(id);
+    let status = project.repo.status(&worktree).map_err(FlowError::from)?;
+    let checked = project.check(
+        Some(stored.task.id.as_str()),
+        &[crate::flow::check::Gate::Size, crate::flow::check::Gate::Paths],
+        &crate::flow::progress::Unwatched,
+    );
+    let said = match checked {
+        Ok(checked) => {
+            checked.answers.iter().map(|answer| format!("{} {}\n", answer.gate.word(), answer.text)).collect()
+        }
+        Err(FlowError::NoBranch(_)) => String::new(),
+        Err(err) => return Err(err.into()),
+    };
+    let data = json!({ "task": id.as_str(), "uncommitted": status.len() });
+    let line = format!("would commit {} and hand {id} in\n{said}", text::count(status.len(), "file"));
+    ctx.out.success("submit", data, || line, &[]);
+    Ok(Exit::Done)
+}
