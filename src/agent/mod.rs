@@ -36,7 +36,7 @@ pub(crate) struct Agent {
 pub(crate) enum Kind {
     /// Any command, given to `sh -c`.
     Exec { command: String },
-    /// Recorded changes, `<task-id>.toml` or `_default.toml` in a folder.
+    /// Recorded changes: `<task-id>.toml` in a folder, and `_default.toml` for turns that it leaves out.
     Script { folder: PathBuf },
 }
 

@@ -90,13 +90,18 @@ pub(super) fn call(folder: &Path, turn: &Turn) -> Result<Vec<String>, AgentError
     let folder =
         std::path::absolute(folder).map_err(|source| AgentError::File { path: folder.to_owned(), source })?;
     let own = folder.join(format!("{}.toml", turn.task));
-    let file = [own, folder.join("_default.toml")].into_iter().find(|file| file.is_file());
-    let file = file.ok_or_else(|| AgentError::NoScript { task: turn.task.clone(), folder })?;
-    let file = file.to_str().map(str::to_owned).ok_or(AgentError::Path(file))?;
-    Ok(own_command("__script", &[file, turn.role.to_string(), turn.try_number.to_string()])?)
+    let mut arguments = Vec::new();
+    for file in [own, folder.join("_default.toml")].into_iter().filter(|file| file.is_file()) {
+        arguments.push(file.to_str().map(str::to_owned).ok_or(AgentError::Path(file))?);
+    }
+    if arguments.is_empty() {
+        return Err(AgentError::NoScript { task: turn.task.clone(), folder });
+    }
+    arguments.extend([turn.role.to_string(), turn.try_number.to_string()]);
+    Ok(own_command("__script", &arguments)?)
 }
 
-/// Plays a turn in the current folder: `FILE ROLE TRY`. Returns the exit code, 3 when it cannot be played.
+/// Plays a turn in the current folder: `FILE.. ROLE TRY`. Returns the exit code, 3 when it cannot be played.
 pub(crate) fn script_main(arguments: impl IntoIterator<Item = String>) -> u8 {
     let arguments: Vec<String> = arguments.into_iter().collect();
     match play(&arguments, Path::new(".")) {
@@ -110,13 +115,20 @@ pub(crate) fn script_main(arguments: impl IntoIterator<Item = String>) -> u8 {
 }
 
 fn play(arguments: &[String], root: &Path) -> Result<u8, String> {
-    let [file, role, number] = arguments else {
-        return Err("wants a file, a role and a number".to_owned());
+    let [files @ .., role, number] = arguments else {
+        return Err("wants files, a role and a number".to_owned());
     };
     let role = Role::parse(role).map_err(|error| error.to_string())?;
     let number: u32 = number.parse().map_err(|_| format!("'{number}' is no number"))?;
-    let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-    let turn = choose(&text, &role, number).map_err(|why| format!("{file}: {why}"))?;
+    let mut turn = None;
+    for file in files {
+        let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+        turn = choose(&text, &role, number).map_err(|why| format!("{file}: {why}"))?;
+        if turn.is_some() {
+            break;
+        }
+    }
+    let turn = turn.ok_or_else(|| format!("{}: no turn for {role}, try {number}", files.join(", ")))?;
     wait(turn.seconds)?;
     change(&turn, root)?;
     if !turn.say.is_empty() {
@@ -126,8 +138,8 @@ fn play(arguments: &[String], root: &Path) -> Result<u8, String> {
     Ok(turn.exit)
 }
 
-/// Reads a script and takes its first turn for this role and try.
-fn choose(text: &str, role: &Role, number: u32) -> Result<Recorded, String> {
+/// Reads a script and takes its first turn for this role and try, if it has one.
+fn choose(text: &str, role: &Role, number: u32) -> Result<Option<Recorded>, String> {
     let script: Script = toml::from_str(text).map_err(|error| error.to_string())?;
     let mut chosen = None;
     for turn in script.turn {
@@ -143,7 +155,7 @@ fn choose(text: &str, role: &Role, number: u32) -> Result<Recorded, String> {
             chosen = Some(turn);
         }
     }
-    chosen.ok_or_else(|| format!("no turn for {role}, try {number}"))
+    Ok(chosen)
 }
 
 fn wait(seconds: f64) -> Result<(), String> {
@@ -230,6 +242,23 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_that_the_own_script_leaves_out_is_the_default_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).unwrap();
+            folder.path().join(name).to_str().unwrap().to_owned()
+        };
+        let own = write("own.toml", "[[turn]]\nrole = 'implement'\nexit = 10\n");
+        let default =
+            write("_default.toml", "[[turn]]\nrole = 'review'\nexit = 20\n[[turn]]\nrole = 'implement'\n");
+        let play = |role: &str| {
+            play(&[own.clone(), default.clone(), role.to_owned(), "1".to_owned()], folder.path())
+        };
+        assert_eq!((play("implement"), play("review_quality")), (Ok(10), Ok(20)));
+        assert!(play("fix").unwrap_err().ends_with("_default.toml: no turn for fix, try 1"));
+    }
+
+    #[test]
     fn files_are_removed_written_and_replaced() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("old"), "").unwrap();
@@ -268,7 +297,7 @@ mod tests {
             why("[[turn]]\nrole = 'implement'\n[[turn]]\nrole = 'boss'\n").contains("unknown role 'boss'")
         );
         assert!(why("[[turn]]\nrole = 'implement'\nseconds = -1.0\n").contains("is not between"));
-        assert_eq!(why(""), "no turn for implement, try 1");
+        assert!(choose("", &role, 1).unwrap().is_none());
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub(crate) enum FlowError {
     NoBase { branch: String },
     #[error("git {found} has known holes; need {need} or newer")]
     OldGit { found: Version, need: Version },
+    /// Git cannot have a branch and branches below its name.
+    #[error("a branch named 'orch' exists: it blocks the branch orch/<task> of every task")]
+    BranchInTheWay,
     #[error("history ends before the merge base: the clone is shallow")]
     Shallow,
     #[error(transparent)]

@@ -1,11 +1,15 @@
 //! Brings pure and effect rooms together, under the pure rooms' names: what is decided in `queue/` is carried out in
 //! `flow/queue.rs`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
+pub(crate) mod demo;
+pub(crate) mod doctor;
 mod failure;
 pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod find;
 pub(crate) mod gate;
+pub(crate) mod hook;
+pub(crate) mod init;
 pub(crate) mod progress;
 pub(crate) mod project;
 pub(crate) mod queue;

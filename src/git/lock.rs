@@ -88,6 +88,13 @@ pub(crate) fn sweep_stale_locks(
     grace: Duration,
     now: SystemTime,
 ) -> Vec<PathBuf> {
+    let mut stale = stale_locks(repo, paths, grace, now);
+    stale.retain(|path| remove(path));
+    stale
+}
+
+/// What [`sweep_stale_locks`] would remove if nobody else wrote.
+pub(crate) fn stale_locks(repo: &Repo, paths: &[PathBuf], grace: Duration, now: SystemTime) -> Vec<PathBuf> {
     let is_lock = |path: &Path| path.extension().is_some_and(|end| end == "lock");
     let mut stale = Vec::new();
     for path in paths {
@@ -95,11 +102,10 @@ pub(crate) fn sweep_stale_locks(
     }
     collect(&repo.common_dir().join("objects"), &is_half_object, &mut stale);
     stale.retain(|path| is_old(path, grace, now));
-    if stale.is_empty() {
-        return stale;
+    if !stale.is_empty() {
+        let open = open_files();
+        stale.retain(|path| !open.iter().any(|open| open.starts_with(path)));
     }
-    let open = open_files();
-    stale.retain(|path| !open.iter().any(|open| open.starts_with(path)) && remove(path));
     stale
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod notes;
 pub(crate) mod objects;
 pub(crate) mod refs;
 pub(crate) mod repo;
+pub(crate) mod setup;
 pub(crate) mod slot;
 pub(crate) mod worktree;
 

@@ -22,10 +22,10 @@ mod supervise;
 use std::{io, path::PathBuf};
 
 pub(crate) use env::agent_environment;
-pub(crate) use own::own_command;
+pub(crate) use own::{own_command, own_program};
 pub(crate) use procfs::{alive, start_time};
 pub(crate) use random::{random_letters, random_nonce};
-pub(crate) use short::{Command, Finished};
+pub(crate) use short::{Command, Finished, which};
 pub(crate) use signals::{Interrupts, Level};
 pub(crate) use supervise::{Ended, Job, Outcome, Stop, supervised, supervised_blocking, supervisor_main};
 

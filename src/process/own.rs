@@ -19,7 +19,10 @@ pub(crate) fn own_command(word: &str, arguments: &[String]) -> Result<Vec<String
 }
 
 /// The path of the running program, even where an update replaced its file.
-fn own_program() -> Result<PathBuf, ProcessError> {
+///
+/// # Errors
+/// The system does not say.
+pub(crate) fn own_program() -> Result<PathBuf, ProcessError> {
     let path = std::env::current_exe()
         .map_err(|source| ProcessError::System { what: "find the path of git-orch itself", source })?;
     let link = PathBuf::from("/proc/self/exe");

@@ -142,6 +142,11 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end_matches('\n').to_owned()
 }
 
+/// Finds a program as a command here would: by name in `PATH`, or as the path that it is.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
+    find(program, &std::env::var_os("PATH").unwrap_or_default(), Path::new(""))
+}
+
 /// Finds an executable file by name in `path`, or takes a path as it is. `dir` is where the child will run.
 pub(super) fn find(program: &str, path: &OsStr, dir: &Path) -> Option<PathBuf> {
     let executable = |file: &Path| {

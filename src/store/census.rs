@@ -107,6 +107,23 @@ impl Store {
         Ok(restored)
     }
 
+    /// Names of journals whose ref is broken or gone although nobody archived them.
+    ///
+    /// # Errors
+    /// The refs cannot be listed.
+    pub(crate) fn lost(&self) -> Result<Vec<String>, StoreError> {
+        let listing = self.repo.list(layout::TASKS)?;
+        let mut lost = listing.broken;
+        for id in self.census().into_keys() {
+            let name = layout::task_ref(&id);
+            let there = listing.refs.iter().any(|(found, _)| *found == name) || lost.contains(&name);
+            if !there && self.archived(&id)?.is_none() {
+                lost.push(name);
+            }
+        }
+        Ok(lost)
+    }
+
     fn put_back(&self, id: &TaskId, tip: &CommitId) -> Result<Restored, StoreError> {
         let name = layout::task_ref(id);
         if self.task_at(tip, "", &name).is_err() {

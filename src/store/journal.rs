@@ -270,11 +270,19 @@ impl Store {
     /// The lock file of this program cannot be used.
     pub(crate) fn sweep_locks(&self) -> Result<Vec<PathBuf>, StoreError> {
         let Some(alone) = Exclusive::try_take(&self.repo)? else { return Ok(Vec::new()) };
+        Ok(lock::sweep_stale_locks(&alone, &self.repo, &self.lock_paths(), LOCK_GRACE, SystemTime::now()))
+    }
+
+    /// Locks that dead writers may have left: nobody has them open, and they are old.
+    pub(crate) fn stale_locks(&self) -> Vec<PathBuf> {
+        lock::stale_locks(&self.repo, &self.lock_paths(), LOCK_GRACE, SystemTime::now())
+    }
+
+    fn lock_paths(&self) -> Vec<PathBuf> {
         let common = self.repo.common_dir();
         let folders = ["refs/orch", "refs/orch-remote", "refs/heads", "refs/notes", "worktrees"];
         let files = ["packed-refs.lock", "config.lock", "index.lock", "HEAD.lock"];
-        let paths: Vec<PathBuf> = folders.iter().chain(&files).map(|name| common.join(name)).collect();
-        Ok(lock::sweep_stale_locks(&alone, &self.repo, &paths, LOCK_GRACE, SystemTime::now()))
+        folders.iter().chain(&files).map(|name| common.join(name)).collect()
     }
 
     /// A journal's events, oldest first, as they were written.

@@ -1,0 +1,72 @@
+//! `git orch doctor`
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::flow::doctor::{self, Diagnosis};
+
+use super::init;
+use crate::cli::Context;
+use crate::cli::args::DryRun;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+
+/// Check the machine and the repository; say how to fix, or fix
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Mend what can be mended
+    #[arg(long)]
+    pub(crate) fix: bool,
+    #[command(flatten)]
+    pub(crate) dry: DryRun,
+}
+
+pub(crate) fn run(ctx: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
+    let request = init::request()?;
+    let diagnosis = match args.fix && !args.dry.dry_run {
+        // A repository that cannot be opened is a finding, with its own hint.
+        true => match doctor::mend(&ctx.given, &request) {
+            Ok(diagnosis) => diagnosis,
+            Err(err) => {
+                let found = doctor::examine(&ctx.given, &request);
+                if found.is_healthy() {
+                    return Err(err.into());
+                }
+                found
+            }
+        },
+        false => doctor::examine(&ctx.given, &request),
+    };
+    let healthy = diagnosis.is_healthy();
+    ctx.output.answer("doctor", healthy, &data(&diagnosis), &render(&diagnosis));
+    Ok(if healthy { Exit::Done } else { Exit::Environment })
+}
+
+/// The data of `--json`.
+pub(crate) fn data(diagnosis: &Diagnosis) -> Value {
+    let checks = diagnosis.checks.iter().map(
+        |check| json!({ "check": check.check, "ok": check.ok, "message": check.message, "fix": check.fix }),
+    );
+    Value::Array(checks.collect())
+}
+
+/// The text for people.
+pub(crate) fn render(diagnosis: &Diagnosis) -> String {
+    let mut text = String::new();
+    for line in &diagnosis.mended {
+        text.push_str(&format!("mended  {line}\n"));
+    }
+    for check in &diagnosis.checks {
+        let mark = if check.ok { "ok   " } else { "WRONG" };
+        text.push_str(&format!("{mark}  {:<12} {}\n", check.check, check.message));
+        if let Some(fix) = &check.fix {
+            text.push_str(&format!("{:21}fix: {fix}\n", ""));
+        }
+    }
+    match diagnosis.checks.iter().filter(|check| !check.ok).count() {
+        0 => text.push_str("All is well.\n"),
+        1 => text.push_str("1 thing is wrong.\n"),
+        more => text.push_str(&format!("{more} things are wrong.\n")),
+    }
+    text
+}

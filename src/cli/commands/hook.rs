@@ -1,0 +1,111 @@
+//! `git orch hook`: called by git, not by people.
+
+use std::io::Read as _;
+
+use clap::{Args, Subcommand};
+
+use crate::flow::hook::{self, Refusal};
+use crate::guard::size::{Breach, FileChange};
+use crate::task::id::shown;
+
+use crate::cli::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::flow::FlowError;
+
+/// Called by git hooks
+#[derive(Debug, Args)]
+pub(crate) struct HookArgs {
+    #[command(subcommand)]
+    pub(crate) name: HookName,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HookName {
+    /// Judge what is pushed: reads `LOCAL-REF OID REMOTE-REF OID` lines
+    PrePush {
+        /// The remote's name, or its address
+        remote: String,
+        /// Its address
+        url: Option<String>,
+    },
+}
+
+/// Files that a refusal names.
+const LARGEST: usize = 3;
+
+pub(crate) fn run(ctx: &Context, args: &HookArgs) -> Result<Exit, Failure> {
+    let HookName::PrePush { remote, url: _ } = &args.name;
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|source| FlowError::File {
+        doing: "read",
+        path: "standard input".to_owned(),
+        source,
+    })?;
+    let refusals = hook::pre_push(&ctx.given, remote, &hook::parse(&text)?)?;
+    for refusal in &refusals {
+        ctx.output.aside(&render(refusal));
+    }
+    Ok(if refusals.is_empty() { Exit::Done } else { Exit::Gate })
+}
+
+/// The text for people, on standard error.
+pub(crate) fn render(refusal: &Refusal) -> String {
+    let size = &refusal.measured.size;
+    let too_big = match size.breaches.first() {
+        Some(Breach::TooBig { lines, cap, .. }) => Some((lines, cap)),
+        Some(Breach::Binary { .. }) | None => None,
+    };
+    let by_paths = !refusal.measured.marked.is_empty() || !refusal.measured.outside.is_empty();
+    match (too_big, by_paths) {
+        (Some((lines, cap)), false) => {
+            let mut text =
+                format!("error: {} is too big to push: {lines} lines, the cap is {cap}\n", refusal.what);
+            text.push_str(&format!("  because: {}\n", counted(&size.files)));
+            for (file, why) in size.excluded.iter().take(LARGEST) {
+                text.push_str(&format!("           ({} is not counted: {why})\n", figures(file)));
+            }
+            text.push_str(&hints(refusal));
+            text.push_str("  [E-TOO-BIG, exit 3]\n");
+            text
+        }
+        _ => {
+            let because = refusal.measured.refusal().map(|evidence| evidence.text).unwrap_or_default();
+            format!(
+                "error: {} may not be pushed\n  because: {because}\n  hint: see what the gate says: git orch check {}\n  \
+                 [E-GATE, exit 3]\n",
+                refusal.what, refusal.what
+            )
+        }
+    }
+}
+
+fn counted(files: &[FileChange]) -> String {
+    let mut parts: Vec<String> = files.iter().take(LARGEST).map(figures).collect();
+    if files.len() > LARGEST {
+        parts.push(format!("{} more", files.len() - LARGEST));
+    }
+    parts.join(", ")
+}
+
+fn figures(file: &FileChange) -> String {
+    let path = shown(&file.path);
+    match (file.added, file.removed) {
+        (Some(added), Some(removed)) => format!("{path} +{added} -{removed}"),
+        _ => format!("{path} (binary)"),
+    }
+}
+
+fn hints(refusal: &Refusal) -> String {
+    match &refusal.task {
+        Some(id) => format!(
+            "  hint: split it:          git orch add \"second half\" --after {id}\n        \
+             or ask for more:   git orch submit {id} -m \"why it cannot be split\"    (a person decides; recorded)\n"
+        ),
+        None => format!(
+            "  hint: split it into pushes of at most {} lines; what counts: git diff --stat {}...\n        \
+             or ask for more:   git orch queue add {}    (a person decides; recorded)\n",
+            refusal.cap, refusal.base, refusal.what
+        ),
+    }
+}

@@ -1,0 +1,389 @@
+//! Looks the machine and the repository over; each finding says what to do about it.
+
+use crate::git::repo::{OpenError, Scope};
+use crate::git::setup::mended_in;
+use crate::git::{GitError, Repo};
+use crate::process::which;
+use crate::store::{chain, layout};
+use crate::task::Task;
+use crate::task::id::TaskId;
+
+use super::init::{self, AGENTS, HookState, InitRequest};
+use super::project::{Given, SETTINGS};
+use super::tree::FOLDER;
+use super::{FlowError, Project};
+
+/// So many journals are folded again; more would take longer than somebody who waits likes.
+const JOURNALS: usize = 200;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Check {
+    pub(crate) check: &'static str,
+    pub(crate) ok: bool,
+    pub(crate) message: String,
+    /// The command that mends it.
+    pub(crate) fix: Option<String>,
+}
+
+/// What was found, and what was mended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Diagnosis {
+    pub(crate) checks: Vec<Check>,
+    /// One line for each thing that was mended.
+    pub(crate) mended: Vec<String>,
+}
+
+const FIX: &str = "git orch doctor --fix";
+const INIT: &str = "git orch init";
+
+impl Diagnosis {
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.checks.iter().all(|check| check.ok)
+    }
+
+    fn fine(&mut self, check: &'static str, message: impl Into<String>) {
+        self.checks.push(Check { check, ok: true, message: message.into(), fix: None });
+    }
+
+    fn wrong(&mut self, check: &'static str, message: impl Into<String>, fix: &str) {
+        self.checks.push(Check { check, ok: false, message: message.into(), fix: Some(fix.to_owned()) });
+    }
+
+    /// A check whose answer is a list of what is wrong.
+    fn none_of(&mut self, check: &'static str, fine: &str, wrong: &[String], fix: &str) {
+        if wrong.is_empty() {
+            self.fine(check, fine);
+        } else {
+            self.wrong(check, wrong.join("; "), fix);
+        }
+    }
+
+    /// A check that could not be made is not passed.
+    fn failed(&mut self, check: &'static str, err: &FlowError) {
+        self.wrong(check, chain(err), FIX);
+    }
+}
+
+/// Looks everything over, and changes nothing.
+pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
+    let mut found = Diagnosis::default();
+    let repo = match Repo::discover(&given.dir) {
+        Ok(repo) => repo,
+        Err(err) => {
+            let fix = match &err {
+                OpenError::NotARepository { .. } => "git init",
+                OpenError::Bare { .. } => "git clone BARE-REPOSITORY FOLDER",
+                OpenError::Reftable { .. } => "git refs migrate --ref-format=files",
+                OpenError::Unreadable { .. } => "git fsck",
+            };
+            found.wrong("repository", chain(&err), fix);
+            return found;
+        }
+    };
+    git_version(&repo, &mut found);
+    match repo.is_shallow() {
+        Ok(false) => found.fine("repository", repo.main_worktree().display().to_string()),
+        Ok(true) => {
+            found.wrong("repository", "history is cut off: the clone is shallow", "git fetch --unshallow");
+        }
+        Err(err) => found.failed("repository", &err.into()),
+    }
+    orch_branch(&repo, &mut found);
+    hook(&repo, &mut found);
+    match init::is_excluded(&repo) {
+        Ok(true) => found.fine("exclude", format!("{FOLDER} is ignored")),
+        Ok(false) => {
+            let message =
+                format!("{FOLDER} is not ignored: git add -A would stage worktrees as repositories");
+            found.wrong("exclude", message, FIX);
+        }
+        Err(err) => found.failed("exclude", &err),
+    }
+    prune_expire(&repo, &mut found);
+    match init::pages_current(request) {
+        Ok(true) => found.fine("man-page", "git help orch works"),
+        Ok(false) => found.wrong("man-page", "git orch --help finds no current page", FIX),
+        // Not everybody installs programs; nothing can be mended then.
+        Err(why) => found.fine("man-page", why),
+    }
+    match Project::open(given) {
+        Ok(project) => project.examine(&mut found),
+        Err(err @ FlowError::NoBase { .. }) => {
+            found.wrong("base", err.to_string(), "git commit --allow-empty -m \"First commit\"");
+        }
+        Err(err) => found.wrong("settings", chain(&err), "git orch config list"),
+    }
+    found
+}
+
+/// Mends what can be mended, then looks everything over.
+///
+/// # Errors
+/// The repository or its settings cannot be used at all.
+pub(crate) fn mend(given: &Given, request: &InitRequest) -> Result<Diagnosis, FlowError> {
+    let project = Project::open(given)?;
+    let steps = init::plan_repair(&project.repo, request)?;
+    let mut mended: Vec<String> = steps
+        .iter()
+        .filter(|step| step.outcome != init::Outcome::Kept)
+        .map(|step| format!("wrote {} ({})", step.shown, step.note))
+        .collect();
+    init::apply(&steps)?;
+    let mut unmended = None;
+    match project.recover() {
+        Ok(said) => mended.extend(said),
+        // A remote that cannot be reached is no reason to leave the rest as it is.
+        Err(err) => unmended = Some(err),
+    }
+    mended.extend(project.reopened()?.rescue_orphans()?);
+    let mut found = examine(given, request);
+    if let Some(err) = &unmended {
+        found.failed("recovery", err);
+    }
+    found.mended = mended;
+    Ok(found)
+}
+
+fn git_version(repo: &Repo, found: &mut Diagnosis) {
+    match repo.git_version() {
+        Ok(version) => match mended_in(version) {
+            None => found.fine("git", format!("git {version}")),
+            Some(need) => found.wrong(
+                "git",
+                format!("git {version} has known holes (CVE-2025-48384 and others); need {need} or newer"),
+                "update git, from https://git-scm.com/downloads",
+            ),
+        },
+        Err(err) => found.failed("git", &err.into()),
+    }
+}
+
+fn orch_branch(repo: &Repo, found: &mut Diagnosis) {
+    match repo.tip(&layout::branch_ref(layout::BRANCH_PREFIX.trim_end_matches('/'))) {
+        Ok(None) => found.fine("branch-orch", "no branch stands in the way of orch/<task>"),
+        Ok(Some(_)) => {
+            found.wrong("branch-orch", FlowError::BranchInTheWay.to_string(), "git branch -m orch orch-old");
+        }
+        Err(err) => found.failed("branch-orch", &err.into()),
+    }
+}
+
+fn hook(repo: &Repo, found: &mut Diagnosis) {
+    match init::hook_state(repo) {
+        Ok(HookState::Ours) => found.fine("hook", "pre-push checks what is pushed"),
+        Ok(HookState::Missing) => found.wrong("hook", "there is no pre-push hook", INIT),
+        Ok(HookState::Foreign) => found.wrong("hook", "the pre-push hook is not git-orch's", INIT),
+        Ok(HookState::NotExecutable) => {
+            let path = repo.hooks_folder().path.join("pre-push");
+            found.wrong("hook", "the pre-push hook may not be run", &format!("chmod +x {}", path.display()));
+        }
+        Err(err) => found.failed("hook", &err),
+    }
+}
+
+/// Objects that gc removes at once may be those of a commit that is being made.
+fn prune_expire(repo: &Repo, found: &mut Diagnosis) {
+    let set = repo.config_entries("gc").into_iter().rfind(|(key, ..)| key == "gc.pruneexpire");
+    match set {
+        Some((_, value, scope)) if is_below_a_day(&value) => {
+            let file = match scope {
+                Scope::System => "--system ",
+                Scope::Global => "--global ",
+                Scope::Local | Scope::Worktree | Scope::Command => "",
+            };
+            found.wrong(
+                "gc",
+                format!("gc.pruneExpire is {value}: git gc may remove what is being written"),
+                &format!("git config {file}gc.pruneExpire 2.weeks.ago"),
+            );
+        }
+        _ => found.fine("gc", "git gc keeps young objects"),
+    }
+}
+
+/// Reads the usual forms: `now`, `90.minutes.ago`, `12 hours ago`. What it does not know it takes for long enough.
+fn is_below_a_day(value: &str) -> bool {
+    let words: Vec<String> =
+        value.split(['.', ' ']).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["now" | "all"] => true,
+        [count, unit, ..] => {
+            let count: u64 = count.parse().unwrap_or(1);
+            let seconds = match unit.trim_end_matches('s') {
+                "second" => 1,
+                "minute" => 60,
+                "hour" => 3600,
+                _ => return false,
+            };
+            count.saturating_mul(seconds) < 86_400
+        }
+        _ => false,
+    }
+}
+
+impl Project {
+    fn examine(&self, found: &mut Diagnosis) {
+        let upstream = match (&self.base.upstream, self.policy.queue.push) {
+            (Some(upstream), _) => {
+                format!("landings are pushed to {}", destination(upstream))
+            }
+            (None, false) => "landings stay local: queue.push is false".to_owned(),
+            (None, true) => format!("landings stay local: {} has no upstream", self.base.branch),
+        };
+        found.fine("base", format!("{}, {upstream}", self.base.branch));
+        self.examine_settings(found);
+        self.examine_agents(found);
+        let locks: Vec<String> =
+            self.store.stale_locks().iter().map(|lock| lock.display().to_string()).collect();
+        found.none_of("locks", "no lock is left over", &locks, FIX);
+        self.examine_refs(found);
+        match self.illegal_journals() {
+            Ok((count, wrong)) => {
+                found.none_of("journals", &format!("{count} journals are legal"), &wrong, "git orch log");
+            }
+            Err(err) => found.failed("journals", &err),
+        }
+        match self.store.open_tasks() {
+            Ok(open) => {
+                let finished = open.rows.iter().filter(|row| row.card.is_finished());
+                let finished: Vec<String> = finished.map(|row| row.card.id.to_string()).collect();
+                found.none_of("archive", "finished tasks are archived", &finished, FIX);
+            }
+            Err(err) => found.failed("archive", &err.into()),
+        }
+        match self.orphans() {
+            Ok(orphans) => found.none_of("worktrees", "each worktree has its task", &orphans, FIX),
+            Err(err) => found.failed("worktrees", &err.into()),
+        }
+    }
+
+    fn examine_settings(&self, found: &mut Diagnosis) {
+        let there = self.root().join(SETTINGS).exists();
+        match (self.settings_landed, there) {
+            (true, _) => found.fine("settings", format!("{SETTINGS} is on {}", self.base.branch)),
+            (false, true) => found.wrong(
+                "settings",
+                format!("{SETTINGS} is not committed on {}: built-in limits hold", self.base.branch),
+                &format!("git add {SETTINGS} && git commit -m \"Add {SETTINGS}\""),
+            ),
+            (false, false) => found.wrong("settings", format!("there is no {SETTINGS}"), INIT),
+        }
+        found.none_of(
+            "notices",
+            "every setting counts",
+            &self.policy.notices,
+            "git orch config list --origin",
+        );
+        match &self.policy.tests.all {
+            Some(command) => found.fine("tests", format!("tests run by: {command}")),
+            None => {
+                found.wrong("tests", "no test command: nothing can land", "git orch config explain tests.all")
+            }
+        }
+    }
+
+    fn examine_agents(&self, found: &mut Diagnosis) {
+        let agents = &self.policy.agents;
+        let set = [&agents.implement, &agents.review, &agents.fix, &agents.test].into_iter().flatten();
+        let mut missing = Vec::new();
+        let mut there = Vec::new();
+        for agent in set.map(String::as_str).collect::<std::collections::BTreeSet<_>>() {
+            let command = agents.named.get(agent).map(|named| named.command.as_str());
+            let command = command.or_else(|| agent.strip_prefix("exec:"));
+            let ok = match (command, agent.strip_prefix("script:")) {
+                (Some(command), _) => first_program(command).is_none_or(|program| which(&program).is_some()),
+                (None, Some(folder)) => std::path::Path::new(folder.trim()).is_dir(),
+                (None, None) => which(agent).is_some(),
+            };
+            if ok {
+                there.push(agent.to_owned())
+            } else {
+                missing.push(format!("{agent} is not found in PATH"))
+            }
+        }
+        let installed: Vec<&str> = AGENTS.iter().copied().filter(|name| which(name).is_some()).collect();
+        let fine = match (there.is_empty(), installed.is_empty()) {
+            (false, _) => there.join(", "),
+            (true, true) => "none is set: people pick tasks, or set orch.agents.implement".to_owned(),
+            (true, false) => format!("none is set; installed: {}", installed.join(", ")),
+        };
+        found.none_of("agents", &fine, &missing, "git orch config explain agents.implement");
+    }
+
+    fn examine_refs(&self, found: &mut Diagnosis) {
+        let lost = self.store.lost().map_err(FlowError::from);
+        let listing = self.repo.list(layout::ALL).map_err(FlowError::from);
+        match (lost, listing) {
+            (Ok(mut lost), Ok(listing)) => {
+                lost.extend(listing.broken);
+                lost.sort();
+                lost.dedup();
+                let lost: Vec<String> = lost.iter().map(|name| format!("{name} is broken or gone")).collect();
+                found.none_of("refs", "all refs can be read", &lost, FIX);
+            }
+            (Err(err), _) | (_, Err(err)) => found.failed("refs", &err),
+        }
+    }
+
+    /// Folds journals again: their events must give what their tips say. Returns how many were looked at.
+    fn illegal_journals(&self) -> Result<(usize, Vec<String>), FlowError> {
+        let open = self.store.open_tasks()?;
+        let mut wrong: Vec<String> = open.broken.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        let looked = open.rows.iter().take(JOURNALS);
+        let count = looked.len();
+        for row in looked {
+            if let Err(why) = self.refold(&row.card.id) {
+                wrong.push(format!("{}: {why}", row.card.id));
+            }
+        }
+        Ok((count, wrong))
+    }
+
+    fn refold(&self, id: &TaskId) -> Result<(), String> {
+        let stored = self.store.load(id).map_err(|err| chain(&err))?;
+        // Finished and archived in this moment.
+        let Some(stored) = stored else { return Ok(()) };
+        let events = self.store.events(&stored.tip, usize::MAX).map_err(|err| chain(&err))?;
+        let mut folded: Option<Task> = None;
+        for (commit, record) in &events {
+            let next = match &folded {
+                None => Task::begin(&record.event, &record.actor, record.at),
+                Some(task) => task.after(&record.event, &record.actor, record.at),
+            };
+            let refused =
+                |why| format!("{} at {} was not allowed: {why}", record.event.word(), commit.short());
+            folded = Some(next.map_err(refused)?);
+        }
+        match folded {
+            Some(task) if task == stored.task => Ok(()),
+            Some(_) => Err(format!("its events do not give what {} says", stored.tip.short())),
+            None => Err("it has no event".to_owned()),
+        }
+    }
+
+    fn orphans(&self) -> Result<Vec<String>, GitError> {
+        let mut orphans = Vec::new();
+        for tree in self.repo.worktrees()? {
+            let Ok(below) = tree.path.strip_prefix(self.root().join(FOLDER)) else { continue };
+            let Some(id) = below.to_str().and_then(|name| TaskId::parse(name).ok()) else { continue };
+            if tree.path.exists() && self.repo.tip(&layout::task_ref(&id))?.is_none() {
+                orphans.push(format!("{} belongs to no open task", tree.path.display()));
+            }
+        }
+        Ok(orphans)
+    }
+}
+
+/// Where landings are pushed to, as people write it: `origin/main`.
+pub(crate) fn destination(upstream: &crate::git::exchange::Upstream) -> String {
+    format!("{}/{}", upstream.remote, upstream.branch.trim_start_matches("refs/heads/"))
+}
+
+/// The program that a shell command starts with; nothing where it starts with something else than a plain word.
+fn first_program(command: &str) -> Option<String> {
+    let first = shlex::split(command)?.into_iter().next()?;
+    let plain = first.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
+    let builtin = ["cd", "export", "exec", "set", "if", "for", "while", "eval", "command", "test", "true"];
+    (plain && !builtin.contains(&first.as_str())).then_some(first)
+}
