@@ -30,7 +30,7 @@ pub(crate) fn run(ctx: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     if !ctx.output.quiet {
         ctx.output.aside(&format!("Made a repository with 8 tasks: {}\n", project.root().display()));
     }
-    demo::start_run(&project, &Unwatched)?;
+    demo::start_run(&project, &crate::flow::progress::Dbg)?;
     let summary = demo::summary(&project.reopened()?)?;
     ctx.output.answer("demo", true, &data(&summary), &render(&summary));
     Ok(Exit::Done)

@@ -15,6 +15,7 @@ use crate::task::id::TaskId;
 use super::init::{self, InitRequest, is_writable};
 use super::progress::Watcher;
 use super::project::{Given, now};
+use super::run::{RunOutcome, RunRequest};
 use super::task::AddRequest;
 use super::{FlowError, Project};
 
@@ -155,8 +156,8 @@ pub(crate) fn make(given: &Given, request: &DemoRequest) -> Result<Project, Flow
 ///
 /// # Errors
 /// As the run.
-pub(crate) fn start_run(_project: &Project, _watcher: &dyn Watcher) -> Result<(), FlowError> {
-    Ok(())
+pub(crate) fn start_run(project: &Project, watcher: &dyn Watcher) -> Result<RunOutcome, FlowError> {
+    super::run::run(project, &RunRequest::default(), watcher)
 }
 
 /// What came of it.

@@ -1,0 +1,188 @@
+//! What is written down of a plan that lands nothing: holds, ejections, questions.
+
+use crate::flow::FlowError;
+use crate::flow::progress::Step;
+use crate::flow::suite::failed_tests;
+use crate::queue::{self, Ejection, Hold, Question};
+use crate::store::Stored;
+use crate::task::id::TaskId;
+use crate::task::state::Phase;
+use crate::task::{Actor, Event, Evidence, State, Trouble};
+
+use super::{Lander, Queued};
+
+impl Lander<'_> {
+    pub(super) fn phase(&mut self, task: &TaskId, event: Event) -> Result<bool, FlowError> {
+        let changed =
+            self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
+                let same = match (&stored.task.state, &event) {
+                    (State::ReadyForHandoff { phase: Phase::Waiting, .. }, Event::Waiting) => true,
+                    (
+                        State::ReadyForHandoff { phase: Phase::Testing { candidate: old }, .. },
+                        Event::Testing { candidate },
+                    ) => old == candidate,
+                    (State::ReadyForHandoff { .. }, _) => false,
+                    // It left the queue in this moment; the next tick sees that.
+                    _ => true,
+                };
+                Ok(if same { Vec::new() } else { vec![event.clone()] })
+            });
+        changed.map(|_| true)
+    }
+
+    pub(super) fn hold(&mut self, queued: &[Queued], task: &TaskId, hold: &Hold) -> Result<bool, FlowError> {
+        let files: Vec<String> = hold.files.iter().cloned().collect();
+        let known = Self::find(queued, task).and_then(|queued| hold_of(&queued.stored));
+        if known.as_ref() == Some(hold) {
+            return Ok(false);
+        }
+        self.say(
+            Step::Hold,
+            std::slice::from_ref(task),
+            None,
+            format!("behind {}: conflict in {}", hold.behind, files.join(", ")),
+        );
+        self.phase(task, Event::Held { behind: hold.behind.clone(), files })
+    }
+
+    pub(super) fn eject(
+        &mut self,
+        queued: &[Queued],
+        task: &TaskId,
+        because: Ejection,
+    ) -> Result<bool, FlowError> {
+        let evidence = self.evidence(queued, task, because)?;
+        let text = evidence.text.clone();
+        let stored =
+            self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
+                Ok(match stored.task.state {
+                    State::ReadyForHandoff { .. } => vec![Event::Ejected { because: evidence.clone() }],
+                    _ => Vec::new(),
+                })
+            })?;
+        let step = match stored.task.state {
+            State::Escalated { .. } => {
+                self.rounds.needs_you.push(task.clone());
+                Step::NeedsYou
+            }
+            _ => {
+                self.rounds.sent_back.push(task.clone());
+                Step::Eject
+            }
+        };
+        self.say(step, std::slice::from_ref(task), None, text);
+        Ok(true)
+    }
+
+    pub(super) fn evidence(
+        &self,
+        queued: &[Queued],
+        task: &TaskId,
+        because: Ejection,
+    ) -> Result<Evidence, FlowError> {
+        let base = &self.project.base;
+        Ok(match because {
+            Ejection::Conflict { files, with } => {
+                let files: Vec<String> = files.into_iter().collect();
+                let behind = Self::find(queued, task)
+                    .and_then(|queued| hold_of(&queued.stored))
+                    .map(|hold| hold.behind);
+                let pair = with.or(behind);
+                let (trouble, what) = match &pair {
+                    Some(pair) => (Trouble::ConflictTask, pair.to_string()),
+                    None => (Trouble::ConflictBase, base.branch.clone()),
+                };
+                let text = format!("conflicts with {what} in {}", files.join(", "));
+                let branch = Self::find(queued, task)
+                    .map(|queued| queued.stored.task.branch.clone())
+                    .unwrap_or_default();
+                let reproduce = format!("git merge-tree --write-tree --name-only {} {branch}", base.branch);
+                Evidence {
+                    pair,
+                    base: Some(base.tip.clone()),
+                    reproduce: Some(reproduce),
+                    confirmed: true,
+                    ..Evidence::new(trouble, text).with_files(files)
+                }
+            }
+            Ejection::Worse { commit, tree, runs, files, .. } => {
+                let baseline =
+                    self.project.full_results(&self.project.repo.tree_of(&base.tip)?)?.unwrap_or_default();
+                let tests = failed_tests(&self.project.judge(&tree, &baseline)?.worse);
+                let names: Vec<&str> = tests.iter().take(3).map(|test| test.name.as_str()).collect();
+                let more =
+                    if tests.len() > 3 { format!(" and {} more", tests.len() - 3) } else { String::new() };
+                let plural = if tests.len() == 1 { "test is" } else { "tests are" };
+                let text = format!(
+                    "{} {plural} worse than on {}: {}{more}",
+                    tests.len(),
+                    base.branch,
+                    names.join(", ")
+                );
+                Evidence {
+                    tests,
+                    base: Some(base.tip.clone()),
+                    candidate: Some(commit),
+                    reproduce: Some(format!("git orch check {task} --only tests")),
+                    confirmed: runs > 1,
+                    ..Evidence::new(Trouble::Worse, text).with_files(files.into_iter().collect())
+                }
+            }
+            Ejection::NoEvidence { why, commit, .. } => Evidence {
+                base: Some(base.tip.clone()),
+                candidate: Some(commit),
+                reproduce: Some(format!("git orch check {task} --only tests")),
+                ..Evidence::new(Trouble::NoEvidence, format!("its tests gave no result that counts: {why}"))
+            },
+        })
+    }
+
+    pub(super) fn stop_all(&mut self, because: &queue::Stop) -> Result<bool, FlowError> {
+        let tests: Vec<&str> = because.tests.iter().take(3).map(String::as_str).collect();
+        let text = format!("{} made tests worse: {}", because.culprit, tests.join(", "));
+        self.project.store.change_repo(
+            &self.op,
+            "git-orch",
+            &format!("queue stopped: {text}"),
+            |mut state| {
+                state.stopped = Some(text.clone());
+                state
+            },
+        )?;
+        self.say(
+            Step::NeedsYou,
+            std::slice::from_ref(&because.culprit),
+            None,
+            format!("the queue stops: {text}"),
+        );
+        self.rounds.stands = Some(format!("stopped: {text}"));
+        Ok(true)
+    }
+
+    pub(super) fn ask(&mut self, question: &Question) -> bool {
+        let text = match question {
+            Question::NoBaseline { why } => {
+                format!("the tests of {} itself give no result that counts: {why}", self.project.base.branch)
+            }
+            Question::Cycle { members } => {
+                let members: Vec<&str> = members.iter().map(TaskId::as_str).collect();
+                format!("these wait for each other: {}", members.join(", "))
+            }
+        };
+        if self.rounds.stands.as_ref() != Some(&text) {
+            self.say(Step::NeedsYou, &[], None, text.clone());
+            self.rounds.stands = Some(text);
+        }
+        false
+    }
+}
+
+/// The hold that a task's record says.
+pub(super) fn hold_of(stored: &Stored) -> Option<Hold> {
+    match &stored.task.state {
+        State::ReadyForHandoff { phase: Phase::Held { behind, files }, .. } => {
+            Some(Hold { behind: behind.clone(), files: files.iter().cloned().collect() })
+        }
+        _ => None,
+    }
+}

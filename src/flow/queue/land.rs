@@ -1,0 +1,210 @@
+//! Landings: the one commit point, and the bookkeeping that follows from it.
+
+use std::time::Duration;
+
+use crate::flow::FlowError;
+use crate::flow::progress::Step;
+use crate::git::slot::{self, Landing, MergeSlot, Tested};
+use crate::queue::{Finished, LandedOn, View};
+use crate::store::layout;
+use crate::task::id::{CommitId, TaskId, TreeId};
+use crate::task::{Actor, Event, Evidence, Trouble};
+
+use super::{Lander, Queued};
+
+impl Lander<'_> {
+    pub(super) fn land(
+        &mut self,
+        slot: &MergeSlot<'_>,
+        queued: &[Queued],
+        members: &[TaskId],
+        commit: &CommitId,
+        tree: &TreeId,
+        on: &LandedOn,
+    ) -> Result<bool, FlowError> {
+        if let Some(gone) = self.first_moved(queued, members)? {
+            return self.left_the_queue(&gone);
+        }
+        let old = self.project.base.tip.clone();
+        self.check_composition(queued, members, commit, tree)?;
+        let tested = Tested::new(commit, tree, &self.project.repo)?;
+        let intent = self.project.intend_checkout(&old, commit)?;
+        if !self.move_base(slot, &old, &tested)? {
+            self.project.forget_checkout(intent.as_ref())?;
+            return Ok(true);
+        }
+        self.project.follow_checkout(intent)?;
+        let text = match on {
+            LandedOn::Green => format!("{} {}..{}", self.project.base.branch, old.short(), commit.short()),
+            LandedOn::Flaky => {
+                format!("{} {}..{} (a test was flaky)", self.project.base.branch, old.short(), commit.short())
+            }
+            LandedOn::Accepted { .. } => {
+                format!(
+                    "{} {}..{} (worse, and approved)",
+                    self.project.base.branch,
+                    old.short(),
+                    commit.short()
+                )
+            }
+        };
+        self.say(Step::Land, members, None, text);
+        self.record_landing(queued, members, &old, commit)?;
+        Ok(true)
+    }
+
+    /// Swaps the base: by a push to its upstream where it has one, else here. False if somebody else moved it.
+    pub(super) fn move_base(
+        &mut self,
+        slot: &MergeSlot<'_>,
+        old: &CommitId,
+        tested: &Tested,
+    ) -> Result<bool, FlowError> {
+        let project = &self.project;
+        if let (Some(upstream), false) = (&project.base.upstream, project.offline) {
+            project.repo.sync_reachable(tested.commit(), old)?;
+            if !project.push_base(upstream, tested.commit())? {
+                project.follow_upstream(upstream)?;
+                return Ok(false);
+            }
+        }
+        for _ in 0..200 {
+            match slot::land(slot, &project.repo, &project.base.full(), old, tested)? {
+                Landing::Landed => return Ok(true),
+                Landing::Lost { .. } => return Ok(false),
+                Landing::Locked => {
+                    std::thread::sleep(Duration::from_millis(50));
+                    project.store.sweep_locks()?;
+                }
+            }
+        }
+        Err(crate::store::StoreError::Locked { name: project.base.full() }.into())
+    }
+
+    /// The first member whose approval no longer fits: its branch moved, or its record changed in this moment.
+    pub(super) fn first_moved(
+        &self,
+        queued: &[Queued],
+        members: &[TaskId],
+    ) -> Result<Option<(TaskId, Evidence)>, FlowError> {
+        for task in members {
+            let Some(member) = Self::find(queued, task) else { continue };
+            let tip = self.project.repo.tip(&layout::branch_ref(&member.stored.task.branch))?;
+            let head = &member.entry.head;
+            let evidence = match tip {
+                Some(tip) if tip == *head => continue,
+                Some(tip) => Evidence::new(
+                    Trouble::HeadMoved,
+                    format!("branch moved {}..{} after it was approved", head.short(), tip.short()),
+                ),
+                // Deleted by its owner after it was queued: the approved commit is all that counts, and it is there.
+                None => continue,
+            };
+            return Ok(Some((task.clone(), evidence)));
+        }
+        Ok(None)
+    }
+
+    pub(super) fn left_the_queue(&mut self, gone: &(TaskId, Evidence)) -> Result<bool, FlowError> {
+        let (task, evidence) = gone;
+        self.say(Step::Eject, std::slice::from_ref(task), None, evidence.text.clone());
+        self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |_| {
+            Ok(vec![Event::Escalated { because: evidence.clone() }])
+        })?;
+        self.rounds.needs_you.push(task.clone());
+        Ok(true)
+    }
+
+    /// Writes down what the base branch already says: each member landed.
+    pub(super) fn record_landing(
+        &mut self,
+        queued: &[Queued],
+        members: &[TaskId],
+        old: &CommitId,
+        tip: &CommitId,
+    ) -> Result<(), FlowError> {
+        let landings = self.project.repo.first_parent(tip, Some(old), members.len() + 1)?;
+        self.project = self.project.reopened()?;
+        for task in members {
+            let commit = landings
+                .iter()
+                .find(|commit| {
+                    commit.trailers.iter().any(|(key, value)| key == "Orch-Task" && value == task.as_str())
+                })
+                .map_or_else(|| tip.clone(), |commit| commit.id.clone());
+            self.complete(queued, task, &commit)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        queued: &[Queued],
+        task: &TaskId,
+        commit: &CommitId,
+    ) -> Result<(), FlowError> {
+        let stored =
+            self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
+                Ok(if stored.task.state.is_finished() {
+                    Vec::new()
+                } else {
+                    vec![Event::Landed { commit: commit.clone() }]
+                })
+            })?;
+        let before = Self::find(queued, task).map_or(&stored.task, |queued| &queued.stored.task);
+        if !self.project.clean_up(before)? {
+            self.say(
+                Step::Note,
+                std::slice::from_ref(task),
+                None,
+                "its worktree has uncommitted files and stays".to_owned(),
+            );
+        }
+        self.project.store.archive(&self.op, std::slice::from_ref(&stored))?;
+        self.rounds.landed.push(task.clone());
+        Ok(())
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        view: &View,
+        queued: &[Queued],
+        task: &TaskId,
+        because: Finished,
+    ) -> Result<bool, FlowError> {
+        let commit = match because {
+            Finished::Contained => view.base.commit.clone(),
+            Finished::Landed => self.landing_of(&view.base.commit, queued, task)?,
+        };
+        let text = match because {
+            Finished::Landed => "had landed already; the record is made up for".to_owned(),
+            Finished::Contained => format!("{} has all of it already", self.project.base.branch),
+        };
+        self.say(Step::Land, std::slice::from_ref(task), None, text);
+        self.complete(queued, task, &commit)?;
+        Ok(true)
+    }
+
+    pub(super) fn landing_of(
+        &self,
+        tip: &CommitId,
+        queued: &[Queued],
+        task: &TaskId,
+    ) -> Result<CommitId, FlowError> {
+        let nonce = Self::find(queued, task).map(|queued| queued.entry.nonce.0.clone());
+        let mut next = Some(tip.clone());
+        while let Some(commit) = next {
+            let info = self.project.repo.read_commit(&commit)?;
+            if nonce.is_some()
+                && info
+                    .trailers
+                    .iter()
+                    .any(|(key, value)| key == "Orch-Nonce" && Some(value) == nonce.as_ref())
+            {
+                return Ok(commit);
+            }
+            next = info.parents.first().cloned();
+        }
+        Ok(tip.clone())
+    }
+}

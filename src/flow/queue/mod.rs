@@ -1,0 +1,219 @@
+//! Carries out what `queue::plan` decides: composes, tests, lands, holds and ejects.
+//!
+//! Everything is read from refs at each tick; what is kept between ticks (compositions, footprints) is a memo of pure
+//! functions of commits and may be lost at any moment. The only commit point is the compare-and-swap of the base.
+
+mod compose;
+mod decide;
+pub(crate) mod forecast;
+mod land;
+mod test;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use crate::git::slot::MergeSlot;
+use crate::process::Stop;
+use crate::queue::{self, Action, Composition, Entry, Purpose, View};
+use crate::store::{Op, Stored};
+use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
+use crate::task::{Event, Task};
+
+use super::progress::{Line, Step, Watcher};
+use super::project::now;
+use super::report::Ran;
+use super::{FlowError, Project};
+
+/// Wait for a running test's end this long before everything is looked at anew: refs may change meanwhile.
+const TICK: Duration = Duration::from_secs(2);
+/// Clocks of several machines may differ by this much where a history is searched by time.
+const SKEW: i64 = 24 * 3600;
+/// Files whose change concerns everything, besides `tests.shared`.
+const BARRIERS: [&str; 3] = ["orch.toml", "prompts/", ".gitattributes"];
+
+/// How a round of the queue ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Rounds {
+    pub(crate) landed: Vec<TaskId>,
+    /// Went back to their agents or owners.
+    pub(crate) sent_back: Vec<TaskId>,
+    /// Wait for a person.
+    pub(crate) needs_you: Vec<TaskId>,
+    /// Test commands that were run.
+    pub(crate) runs: u32,
+    /// Those commands, for the report.
+    pub(crate) ran: Vec<Ran>,
+    /// The queue stands still, and why.
+    pub(crate) stands: Option<String>,
+    /// Left in the queue: blocked, held, or not wanted now.
+    pub(crate) waiting: Vec<TaskId>,
+}
+
+/// A test run that is going on in a thread of its own.
+struct Live {
+    members: Vec<TaskId>,
+    tree: TreeId,
+    purpose: Purpose,
+    stop: Stop,
+    started: Instant,
+}
+
+/// What a test thread says at its end.
+struct Ended {
+    tree: TreeId,
+    outcome: Result<(), FlowError>,
+}
+
+/// Runs the queue of one repository on this machine.
+pub(crate) struct Lander<'a> {
+    project: Project,
+    op: Op,
+    watcher: &'a dyn Watcher,
+    /// Asks for the end of everything that runs.
+    stop: Stop,
+    slots: u32,
+    compositions: BTreeMap<Vec<(TaskId, CommitId)>, Composition>,
+    composed_on: Option<CommitId>,
+    footprints: HashMap<(CommitId, CommitId), BTreeSet<String>>,
+    live: Vec<Live>,
+    ended: (Sender<Ended>, Receiver<Ended>),
+    rounds: Rounds,
+    /// Trees whose runs could not be made at all in this process: not tried again and again.
+    failed: HashMap<TreeId, String>,
+}
+
+/// An entry with the task that it is.
+struct Queued {
+    entry: Entry,
+    stored: Stored,
+}
+
+/// The nonce of a task's stay in the queue: the same for everybody who reads its journal.
+pub(crate) fn entry_nonce(task: &Task, head: &CommitId) -> Nonce {
+    Nonce(format!("{}-{}-{}", &head.as_str()[..12], task.try_number, task.since.0))
+}
+
+impl<'a> Lander<'a> {
+    /// A lander for a project; `slots` test runs at a time.
+    pub(crate) fn new(project: &Project, watcher: &'a dyn Watcher, stop: Stop, slots: u32) -> Lander<'a> {
+        Lander {
+            op: project.op(),
+            project: project.clone(),
+            watcher,
+            stop,
+            slots: slots.max(1),
+            compositions: BTreeMap::new(),
+            composed_on: None,
+            footprints: HashMap::new(),
+            live: Vec::new(),
+            ended: channel(),
+            rounds: Rounds::default(),
+            failed: HashMap::new(),
+        }
+    }
+
+    /// Works until nothing is left that could be done now, or for one landing or ejection (`once`).
+    ///
+    /// # Errors
+    /// Another process of this machine lands, or git fails.
+    pub(crate) fn drain(mut self, once: bool) -> Result<Rounds, FlowError> {
+        let repo = self.project.repo.clone();
+        let slot = match MergeSlot::take(&repo)? {
+            Ok(slot) => slot,
+            Err(held) => return Err(FlowError::QueueBusy { pid: held.pid, since: held.since }),
+        };
+        let result = self.work(&slot, once);
+        for live in &self.live {
+            live.stop.request();
+        }
+        while !self.live.is_empty() {
+            match self.ended.1.recv() {
+                Ok(ended) => self.live.retain(|live| live.tree != ended.tree),
+                Err(_) => break,
+            }
+        }
+        result?;
+        Ok(self.rounds)
+    }
+
+    fn work(&mut self, slot: &MergeSlot<'_>, once: bool) -> Result<(), FlowError> {
+        loop {
+            if self.stop.is_requested() {
+                return Err(FlowError::Interrupted);
+            }
+            self.project = self.project.reopened()?;
+            self.op.at = now();
+            let queued = self.queued()?;
+            let view = self.view(&queued)?;
+            let actions = queue::plan(&view, now(), self.slots);
+            let decided =
+                self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
+            let progressed = self.carry_out(slot, &view, &queued, actions)?;
+            let decides =
+                self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
+            if once && decides > decided {
+                return Ok(());
+            }
+            if progressed {
+                continue;
+            }
+            if self.live.is_empty() {
+                self.settle(&view, &queued)?;
+                return Ok(());
+            }
+            self.await_run()?;
+        }
+    }
+
+    /// Says at the end why what is left is left.
+    fn settle(&mut self, view: &View, queued: &[Queued]) -> Result<(), FlowError> {
+        self.rounds.waiting = queued.iter().map(|queued| queued.entry.task.clone()).collect();
+        if view.paused {
+            self.rounds.stands = Some("the queue is paused".to_owned());
+        }
+        if queued.is_empty() {
+            self.project.store.drop_candidates()?;
+        }
+        Ok(())
+    }
+
+    fn say(&self, step: Step, tasks: &[TaskId], seconds: Option<u64>, text: String) {
+        self.watcher.line(&Line { step, tasks: tasks.to_vec(), seconds, text });
+    }
+
+    /// Carries out a plan; true if anything changed, so that it pays to plan again at once.
+    fn carry_out(
+        &mut self,
+        slot: &MergeSlot<'_>,
+        view: &View,
+        queued: &[Queued],
+        actions: Vec<Action>,
+    ) -> Result<bool, FlowError> {
+        let mut progressed = false;
+        for action in actions {
+            progressed |= match action {
+                Action::Compose { members } => self.compose(queued, &members)?,
+                Action::StartRun { members, commit, tree, purpose } => {
+                    self.start_run(queued, members, commit, tree, purpose)?
+                }
+                Action::CancelRun { tree } => self.cancel(&tree),
+                Action::Land { members, commit, tree, on } => {
+                    self.land(slot, queued, &members, &commit, &tree, &on)?
+                }
+                Action::Hold { task, hold } => self.hold(queued, &task, &hold)?,
+                Action::Release { task } => self.phase(&task, Event::Waiting)?,
+                Action::Eject { task, because } => self.eject(queued, &task, because)?,
+                Action::Finish { task, because } => self.finish(view, queued, &task, because)?,
+                Action::StopAll { because } => self.stop_all(&because)?,
+                Action::Ask { question } => self.ask(&question),
+            };
+        }
+        Ok(progressed)
+    }
+
+    fn find<'q>(queued: &'q [Queued], task: &TaskId) -> Option<&'q Queued> {
+        queued.iter().find(|queued| queued.entry.task == *task)
+    }
+}

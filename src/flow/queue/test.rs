@@ -1,0 +1,132 @@
+//! Test runs of candidates, each in a thread of its own.
+
+use std::time::Instant;
+
+use crate::flow::progress::Step;
+use crate::flow::project::now;
+use crate::flow::report::Ran;
+use crate::flow::suite::Which;
+use crate::flow::{FlowError, Project};
+use crate::process::Stop;
+use crate::queue::Purpose;
+use crate::select::choose::Selection;
+use crate::store::journal::one_line;
+use crate::task::Event;
+use crate::task::id::{CommitId, Seconds, TaskId, TreeId};
+
+use super::{Ended, Lander, Live, Queued, TICK};
+
+impl Lander<'_> {
+    pub(super) fn await_run(&mut self) -> Result<(), FlowError> {
+        let Ok(ended) = self.ended.1.recv_timeout(TICK) else { return Ok(()) };
+        if let Some(place) = self.live.iter().position(|live| live.tree == ended.tree) {
+            let live = self.live.remove(place);
+            let seconds = live.started.elapsed().as_secs();
+            let names: Vec<&str> = live.members.iter().map(TaskId::as_str).collect();
+            let of = if names.is_empty() { self.project.base.branch.clone() } else { names.join(" + ") };
+            self.rounds.ran.push(Ran {
+                what: format!("tests of {of}"),
+                started: Seconds(now().0 - i64::try_from(seconds).unwrap_or_default()),
+                seconds,
+                ended: match &ended.outcome {
+                    Ok(()) => "done".to_owned(),
+                    Err(err) => crate::store::chain(err),
+                },
+            });
+            match ended.outcome {
+                Ok(()) => {}
+                Err(FlowError::Interrupted) => return Ok(()),
+                Err(err) => {
+                    let text = crate::store::chain(&err);
+                    self.say(Step::Note, &live.members, Some(seconds), format!("test run failed: {text}"));
+                    self.failed.insert(live.tree, text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn start_run(
+        &mut self,
+        queued: &[Queued],
+        members: Vec<TaskId>,
+        commit: CommitId,
+        tree: TreeId,
+        purpose: Purpose,
+    ) -> Result<bool, FlowError> {
+        if self.project.test_command(&Which::Full).is_none() {
+            return Err(FlowError::NoTests);
+        }
+        for task in &members {
+            self.phase(task, Event::Testing { candidate: commit.clone() })?;
+        }
+        let targeted = match purpose {
+            Purpose::Baseline => None,
+            Purpose::Candidate | Purpose::Confirm => self.targeted(&commit)?,
+        };
+        let what = match purpose {
+            Purpose::Baseline => format!("{} as it is, to compare with", self.project.base.branch),
+            Purpose::Candidate if members.len() > 1 => format!("{} tasks as one batch", members.len()),
+            Purpose::Candidate => one_line(
+                &Self::find(queued, &members[0])
+                    .map_or_else(String::new, |member| member.stored.task.title.clone()),
+            ),
+            Purpose::Confirm => "once more, to confirm".to_owned(),
+        };
+        self.say(Step::Test, &members, None, what);
+        self.rounds.runs += 1;
+        let stop = Stop::new();
+        let live = Live { members, tree: tree.clone(), purpose, stop: stop.clone(), started: Instant::now() };
+        self.live.push(live);
+        let (project, sender) = (self.project.clone(), self.ended.0.clone());
+        std::thread::spawn(move || {
+            let outcome = test_candidate(&project, &commit, &tree, targeted, &stop);
+            // The receiver is gone only when the lander is: then nobody wants to know.
+            let _ = sender.send(Ended { tree, outcome });
+        });
+        Ok(false)
+    }
+
+    /// The selected tests of a candidate, where they are worth a run of their own before the full suite.
+    pub(super) fn targeted(&self, commit: &CommitId) -> Result<Option<Which>, FlowError> {
+        if self.project.policy.tests.some.is_none() {
+            return Ok(None);
+        }
+        Ok(match self.project.selection(&self.project.base.tip, commit)? {
+            Selection::Some(chosen) => {
+                let which = Which::Some(chosen.into_iter().map(|chosen| chosen.test).collect());
+                self.project.test_command(&which).is_some().then_some(which)
+            }
+            Selection::Full { .. } | Selection::None => None,
+        })
+    }
+
+    pub(super) fn cancel(&mut self, tree: &TreeId) -> bool {
+        for live in self.live.iter().filter(|live| live.tree == *tree) {
+            live.stop.request();
+        }
+        false
+    }
+}
+
+/// Targeted tests first, for a quick no; then the full suite, for the only yes.
+fn test_candidate(
+    project: &Project,
+    commit: &CommitId,
+    tree: &TreeId,
+    targeted: Option<Which>,
+    stop: &Stop,
+) -> Result<(), FlowError> {
+    if let Some(which) = targeted {
+        project.run_tests(commit, &which, stop)?;
+        let base = project.repo.tree_of(&project.base.tip)?;
+        let baseline = project.full_results(&base)?.unwrap_or_default();
+        let judged = project.judge(tree, &baseline)?;
+        let enough = project.policy.queue.land == crate::policy::Land::Targeted && judged.green > 0;
+        let refused = project.refused_by(tree, &which, &baseline)?;
+        if refused || enough {
+            return Ok(());
+        }
+    }
+    project.run_tests(commit, &Which::Full, stop).map(|_| ())
+}

@@ -1,0 +1,232 @@
+//! What the planner is told: read from refs at each tick, judged against today's base.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::flow::FlowError;
+use crate::queue::{
+    self, Base, Composition, Entry, Footprint, Known, OnWorse, Rules, Running, Verdict, View,
+};
+use crate::store::Stored;
+use crate::suite::result::Results;
+use crate::task::State;
+use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
+
+use super::decide::hold_of;
+use super::{BARRIERS, Lander, Queued, SKEW, entry_nonce};
+
+impl Lander<'_> {
+    /// What waits in the queue now.
+    pub(super) fn queued(&mut self) -> Result<Vec<Queued>, FlowError> {
+        let rows = self.project.store.open_tasks()?.rows;
+        let in_queue: BTreeSet<TaskId> = rows
+            .iter()
+            .filter(|row| row.card.state == "ready-for-handoff")
+            .map(|row| row.card.id.clone())
+            .collect();
+        let open: BTreeSet<TaskId> = rows.iter().map(|row| row.card.id.clone()).collect();
+        let mut queued = Vec::new();
+        for id in &in_queue {
+            let Some(stored) = self.project.store.load(id)? else { continue };
+            if let Some(entry) = self.entry(&stored, &in_queue, &open)? {
+                queued.push(Queued { entry, stored });
+            }
+        }
+        Ok(queued)
+    }
+
+    pub(super) fn entry(
+        &mut self,
+        stored: &Stored,
+        in_queue: &BTreeSet<TaskId>,
+        open: &BTreeSet<TaskId>,
+    ) -> Result<Option<Entry>, FlowError> {
+        let task = &stored.task;
+        let State::ReadyForHandoff { change, approval, .. } = &task.state else { return Ok(None) };
+        let mut after = Vec::new();
+        let mut blocked = false;
+        for id in &task.after {
+            if in_queue.contains(id) {
+                after.push(id.clone());
+            } else if open.contains(id)
+                || self.project.finished(id) != Some(crate::plan::ready::Finished::Landed)
+            {
+                blocked = true;
+            }
+        }
+        let paths = self.paths(&change.base, &change.head)?;
+        let shared = &self.project.policy.tests.rules.shared;
+        let barrier = paths
+            .iter()
+            .any(|path| shared.matches(path) || BARRIERS.iter().any(|barrier| path.starts_with(barrier)));
+        let footprint = Footprint::new(paths.clone(), &task.paths, barrier)
+            .or_else(|_| Footprint::new(paths, &[], true))
+            .map_err(|bad| FlowError::BadValue { what: bad.glob.clone(), why: bad.why })?;
+        Ok(Some(Entry {
+            task: task.id.clone(),
+            nonce: entry_nonce(task, &change.head),
+            head: change.head.clone(),
+            priority: task.priority,
+            enqueued_at: task.since,
+            after,
+            blocked,
+            footprint,
+            accept_worse: approval.accept_worse,
+        }))
+    }
+
+    pub(super) fn paths(&mut self, base: &CommitId, head: &CommitId) -> Result<BTreeSet<String>, FlowError> {
+        let key = (base.clone(), head.clone());
+        if let Some(paths) = self.footprints.get(&key) {
+            return Ok(paths.clone());
+        }
+        let paths: BTreeSet<String> = self.project.repo.paths(base, head)?.into_iter().collect();
+        self.footprints.insert(key, paths.clone());
+        Ok(paths)
+    }
+
+    pub(super) fn view(&mut self, queued: &[Queued]) -> Result<View, FlowError> {
+        let tip = self.project.base.tip.clone();
+        if self.composed_on.as_ref() != Some(&tip) {
+            self.compositions.clear();
+            self.composed_on = Some(tip.clone());
+        }
+        let heads: BTreeMap<&TaskId, &CommitId> =
+            queued.iter().map(|queued| (&queued.entry.task, &queued.entry.head)).collect();
+        self.compositions.retain(|chain, _| chain.iter().all(|(task, head)| heads.get(task) == Some(&head)));
+        let tree = self.project.repo.tree_of(&tip)?;
+        let baseline = self.project.full_results(&tree)?;
+        let state = self.project.store.repo_state()?;
+        let held =
+            queued.iter().filter_map(|queued| Some((queued.entry.task.clone(), hold_of(&queued.stored)?)));
+        let mut view = View {
+            base: Base { commit: tip.clone(), tree: tree.clone(), landed: self.landed_since(&tip, queued)? },
+            entries: queued.iter().map(|queued| queued.entry.clone()).collect(),
+            compositions: self
+                .compositions
+                .iter()
+                .map(|(chain, composition)| {
+                    (chain.iter().map(|(task, _)| task.clone()).collect(), composition.clone())
+                })
+                .collect(),
+            verdicts: BTreeMap::new(),
+            running: self
+                .live
+                .iter()
+                .map(|live| Running {
+                    members: live.members.clone(),
+                    tree: live.tree.clone(),
+                    purpose: live.purpose,
+                })
+                .collect(),
+            held: held.collect(),
+            rules: Rules {
+                batch_max: self.project.policy.queue.batch as usize,
+                on_worse: match self.project.policy.queue.on_worse {
+                    crate::policy::OnWorse::Culprit => OnWorse::Culprit,
+                    crate::policy::OnWorse::Stop => OnWorse::Stop,
+                },
+                confirmations: 1,
+                needs_baseline: true,
+            },
+            paused: state.paused.is_some(),
+            stopped: state.stopped.map(|because| queue::Stop {
+                culprit: TaskId::from_branch(&because),
+                tests: BTreeSet::new(),
+            }),
+            min_priority: None,
+        };
+        self.add_verdicts(&mut view, &tree, baseline.as_ref())?;
+        Ok(view)
+    }
+
+    /// What is known of the base's tree and of each composed tree.
+    pub(super) fn add_verdicts(
+        &self,
+        view: &mut View,
+        base: &TreeId,
+        baseline: Option<&Results>,
+    ) -> Result<(), FlowError> {
+        let per_test = self.project.policy.tests.format != crate::suite::format::Format::Exit;
+        let empty = Results::default();
+        let mut red = false;
+        let trees: BTreeSet<TreeId> = view
+            .compositions
+            .values()
+            .filter_map(|composition| match composition {
+                Composition::Clean { tree, .. } => Some(tree.clone()),
+                Composition::ConflictWithBase { .. }
+                | Composition::ConflictWith { .. }
+                | Composition::Empty => None,
+            })
+            .collect();
+        for tree in trees {
+            if tree == *base {
+                continue;
+            }
+            let judged = self.project.judge(&tree, baseline.unwrap_or(&empty))?;
+            red |= judged.red > 0;
+            let verdict = match self.failed.get(&tree) {
+                Some(why) => Some(Verdict::NoEvidence { why: why.clone(), times: u32::MAX }),
+                None if judged.green > 0 => Some(Verdict::Green),
+                None if judged.red > 0 => Some(Verdict::Worse {
+                    tests: judged.worse.iter().map(|worse| worse.test.as_str().to_owned()).collect(),
+                    times: judged.red,
+                    unanswered: judged.no_evidence,
+                }),
+                None if judged.no_evidence > 0 => {
+                    Some(Verdict::NoEvidence { why: judged.why_none, times: judged.no_evidence })
+                }
+                None => None,
+            };
+            if let Some(verdict) = verdict {
+                view.verdicts.insert(tree, Known { verdict, flake: judged.green > 0 && judged.red > 0 });
+            }
+        }
+        // With nothing but an exit code no test can be "gone": a green needs no baseline, a red does.
+        view.rules.needs_baseline = per_test || red;
+        let known = match (baseline, self.failed.get(base)) {
+            (Some(results), _) => Some(Verdict::Baseline {
+                failing: results.failed.keys().map(|test| test.as_str().to_owned()).collect(),
+            }),
+            (None, Some(why)) => Some(Verdict::NoEvidence { why: why.clone(), times: u32::MAX }),
+            (None, None) => {
+                let judged = self.project.judge(base, &empty)?;
+                (judged.no_evidence > 0)
+                    .then(|| Verdict::NoEvidence { why: judged.why_none, times: judged.no_evidence })
+            }
+        };
+        if let Some(verdict) = known {
+            view.verdicts.insert(base.clone(), Known { verdict, flake: false });
+        }
+        Ok(())
+    }
+
+    /// What the base's first-parent history says has landed since the oldest entry came.
+    pub(super) fn landed_since(
+        &self,
+        tip: &CommitId,
+        queued: &[Queued],
+    ) -> Result<BTreeSet<(TaskId, Nonce)>, FlowError> {
+        let mut landed = BTreeSet::new();
+        let Some(oldest) = queued.iter().map(|queued| queued.entry.enqueued_at.0).min() else {
+            return Ok(landed);
+        };
+        let mut next = Some(tip.clone());
+        while let Some(commit) = next {
+            let commit = self.project.repo.read_commit(&commit)?;
+            if commit.committer_time.0 < oldest - SKEW {
+                break;
+            }
+            let trailer = |key: &str| {
+                commit.trailers.iter().find(|(found, _)| found == key).map(|(_, value)| value.clone())
+            };
+            if let (Some(task), Some(nonce)) = (trailer("Orch-Task"), trailer("Orch-Nonce")) {
+                if let Ok(task) = TaskId::parse(&task) {
+                    landed.insert((task, Nonce(nonce)));
+                }
+            }
+            next = commit.parents.first().cloned();
+        }
+        Ok(landed)
+    }
+}
