@@ -4,10 +4,13 @@
 mod failure;
 pub(crate) mod find;
 pub(crate) mod gate;
+pub(crate) mod history;
+pub(crate) mod interrupt;
 pub(crate) mod progress;
 pub(crate) mod project;
 pub(crate) mod queue;
 pub(crate) mod recover;
+pub(crate) mod stop;
 pub(crate) mod suite;
 pub(crate) mod sync;
 pub(crate) mod task;

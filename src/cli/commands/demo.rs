@@ -1,0 +1,15 @@
+//! `git orch demo`.
+
+use clap::Args;
+
+use super::super::Context;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+
+/// What `demo` is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {}
+
+pub(crate) fn run(_ctx: &Context, _args: &DemoArgs) -> Result<Exit, Failure> {
+    Err(super::not_built("demo"))
+}

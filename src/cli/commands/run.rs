@@ -1,0 +1,15 @@
+//! `git orch run`.
+
+use clap::Args;
+
+use super::super::Context;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+
+/// What `run` is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {}
+
+pub(crate) fn run(_ctx: &Context, _args: &RunArgs) -> Result<Exit, Failure> {
+    Err(super::not_built("run"))
+}

@@ -1,0 +1,15 @@
+//! `git orch undo`.
+
+use clap::Args;
+
+use super::super::Context;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+
+/// What `undo` is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {}
+
+pub(crate) fn run(_ctx: &Context, _args: &UndoArgs) -> Result<Exit, Failure> {
+    Err(super::not_built("undo"))
+}
