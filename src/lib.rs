@@ -2,7 +2,7 @@
 //!
 //! The map. Rooms from the ground up: a room may use the pure rooms above it in this list, and effect rooms only as
 //! `docs/architecture.md` draws them; `tests/architecture.rs` holds both. *Decide in a pure room, do in an effect
-//! room*: the queue's rules are in `queue/`, they are carried out in `flow/queue.rs`.
+//! room*: the queue's rules are in `queue/`, they are carried out in `flow/queue/`.
 
 // Pure rooms decide. They know no files, programs, network, clock or environment: all of it comes in as values.
 

@@ -1,23 +1,54 @@
-//! The command line.
+//! The command line: the only room that prints and that reads arguments and environment.
 
-pub(crate) mod args;
-pub(crate) mod commands;
-pub(crate) mod exit;
-pub(crate) mod failure;
-pub(crate) mod output;
-pub(crate) mod pages;
+mod args;
+mod codes;
+mod commands;
+mod complete;
+mod exit;
+mod failure;
+mod json;
+mod output;
+mod pages;
+mod terminal;
+mod text;
+mod trace;
+mod watcher;
 
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::flow::Project;
 use crate::flow::project::Given;
 use crate::{agent, process};
-use clap::{CommandFactory as _, Parser as _};
+
+use args::{Cli, Command};
+use codes::Code;
 use exit::Exit;
+use failure::Failure;
 use output::Output;
 
-/// What every command gets.
-#[derive(Debug, Clone)]
+/// What every command starts from.
 pub(crate) struct Context {
     pub(crate) given: Given,
-    pub(crate) output: Output,
+    pub(crate) out: Output,
+    pub(crate) no_input: bool,
+    /// What the environment says of the editor.
+    pub(crate) editor: Option<String>,
+}
+
+impl Context {
+    /// Opens the repository that one stands in.
+    ///
+    /// # Errors
+    /// There is none that can be used.
+    pub(crate) fn project(&self) -> Result<Project, Failure> {
+        let project = Project::open(&self.given)?;
+        for notice in &project.policy.notices {
+            self.out.warning(notice);
+        }
+        Ok(project)
+    }
 }
 
 /// Runs the command line.
@@ -28,34 +59,175 @@ pub(crate) fn run() -> u8 {
         Some("__script") => return agent::script_main(words),
         _ => {}
     }
-    clap_complete::CompleteEnv::with_factory(args::Cli::command).complete();
-    let cli = match args::Cli::try_parse() {
-        Ok(cli) => cli,
+    let here = std::env::current_dir().unwrap_or_default();
+    match clap_complete::CompleteEnv::with_factory(Cli::command)
+        .try_complete(std::env::args_os(), Some(&here))
+    {
+        Ok(true) => return Exit::Done.code(),
+        Ok(false) => {}
         Err(err) => {
             let _ = err.print();
-            return u8::try_from(err.exit_code()).unwrap_or(2);
+            return Exit::Usage.code();
         }
+    }
+    std::panic::set_hook(Box::new(|_| {})); // the report says it
+    match std::panic::catch_unwind(|| parse_and_run(std::env::args_os().collect())) {
+        Ok(exit) => exit.code(),
+        Err(panic) => bug(panic.as_ref()).code(),
+    }
+}
+
+fn parse_and_run(words: Vec<OsString>) -> Exit {
+    let json = words.iter().any(|word| word == "--json");
+    let parsed = Cli::command().try_get_matches_from(words).and_then(|found| Cli::from_arg_matches(&found));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(err) => return refuse(&err, json),
+    };
+    trace::start(cli.global.verbose);
+    let context = context(&cli);
+    match dispatch(&context, &cli.command) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            context.out.failure(&failure);
+            failure.exit
+        }
+    }
+}
+
+/// What clap says: help, the version, or wrong usage.
+fn refuse(err: &clap::Error, json: bool) -> Exit {
+    let wrong = err.use_stderr();
+    if json && wrong {
+        let text = err.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let failure = Failure::new(Exit::Usage, Code::Usage, first).hint("what there is", "git orch --help");
+        let out = Output::new(&args::Global {
+            json: true,
+            quiet: false,
+            verbose: 0,
+            color: args::When::Never,
+            no_input: true,
+            offline: false,
+        });
+        out.failure(&failure);
+    } else {
+        let _ = err.print(); // a reader that went away is no error of ours
+    }
+    if wrong { Exit::Usage } else { Exit::Done }
+}
+
+fn context(cli: &Cli) -> Context {
+    let variables: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .collect();
+    let variable = |name: &str| {
+        let found = variables.iter().find(|(found, value)| found == name && !value.is_empty());
+        found.map(|(_, value)| value.clone())
     };
     let given = Given {
         dir: std::env::current_dir().unwrap_or_default(),
+        acts_as: cli.command.acts_as().or_else(|| variable("GIT_ORCH_AS")),
+        login: variable("USER").or_else(|| variable("LOGNAME")),
+        environment: variables.iter().filter(|(name, _)| name.starts_with("GIT_ORCH_")).cloned().collect(),
+        flags: cli.command.flags(),
         offline: cli.global.offline,
-        environment: std::env::vars().filter(|(name, _)| name.starts_with("GIT_ORCH_")).collect(),
-        ..Given::default()
     };
-    let ctx = Context { given, output: Output { json: cli.global.json, quiet: cli.global.quiet } };
-    let done = match &cli.command {
-        args::Command::Init(args) => commands::init::run(&ctx, args),
-        args::Command::Doctor(args) => commands::doctor::run(&ctx, args),
-        args::Command::Demo(args) => commands::demo::run(&ctx, args),
-        args::Command::Hook(args) => commands::hook::run(&ctx, args),
-        _ => Ok(Exit::Done),
-    };
-    match done {
-        Ok(exit) => exit.code(),
-        Err(failure) => {
-            let failure::Failure { exit, code, text, hint } = failure;
-            ctx.output.aside(&format!("error: {text}\n  hint: {hint}\n  [{code}, exit {}]\n", exit.code()));
-            exit.code()
+    Context {
+        given,
+        out: Output::new(&cli.global),
+        no_input: cli.global.no_input,
+        editor: variable("GIT_EDITOR"),
+    }
+}
+
+impl Command {
+    /// Whoever `--as` names.
+    fn acts_as(&self) -> Option<String> {
+        match self {
+            Command::Pick(args) => args.acts_as.clone(),
+            Command::Approve(args) => args.acts_as.clone(),
+            Command::Reject(args) => args.acts_as.clone(),
+            Command::Add(args) => args.acts_as.clone(),
+            Command::Stop(args) => args.acts_as.clone(),
+            Command::Queue(args) => args.acts_as.clone(),
+            Command::Submit(args) => args.acts_as.clone(),
+            _ => None,
         }
+    }
+
+    /// Settings that options of this command give: flag, key, text.
+    fn flags(&self) -> Vec<(String, String, String)> {
+        Vec::new()
+    }
+}
+
+fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(args) => commands::init::run(ctx, args),
+        Command::Doctor(args) => commands::doctor::run(ctx, args),
+        Command::Demo(args) => commands::demo::run(ctx, args),
+        Command::Add(args) => commands::add::run(ctx, args),
+        Command::Edit(args) => commands::edit::run(ctx, args),
+        Command::Run(args) => commands::run::run(ctx, args),
+        Command::Pick(args) => commands::pick::run(ctx, args),
+        Command::Submit(args) => commands::submit::run(ctx, args),
+        Command::Stop(args) => commands::stop::run(ctx, args),
+        Command::Approve(args) => commands::approve::run(ctx, args),
+        Command::Reject(args) => commands::approve::reject(ctx, args),
+        Command::Check(args) => commands::check::run(ctx, args),
+        Command::Queue(args) => commands::queue::run(ctx, args),
+        Command::Status(args) => commands::status::run(ctx, args),
+        Command::Show(args) => commands::show::run(ctx, args),
+        Command::Log(args) => commands::log::run(ctx, args),
+        Command::Report(args) => commands::report::run(ctx, args),
+        Command::Sync(args) => commands::sync::run(ctx, args),
+        Command::Config(args) => commands::config::run(ctx, args),
+        Command::Undo(args) => commands::undo::run(ctx, args),
+        Command::Hook(args) => commands::hook::run(ctx, args),
+        Command::Man { dir } => commands::man::run(ctx, dir),
+        Command::Bench(args) => commands::bench::run(ctx, args),
+    }
+}
+
+/// A panic: a short message, and a file with what is known.
+fn bug(panic: &(dyn std::any::Any + Send)) -> Exit {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    let words: Vec<String> = std::env::args().collect();
+    let report = format!("git-orch {}\n{}\n{text}\n", env!("CARGO_PKG_VERSION"), words.join(" "));
+    let path = std::env::temp_dir().join(format!("git-orch-bug-{}.txt", process::random_letters(6)));
+    let written = std::fs::write(&path, report).is_ok();
+    let place = if written { format!(" (report: {})", path.display()) } else { String::new() };
+    let json = words.iter().any(|word| word == "--json");
+    let failure = Failure::new(Exit::Bug, Code::Bug, format!("a bug in git-orch{place}"))
+        .because(text)
+        .hint("check the state", "git orch doctor");
+    let global = args::Global {
+        json,
+        quiet: false,
+        verbose: 0,
+        color: args::When::Auto,
+        no_input: true,
+        offline: false,
+    };
+    Output::new(&global).failure(&failure);
+    Exit::Bug
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn exit_codes_are_what_is_documented() {
+        let lines: Vec<String> =
+            Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.meaning())).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"");
     }
 }

@@ -1,15 +1,18 @@
 //! Brings pure and effect rooms together, under the pure rooms' names: what is decided in `queue/` is carried out in
-//! `flow/queue.rs`. Nothing here prints; what a person should see while something takes long goes through `progress`.
+//! `flow/queue/`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod contract;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 mod failure;
-pub(crate) mod check;
-pub(crate) mod contract;
 pub(crate) mod find;
 pub(crate) mod gate;
+pub(crate) mod history;
 pub(crate) mod hook;
 pub(crate) mod init;
+pub(crate) mod interrupt;
 pub(crate) mod progress;
 pub(crate) mod project;
 pub(crate) mod queue;
@@ -17,6 +20,7 @@ pub(crate) mod recover;
 pub(crate) mod report;
 mod review;
 pub(crate) mod run;
+pub(crate) mod stop;
 pub(crate) mod submit;
 pub(crate) mod suite;
 pub(crate) mod sync;

@@ -80,12 +80,3 @@ impl Watcher for Unwatched {
     fn line(&self, _line: &Line) {}
     fn now(&self, _now: &Now) {}
 }
-
-/// DEBUG watcher
-pub(crate) struct Dbg;
-impl Watcher for Dbg {
-    fn line(&self, line: &Line) {
-        eprintln!("{:>10} {:?} {:?} {}", line.step.word(), line.seconds, line.tasks, line.text);
-    }
-    fn now(&self, _now: &Now) {}
-}

@@ -4,7 +4,6 @@
 //! Every state is in the journals, so a run always resumes what an earlier one left; nothing here has to be saved.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
@@ -28,9 +27,6 @@ use super::{FlowError, Project};
 const TICK: Duration = Duration::from_millis(500);
 /// How long a change waits in the queue for others that are about to follow: they are tested together then.
 const GATHER: Duration = Duration::from_secs(3);
-/// A file that asks a run of this clone to stop softly.
-pub(crate) const STOP_FILE: &str = "stop";
-
 /// What a run was asked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RunRequest {
@@ -87,7 +83,7 @@ pub(crate) fn run(
     let Some(_only_one) = FileLock::try_take(&project.repo, "run.lock")? else {
         return Err(FlowError::RunBusy);
     };
-    let _ = std::fs::remove_file(project.local().join(STOP_FILE));
+    project.forget_stop()?;
     let op = project.op();
     for line in project.recover()? {
         watcher.line(&Line { step: Step::Resume, tasks: Vec::new(), seconds: None, text: line });
@@ -202,7 +198,7 @@ impl<'a> Dispatcher<'a> {
     {
         self.project = self.project.reopened()?;
         self.op = Op { at: now(), ..self.op.clone() };
-        if self.project.local().join(STOP_FILE).exists() {
+        if self.project.asked_to_stop().is_some() {
             self.stopping = self.stopping.max(Stopping::Soft);
         }
         self.decide_reviews()?;
@@ -432,7 +428,7 @@ impl<'a> Dispatcher<'a> {
 
     fn finish(mut self) -> Result<RunOutcome, FlowError> {
         let end = if self.stopping == Stopping::No { RunEnd::Done } else { RunEnd::Interrupted };
-        let _ = std::fs::remove_file(self.project.local().join(STOP_FILE));
+        self.project.forget_stop()?;
         self.project = self.project.reopened()?;
         self.op.at = now();
         let report = self.tally.report(&self.project, &self.run, self.op.at, end)?;
@@ -454,15 +450,4 @@ impl<'a> Dispatcher<'a> {
             None
         })
     }
-}
-
-/// Asks a run of this clone to stop softly.
-///
-/// # Errors
-/// The file cannot be written.
-pub(crate) fn ask_to_stop(project: &Project) -> Result<PathBuf, FlowError> {
-    let path = project.local().join(STOP_FILE);
-    std::fs::create_dir_all(project.local()).map_err(FlowError::file("make", &project.local()))?;
-    std::fs::write(&path, "soft\n").map_err(FlowError::file("write", &path))?;
-    Ok(path)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::git::merge_tree::{Composer, Merged};
 use crate::plan::ready::{self, Finished, Waits};
 use crate::plan::{Card, graph};
 use crate::process::random_letters;
@@ -12,6 +13,7 @@ use crate::task::id::{CommitId, TaskId};
 use crate::task::state::{Claim, Phase};
 use crate::task::{Actor, Event, Evidence, State, Task, Trouble, Who};
 
+use super::gate::Measured;
 use super::{FlowError, Project};
 
 /// What `add` was asked for.
@@ -157,8 +159,7 @@ impl Project {
 
     /// How tasks that are not open any more ended: what dependencies are looked up in.
     pub(crate) fn finished(&self, id: &TaskId) -> Option<Finished> {
-        let stored = self.store.archived(id).ok().flatten()?;
-        match stored.task.state {
+        match self.store.archived_task(id).ok().flatten()?.state {
             State::Completed { .. } => Some(Finished::Landed),
             _ => Some(Finished::Cancelled),
         }
@@ -357,6 +358,35 @@ impl Project {
             self.store.archive(op, std::slice::from_ref(&stored))?;
         }
         Ok(stored)
+    }
+
+    /// Whether a branch could be adopted now: it has a change, within the cap, that merges with the base. Writes nothing
+    /// that anybody sees.
+    ///
+    /// # Errors
+    /// No such branch, no change, or a gate that says no.
+    pub(crate) fn check_branch(&self, branch: &str) -> Result<Measured, FlowError> {
+        let head = self
+            .repo
+            .tip(&layout::branch_ref(branch))?
+            .ok_or_else(|| FlowError::NoBranch(crate::task::id::shown(branch)))?;
+        let base = self.merge_base(&head)?;
+        if base == head {
+            return Err(FlowError::NoChange { branch: branch.to_owned(), base: self.base.branch.clone() });
+        }
+        let measured = self.measure(None, &base, &head)?;
+        let refuse =
+            |evidence: Evidence| Err(FlowError::Gate { id: branch.to_owned(), evidence: Box::new(evidence) });
+        if let Some(evidence) = measured.refusal() {
+            return refuse(evidence);
+        }
+        match Composer::open(&self.repo)?.merge(&self.base.tip, &head)? {
+            Merged::Clean(_) => Ok(measured),
+            Merged::Conflict { files, .. } => refuse(conflict_with_base(&self.base.branch, files)),
+            Merged::Unrelated => {
+                refuse(conflict_with_base(&self.base.branch, vec!["(no common history)".to_owned()]))
+            }
+        }
     }
 
     /// Puts a branch that nobody manages into the queue as a task. Adding it by hand is its approval.

@@ -150,6 +150,15 @@ impl Repo {
         self.change(name, Expected::At(expected), None, &git)
     }
 
+    /// Makes many refs that must not exist, `create NAME COMMIT` a line. Not atomic against crashes: only for scratch.
+    ///
+    /// # Errors
+    /// One of them exists.
+    pub(crate) fn create_refs(&self, lines: String) -> Result<(), GitError> {
+        self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+        Git::on(self).args(["update-ref", "--stdin"]).stdin(lines.into_bytes()).output().map(|_| ())
+    }
+
     /// The command that changes one ref, and syncs it.
     fn update_ref(&self) -> Git {
         // The reflog needs somebody; a machine without an identity still moves refs.

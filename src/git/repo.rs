@@ -164,6 +164,21 @@ impl Repo {
         entries
     }
 
+    /// Writes a setting into git's own file: the repository's, or with `global` the user's.
+    pub(crate) fn set_config(&self, key: &str, value: &str, global: bool) -> Result<(), GitError> {
+        let place = if global { "--global" } else { "--local" };
+        Git::on(self).args(["config", place, key, value]).output().map(|_| ())
+    }
+
+    /// The editor that git would open, `given` being what the environment says of it.
+    pub(crate) fn editor(&self, given: Option<&str>) -> Result<String, GitError> {
+        let mut git = Git::on(self).args(["var", "GIT_EDITOR"]);
+        if let Some(editor) = given {
+            git = git.env("GIT_EDITOR", editor);
+        }
+        Ok(String::from_utf8_lossy(&git.output()?).trim().to_owned())
+    }
+
     /// Who the user is by `user.name` and `user.email`. `GIT_AUTHOR_*` is not read: a hook or an agent may have set it.
     pub(crate) fn identity(&self) -> Option<(String, String)> {
         Some((self.config_string("user.name")?, self.config_string("user.email")?))

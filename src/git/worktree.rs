@@ -265,7 +265,7 @@ impl Repo {
                 return Err(RemoveRefused::Dirty { files });
             }
         }
-        Git::on(self).args(["worktree", "unlock", "--"]).arg(path).finish()?;
+        let _ = Git::on(self).args(["worktree", "unlock", "--"]).arg(path).finish()?;
         if path.exists() {
             // Without --force: git looks again, for what was written since.
             Git::on(self).args(["worktree", "remove", "--"]).arg(path).output()?;
@@ -354,7 +354,7 @@ impl Repo {
         let admin = self.admin(worktree)?;
         let git = || Git::in_worktree(self, &admin, worktree);
         // Only learns the times of files; a file that really differs makes it fail, and is found below.
-        git().args(["update-index", "-q", "--refresh"]).finish()?;
+        let _ = git().args(["update-index", "-q", "--refresh"]).finish()?;
         // Against `old`, not HEAD: the branch has moved already.
         let changed = git().args(["diff-index", "--name-only", "--no-renames", "-z", old.as_str(), "--"]);
         let files: Vec<String> = fields(&changed.output()?).collect();
@@ -438,7 +438,7 @@ impl Repo {
         let index = folder.path().join("index");
         let git = || Git::in_worktree(self, &admin, worktree).env("GIT_INDEX_FILE", &index);
         git().args(["read-tree", commit.as_str()]).output()?;
-        git().args(["update-index", "-q", "--refresh"]).finish()?;
+        let _ = git().args(["update-index", "-q", "--refresh"]).finish()?;
         let changed = fields(&git().args(["diff-files", "--name-only", "-z"]).output()?).collect();
         Ok(Differing { changed, known: self.paths_of(commit)?, worktree: worktree.to_owned() })
     }

@@ -101,6 +101,20 @@ impl Command {
         Ok(Finished { status: status.unwrap_or(-1), stdout: output.stdout, stderr: output.stderr })
     }
 
+    /// Runs it to its end on the user's own terminal: an editor, a pager. Returns its exit code.
+    ///
+    /// # Errors
+    /// There is no such program, or it cannot be started.
+    pub(crate) fn on_terminal(&self) -> Result<i32, ProcessError> {
+        let program = self.announce()?;
+        let mut expression = duct::cmd(&program, &self.args).unchecked();
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        let output = expression.run().map_err(|source| self.start_error(source))?;
+        Ok(output.status.code().unwrap_or(-1))
+    }
+
     /// Writes the exact command to the log, and finds the program.
     pub(super) fn announce(&self) -> Result<PathBuf, ProcessError> {
         tracing::debug!(target: "run", program = %self.program, args = ?self.args, dir = ?self.dir, env = ?self.env);

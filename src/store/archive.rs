@@ -2,6 +2,7 @@
 
 use crate::git::objects::TreeEdit;
 use crate::git::refs::Expected;
+use crate::task::Task;
 use crate::task::id::{CommitId, Seconds, TaskId};
 
 use super::journal::{Op, Store, Stored, pause};
@@ -85,6 +86,19 @@ impl Store {
             }
             Some(_) => Err(StoreError::Exists(id.clone())),
         }
+    }
+
+    /// A finished task without its journal, which takes a walk to find.
+    ///
+    /// # Errors
+    /// Its files cannot be read.
+    pub(crate) fn archived_task(&self, id: &TaskId) -> Result<Option<Task>, StoreError> {
+        let Some(tip) = self.repo.tip(layout::ARCHIVE)? else { return Ok(None) };
+        let folder = format!("{id}/");
+        if self.repo.read_file(&tip, &format!("{folder}task.json"))?.is_none() {
+            return Ok(None);
+        }
+        self.task_at(&tip, &folder, layout::ARCHIVE).map(Some)
     }
 
     /// A finished task.

@@ -96,6 +96,15 @@ impl Store {
         }
     }
 
+    /// Writes the first commit of a journal without making its ref: for whoever makes many refs at once.
+    ///
+    /// # Errors
+    /// The event is refused, or git fails.
+    pub(crate) fn first_commit(&self, op: &Op, actor: &Actor, event: &Event) -> Result<CommitId, StoreError> {
+        let task = Task::begin(event, actor, op.at).map_err(StoreError::NotBegun)?;
+        self.write_event(op, actor, event, None, &task)
+    }
+
     /// Appends events to what `stored` is; `None` if somebody else was first.
     ///
     /// # Errors

@@ -12,10 +12,12 @@ use crate::flow::check::{Checked, Gate, Says};
 
 /// What `check` is asked for.
 #[derive(Debug, Args)]
-#[command(after_help = "The same gates as in the pre-push hook and the queue; limits and test commands come from the base branch.\n\n\
+#[command(
+    after_help = "The same gates as in the pre-push hook and the queue; limits and test commands come from the base branch.\n\n\
                         Examples:\n  git orch check                       the branch you are on\n  \
                         git orch check t-7k3f --only tests   a task's tests, on top of today's base\n  \
-                        git orch check main..topic --only size,paths")]
+                        git orch check main..topic --only size,paths"
+)]
 pub(crate) struct CheckArgs {
     /// A task, a branch, or A..B; without it what you stand on
     change: Option<String>,
@@ -45,7 +47,11 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
     let watcher = watcher(&ctx.out);
     let checked = project.check(args.change.as_deref(), &gates, watcher.as_ref())?;
     drop(watcher);
-    let next = if checked.refused() { vec![format!("git orch check {} --explain", checked.what)] } else { Vec::new() };
+    let next = if checked.refused() {
+        vec![format!("git orch check {} --explain", checked.what)]
+    } else {
+        Vec::new()
+    };
     ctx.out.success("check", data(&checked), || shown(&checked, args.explain), &next);
     Ok(if checked.refused() { Exit::Gate } else { Exit::Done })
 }
@@ -83,7 +89,9 @@ fn data(checked: &Checked) -> Value {
     let gates: Vec<Value> = checked
         .answers
         .iter()
-        .map(|answer| json!({ "gate": answer.gate.word(), "verdict": says(answer.says), "text": answer.text }))
+        .map(
+            |answer| json!({ "gate": answer.gate.word(), "verdict": says(answer.says), "text": answer.text }),
+        )
         .collect();
     json!({
         "verdict": if checked.refused() { "fail" } else { "pass" },

@@ -6,12 +6,14 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::flow::demo::{self, DemoRequest, Summary};
-use crate::flow::progress::Unwatched;
+use crate::flow::run::{RunEnd, RunOutcome};
 use crate::process::own_program;
+use crate::report;
 
 use crate::cli::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::watcher::watcher;
 
 /// Play a whole run in a toy repository, without an agent
 #[derive(Debug, Args)]
@@ -27,13 +29,14 @@ pub(crate) fn run(ctx: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
         program: own_program().map_err(crate::flow::FlowError::from)?,
     };
     let project = demo::make(&ctx.given, &request)?;
-    if !ctx.output.quiet {
-        ctx.output.aside(&format!("Made a repository with 8 tasks: {}\n", project.root().display()));
-    }
-    demo::start_run(&project, &crate::flow::progress::Dbg)?;
+    ctx.out.progress(&format!("Made a repository with 8 tasks: {}", project.root().display()));
+    let watcher = watcher(&ctx.out);
+    let outcome = demo::start_run(&project, watcher.as_ref())?;
+    drop(watcher);
     let summary = demo::summary(&project.reopened()?)?;
-    ctx.output.answer("demo", true, &data(&summary), &render(&summary));
-    Ok(Exit::Done)
+    let program = called(&request.program);
+    ctx.out.success("demo", data(&summary, &program), || render(&summary, &outcome, &program), &[]);
+    Ok(if outcome.end == RunEnd::Interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
 #[expect(clippy::disallowed_methods, reason = "cli reads the environment")]
@@ -43,7 +46,7 @@ fn places(ctx: &Context) -> Vec<PathBuf> {
 }
 
 /// The data of `--json`.
-pub(crate) fn data(summary: &Summary) -> Value {
+pub(crate) fn data(summary: &Summary, program: &str) -> Value {
     let landed: Vec<&str> = summary.landed.iter().map(|(id, _)| id.as_str()).collect();
     let open: Vec<&str> = summary.open.iter().map(|(id, _)| id.as_str()).collect();
     let needs_you: Vec<Value> =
@@ -53,46 +56,46 @@ pub(crate) fn data(summary: &Summary) -> Value {
         "landed": landed,
         "needs_you": needs_you,
         "open": open,
-        "next": next(summary),
+        "next": next(summary, program).into_iter().map(|(command, _)| command).collect::<Vec<_>>(),
     })
 }
 
-/// The text for people.
-pub(crate) fn render(summary: &Summary) -> String {
-    let mut text = String::new();
-    let mut part = |title: &str, lines: Vec<String>| {
-        if !lines.is_empty() {
-            text.push_str(&format!("\n{title}\n"));
-            lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
-        }
-    };
-    let with_title = |tasks: &[(crate::task::id::TaskId, String)]| {
-        tasks.iter().map(|(id, title)| format!("{:<14}{title}", id.as_str())).collect()
-    };
-    part("Landed on main:", with_title(&summary.landed));
-    let needs_you = summary.needs_you.iter();
-    part(
-        "Needs you:",
-        needs_you
-            .flat_map(|(id, title, why)| [format!("{:<14}{title}", id.as_str()), format!("{:<14}{why}", "")])
-            .collect(),
-    );
-    part("Still to do:", with_title(&summary.open));
-    part("The repository stays; look around in it, and decide:", next(summary));
-    text.trim_start().to_owned()
+/// The text for people: the run's report, then what a person does next.
+pub(crate) fn render(summary: &Summary, outcome: &RunOutcome, program: &str) -> String {
+    let mut text = report::text(&outcome.report);
+    text.push_str("\nNow it is your turn. The repository stays; look around in it, and decide:\n");
+    let next = next(summary, program);
+    let width = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
+    for (command, why) in next {
+        text.push_str(format!("  {command:<width$}  {why}").trim_end());
+        text.push('\n');
+    }
+    text
 }
 
-/// Commands to go on with.
-fn next(summary: &Summary) -> Vec<String> {
-    let mut next =
-        vec![format!("cd {}", quoted(&summary.dir.display().to_string())), "git orch status".to_owned()];
-    if let Some((id, ..)) = summary.needs_you.first() {
-        next.push(format!("git orch show {id}"));
-        next.push(format!("git orch approve {id}"));
+/// Commands to go on with, each with what it is for.
+fn next(summary: &Summary, program: &str) -> Vec<(String, String)> {
+    let mut next = vec![
+        (format!("cd {}", quoted(&summary.dir.display().to_string())), String::new()),
+        (format!("{program} status"), "what is going on".to_owned()),
+    ];
+    for (id, ..) in &summary.needs_you {
+        next.push((format!("{program} show {id}"), "why it stopped, and what you can do".to_owned()));
     }
-    next.push("git orch log".to_owned());
-    next.push("git log --first-parent main".to_owned());
+    if let Some((id, ..)) = summary.needs_you.first() {
+        next.push((format!("{program} approve {id}"), "allow it all the same, then run again".to_owned()));
+    }
+    next.push((format!("{program} log"), "what happened, newest first".to_owned()));
+    next.push(("git log --first-parent main".to_owned(), "the landings".to_owned()));
     next
+}
+
+/// How a person calls this program: through git where git finds it, else by its path.
+#[expect(clippy::disallowed_methods, reason = "cli reads the environment")]
+fn called(program: &std::path::Path) -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join("git-orch").is_file());
+    if found { "git orch".to_owned() } else { quoted(&program.display().to_string()) }
 }
 
 /// A word as a shell reads it.

@@ -38,7 +38,8 @@ pub(crate) fn run(ctx: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
         false => doctor::examine(&ctx.given, &request),
     };
     let healthy = diagnosis.is_healthy();
-    ctx.output.answer("doctor", healthy, &data(&diagnosis), &render(&diagnosis));
+    let next = if healthy { Vec::new() } else { vec!["git orch doctor --fix".to_owned()] };
+    ctx.out.success("doctor", data(&diagnosis), || render(&diagnosis), &next);
     Ok(if healthy { Exit::Done } else { Exit::Environment })
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn run(ctx: &Context, args: &HookArgs) -> Result<Exit, Failure> {
     })?;
     let refusals = hook::pre_push(&ctx.given, remote, &hook::parse(&text)?)?;
     for refusal in &refusals {
-        ctx.output.aside(&render(refusal));
+        ctx.out.note(&render(refusal));
     }
     Ok(if refusals.is_empty() { Exit::Done } else { Exit::Gate })
 }

@@ -53,7 +53,7 @@ pub(crate) fn run(ctx: &Context, args: &InitArgs) -> Result<Exit, Failure> {
         true => render_removal(&setup, args.dry.dry_run),
         false => render(&setup, args.dry.dry_run),
     };
-    ctx.output.answer("init", true, &data(&setup), &text);
+    ctx.out.success("init", data(&setup), || text, &[]);
     Ok(Exit::Done)
 }
 

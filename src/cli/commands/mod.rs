@@ -1,37 +1,24 @@
-//! One file for each command. A stand-in for the others' arguments.
+//! One file per command: its arguments, whose doc comments are the help, and what it does: parse, call flow, render.
 
+pub(crate) mod add;
+pub(crate) mod approve;
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod edit;
 pub(crate) mod hook;
 pub(crate) mod init;
-
-macro_rules! stand_in {
-    ($($module:ident: $($args:ident)+),+ $(,)?) => {
-        $(pub(crate) mod $module {
-            $(
-                #[derive(Debug, clap::Args)]
-                pub(crate) struct $args {}
-            )+
-        })+
-    };
-}
-
-stand_in! {
-    add: AddArgs,
-    approve: ApproveArgs RejectArgs,
-    bench: BenchArgs,
-    check: CheckArgs,
-    config: ConfigArgs,
-    edit: EditArgs,
-    log: LogArgs,
-    pick: PickArgs,
-    queue: QueueArgs,
-    report: ReportArgs,
-    run: RunArgs,
-    show: ShowArgs,
-    status: StatusArgs,
-    stop: StopArgs,
-    submit: SubmitArgs,
-    sync: SyncArgs,
-    undo: UndoArgs,
-}
+pub(crate) mod log;
+pub(crate) mod man;
+pub(crate) mod pick;
+pub(crate) mod queue;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod show;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod submit;
+pub(crate) mod sync;
+pub(crate) mod undo;

@@ -14,8 +14,10 @@ use crate::task::id::RunId;
 
 /// What `report` is asked for.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  git orch report              the last run\n  git orch report r-9c2d\n  \
-                        git orch report --list       all runs")]
+#[command(
+    after_help = "Examples:\n  git orch report              the last run\n  git orch report r-9c2d\n  \
+                        git orch report --list       all runs"
+)]
 pub(crate) struct ReportArgs {
     /// The run; without it the last one
     run: Option<String>,
@@ -32,7 +34,10 @@ pub(crate) fn run(ctx: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let run = match &args.run {
         Some(wanted) => by_prefix(&runs, wanted)?,
-        None => runs.first().map(|row| row.run.clone()).ok_or_else(|| FlowError::NoRun("no run yet".to_owned()))?,
+        None => runs
+            .first()
+            .map(|row| row.run.clone())
+            .ok_or_else(|| FlowError::NoRun("no run yet".to_owned()))?,
     };
     let read = |path: &str| project.store.run_file(&run, path).map_err(FlowError::from);
     let text = match read("report.md")? {

@@ -16,10 +16,12 @@ use crate::store::runs::report_json;
 
 /// What `run` is asked for.
 #[derive(Debug, Args)]
-#[command(after_help = "Starts agents on what is ready, lets reviewers look at what they hand in, sends back, tests and lands.\n\
+#[command(
+    after_help = "Starts agents on what is ready, lets reviewers look at what they hand in, sends back, tests and lands.\n\
                         Always resumes what an earlier run left. First Ctrl-C: no new turns; second: end the running ones.\n\n\
                         Examples:\n  git orch run --agent \"exec:my-agent --headless\"\n  \
-                        git orch run t-7k3f -j 2 --agent review=exec:./review.sh\n  git orch run --no-land")]
+                        git orch run t-7k3f -j 2 --agent review=exec:./review.sh\n  git orch run --no-land"
+)]
 pub(crate) struct RunArgs {
     /// Only these tasks
     #[arg(value_name = "TASK")]
@@ -131,7 +133,8 @@ fn dry_run(ctx: &Context, project: &Project, request: &RunRequest) -> Result<Exi
             Work::Implement { task } => format!("implement {task}"),
         })
         .collect();
-    let shown = if lines.is_empty() { "nothing would start\n".to_owned() } else { format!("{}\n", lines.join("\n")) };
+    let shown =
+        if lines.is_empty() { "nothing would start\n".to_owned() } else { format!("{}\n", lines.join("\n")) };
     ctx.out.success("run-plan", &lines, || shown, &[]);
     Ok(Exit::Done)
 }

@@ -11,15 +11,17 @@ use super::super::json::TaskJson;
 use super::super::text;
 use crate::flow::submit::HandIn;
 use crate::flow::{FlowError, Project};
-use crate::task::id::TaskId;
 use crate::task::State;
+use crate::task::id::TaskId;
 
 /// What `submit` is asked for.
 #[derive(Debug, Args)]
-#[command(after_help = "Commits what is in the task's worktree (or takes your commits), measures it, and puts it before its\n\
+#[command(
+    after_help = "Commits what is in the task's worktree (or takes your commits), measures it, and puts it before its\n\
                         reviewers; without reviewers it waits for somebody's git orch approve.\n\n\
                         Examples:\n  git orch submit                      in the task's worktree\n  \
-                        git orch submit t-7k3f -m \"Fix the login race\"")]
+                        git orch submit t-7k3f -m \"Fix the login race\""
+)]
 pub(crate) struct SubmitArgs {
     /// The task; without it the one whose worktree you are in
     task: Option<String>,

@@ -11,9 +11,11 @@ use super::super::text;
 
 /// What `undo` is asked for.
 #[derive(Debug, Args)]
-#[command(after_help = "Journals only grow: an undo adds an event after which each task is what it was before.\n\
+#[command(
+    after_help = "Journals only grow: an undo adds an event after which each task is what it was before.\n\
                         What has landed is not undone so; revert it on a branch and queue that.\n\n\
-                        Examples:\n  git orch undo\n  git orch undo 4c90b17        an event of git orch log")]
+                        Examples:\n  git orch undo\n  git orch undo 4c90b17        an event of git orch log"
+)]
 pub(crate) struct UndoArgs {
     /// The operation: its id, or a commit that git orch log shows; without it the last one
     op: Option<String>,
@@ -32,6 +34,11 @@ pub(crate) fn run(ctx: &Context, args: &UndoArgs) -> Result<Exit, Failure> {
     let verb = if args.dry.dry_run { "would undo" } else { "undid" };
     let lines: String =
         undone.events.iter().map(|(id, what)| format!("{verb}  {id}  {}\n", text::line(what))).collect();
-    ctx.out.success("undo", json!({ "undone": undone.op, "events": events }), || lines, &["git orch status".to_owned()]);
+    ctx.out.success(
+        "undo",
+        json!({ "undone": undone.op, "events": events }),
+        || lines,
+        &["git orch status".to_owned()],
+    );
     Ok(Exit::Done)
 }

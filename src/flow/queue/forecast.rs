@@ -15,6 +15,15 @@ pub(crate) struct Forecast {
 }
 
 impl Lander<'_> {
+    /// The queue as it is, with nothing composed: writes nothing.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn look(mut self) -> Result<View, FlowError> {
+        let queued = self.queued()?;
+        self.view(&queued)
+    }
+
     /// What would happen next. Composes, which writes objects and candidate refs only.
     ///
     /// # Errors

@@ -1,0 +1,365 @@
+//! The codes of failures: stable, in JSON and in `git orch show E-CODE`. One table, one paragraph each.
+
+/// The code of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    Usage,
+    BadValue,
+    BadId,
+    Unknown,
+    Ambiguous,
+    Exists,
+    Cycle,
+    UnknownDependency,
+    NoTaskHere,
+    NoBranch,
+    Settings,
+    SayWhich,
+    InsideAgent,
+    NotNow,
+    NotYours,
+    OwnWork,
+    HeadMoved,
+    Standing,
+    UnderReview,
+    Claimed,
+    TakenOver,
+    NotReady,
+    NothingReady,
+    NothingWaits,
+    NoChange,
+    TooBig,
+    Outside,
+    Conflict,
+    Worse,
+    Gate,
+    Dirty,
+    QueueBusy,
+    Contended,
+    Locked,
+    Rewound,
+    NothingToUndo,
+    NoRun,
+    NoTests,
+    NoEvidence,
+    Interrupted,
+    NoRepository,
+    Bare,
+    Reftable,
+    Unreadable,
+    OldGit,
+    Shallow,
+    NoBase,
+    Newer,
+    BrokenRecord,
+    NoRemote,
+    Unreachable,
+    RemoteRefused,
+    Agent,
+    NotFound,
+    Program,
+    Prompt,
+    Git,
+    File,
+    Editor,
+    NeedsInput,
+    RunBusy,
+    BranchInTheWay,
+    Bug,
+}
+
+/// Every code with its name and what it means.
+pub(crate) const CODES: &[(Code, &str, &str)] = &[
+    (
+        Code::Usage,
+        "E-USAGE",
+        "The command line could not be read: an unknown option, a missing value, two options that do not go \
+         together. The help of each command lists what it takes.",
+    ),
+    (
+        Code::BadValue,
+        "E-BAD-VALUE",
+        "A value was readable but cannot be used: an empty title, a priority above 4, a glob that does not \
+         close. The message names the value and the rule.",
+    ),
+    (
+        Code::BadId,
+        "E-BAD-ID",
+        "Task ids are 1 to 64 characters of a-z, 0-9 and '-', and do not begin with '-': each id is also a \
+         ref, a folder and a word on a command line.",
+    ),
+    (
+        Code::Unknown,
+        "E-UNKNOWN",
+        "No task, branch, run or error code has this name. Any unique beginning of an id will do; git orch \
+         status -a lists all tasks.",
+    ),
+    (Code::Ambiguous, "E-AMBIGUOUS", "Several tasks begin so. Type more of the id."),
+    (
+        Code::Exists,
+        "E-EXISTS",
+        "A task with this id exists, open or finished. Ids are never used twice, because branches and records \
+         carry them.",
+    ),
+    (Code::Cycle, "E-CYCLE", "These tasks would wait for each other for ever."),
+    (
+        Code::UnknownDependency,
+        "E-UNKNOWN-DEPENDENCY",
+        "A task can only wait for tasks that exist, open or landed. Add the other one first.",
+    ),
+    (
+        Code::NoTaskHere,
+        "E-NO-TASK-HERE",
+        "Without a task's id the command means the task of the worktree that you stand in; this folder is \
+         none.",
+    ),
+    (
+        Code::NoBranch,
+        "E-NO-BRANCH",
+        "There is no local branch of this name. A remote's branch must be fetched and made local first.",
+    ),
+    (
+        Code::Settings,
+        "E-SETTINGS",
+        "A setting cannot be used: orch.toml, git config orch.* or a variable GIT_ORCH_*. The message names \
+         the place. Unknown keys are errors, because a typo in a limit would lift it.",
+    ),
+    (Code::SayWhich, "E-SAY-WHICH", "Several tasks wait for a person, and an answer is for exactly one."),
+    (
+        Code::InsideAgent,
+        "E-INSIDE-AGENT",
+        "An agent of a run does not hand in, land or approve by itself: what it leaves in its worktree is \
+         handed in when it ends.",
+    ),
+    (
+        Code::NotNow,
+        "E-NOT-NOW",
+        "In the task's present state this cannot happen. git orch show TASK says what can.",
+    ),
+    (
+        Code::NotYours,
+        "E-NOT-YOURS",
+        "Each event has those who may cause it: a worker cannot approve, a reviewer cannot hand in.",
+    ),
+    (Code::OwnWork, "E-OWN-WORK", "Nobody approves their own work. Another person, or a reviewer, has to."),
+    (
+        Code::HeadMoved,
+        "E-HEAD-MOVED",
+        "The change is not the one that was looked at: its branch moved meanwhile. Look again, then approve.",
+    ),
+    (
+        Code::Standing,
+        "E-STANDING",
+        "A CRITICAL finding, or a reviewer that gave no verdict, stands against the change.",
+    ),
+    (
+        Code::UnderReview,
+        "E-UNDER-REVIEW",
+        "A task enters the queue by its review: it lands after approval and tests, not before.",
+    ),
+    (
+        Code::Claimed,
+        "E-CLAIMED",
+        "Somebody else holds the task. Take another one, wait, or take it over: then the old owner's work is \
+         refused from that moment.",
+    ),
+    (
+        Code::TakenOver,
+        "E-TAKEN-OVER",
+        "The task was yours, and somebody took it over. Your work is still on the branch and in the kept \
+         attempts.",
+    ),
+    (Code::NotReady, "E-NOT-READY", "The task waits for others that have not landed."),
+    (
+        Code::NothingReady,
+        "E-NOTHING-READY",
+        "No task can be taken now: all are in hand, wait for others, or wait for a person.",
+    ),
+    (Code::NothingWaits, "E-NOTHING-WAITS", "No task waits for a person."),
+    (Code::NoChange, "E-NO-CHANGE", "The branch has nothing that the base does not have."),
+    (
+        Code::TooBig,
+        "E-TOO-BIG",
+        "The change has more lines than cap.diff, or adds a large binary. Small changes are reviewed better \
+         and land sooner: split it, or let a person grant an exception.",
+    ),
+    (
+        Code::Outside,
+        "E-OUTSIDE-PATHS",
+        "The change touches files outside the task's paths, or files that no task may change.",
+    ),
+    (
+        Code::Conflict,
+        "E-CONFLICT",
+        "The change does not merge with the base, or conflict markers are left in it.",
+    ),
+    (Code::Worse, "E-WORSE", "Tests that pass on the base fail with the change, or are gone."),
+    (Code::Gate, "E-GATE", "A gate says no. The message names the gate and what it saw."),
+    (Code::Dirty, "E-DIRTY", "There are uncommitted files, and nobody's uncommitted work is ever touched."),
+    (
+        Code::QueueBusy,
+        "E-QUEUE-BUSY",
+        "Only one process of a machine lands at a time. The other one takes your task along.",
+    ),
+    (
+        Code::Contended,
+        "E-CONTENDED",
+        "Many others wrote the same record at the same time. Nothing was changed; run the command again.",
+    ),
+    (
+        Code::Locked,
+        "E-LOCKED",
+        "Another program holds git's lock on a ref. If none is running, the lock was left by a dead one.",
+    ),
+    (
+        Code::Rewound,
+        "E-REWOUND",
+        "The remote's journal lost events that we have seen: somebody forced it back. Both histories are \
+         kept; a person decides which one holds.",
+    ),
+    (
+        Code::NothingToUndo,
+        "E-NOTHING-TO-UNDO",
+        "There is no operation that could be taken back. A landing is never undone by rewriting the base: add \
+         a task that reverts it.",
+    ),
+    (Code::NoRun, "E-NO-RUN", "No run has this name. git orch log lists runs."),
+    (
+        Code::NoTests,
+        "E-NO-TESTS",
+        "Nothing lands without tests, and tests.all is not set: the command that runs the full suite.",
+    ),
+    (
+        Code::NoEvidence,
+        "E-NO-EVIDENCE",
+        "The test command ended without a result that counts: no report, no tests, or a report that \
+         contradicts the exit code. That is never taken as a pass.",
+    ),
+    (
+        Code::Interrupted,
+        "E-INTERRUPTED",
+        "You asked for the end. All state is kept; run the command again to go on.",
+    ),
+    (Code::NoRepository, "E-NO-REPOSITORY", "The folder is in no git repository."),
+    (
+        Code::Bare,
+        "E-BARE",
+        "A bare repository has no worktree, and there is nowhere to put the tasks' ones. Use a clone with a \
+         checkout.",
+    ),
+    (
+        Code::Reftable,
+        "E-REFTABLE",
+        "Refs in the 'reftable' format are not supported yet. git refs migrate --ref-format=files converts a \
+         repository.",
+    ),
+    (
+        Code::Unreadable,
+        "E-UNREADABLE",
+        "The repository's own files could not be read: permissions, or damage.",
+    ),
+    (
+        Code::OldGit,
+        "E-OLD-GIT",
+        "This version of git has known holes that a hostile branch could use, or lacks what is needed.",
+    ),
+    (
+        Code::Shallow,
+        "E-SHALLOW",
+        "The clone was made with --depth, and history ends before the place where the branches meet.",
+    ),
+    (
+        Code::NoBase,
+        "E-NO-BASE",
+        "The branch onto which everything lands does not exist or has no commit. The setting 'base' names it.",
+    ),
+    (
+        Code::Newer,
+        "E-NEWER-RECORD",
+        "A newer git orch wrote this record. This one would lose what it does not know.",
+    ),
+    (
+        Code::BrokenRecord,
+        "E-BROKEN-RECORD",
+        "A stored record or ref cannot be read. Nothing is guessed; a remote or the census of this clone may \
+         have it.",
+    ),
+    (Code::NoRemote, "E-NO-REMOTE", "No remote of this name is configured."),
+    (
+        Code::Unreachable,
+        "E-UNREACHABLE",
+        "The remote cannot be reached. Claims and landings are made on it, so that two machines never do the \
+         same; --offline works without, and says so.",
+    ),
+    (
+        Code::RemoteRefused,
+        "E-REMOTE-REFUSED",
+        "The remote answered, and refused: permissions, a rule on its refs, or a hook.",
+    ),
+    (
+        Code::Agent,
+        "E-AGENT",
+        "The agent's name cannot be used: exec:COMMAND runs any command, script:FOLDER replays recorded \
+         changes.",
+    ),
+    (Code::NotFound, "E-PROGRAM-NOT-FOUND", "A program is not in any folder of PATH."),
+    (Code::Program, "E-PROGRAM", "A program could not be started or talked with."),
+    (
+        Code::Prompt,
+        "E-PROMPT",
+        "A prompt template cannot be used. Templates in prompts/ of the base branch replace the built-in \
+         ones.",
+    ),
+    (Code::Git, "E-GIT", "Git could not do what was asked. The message has git's own words."),
+    (Code::File, "E-FILE", "A file could not be read or written: permissions, or a full disk."),
+    (Code::Editor, "E-EDITOR", "The editor failed. Nothing was changed."),
+    (
+        Code::NeedsInput,
+        "E-NEEDS-INPUT",
+        "A question would have been asked, and nobody can answer: no terminal, or --no-input. Give the answer \
+         as an option.",
+    ),
+    (
+        Code::RunBusy,
+        "E-RUN-BUSY",
+        "Another git orch run of this clone is going on. One run at a time hands out the clone's agents; wait for it, or \
+         stop it with git orch stop.",
+    ),
+    (
+        Code::BranchInTheWay,
+        "E-BRANCH-ORCH",
+        "A branch is called orch. Git keeps branches as files, so no branch orch/<task> can be made beside it: rename it.",
+    ),
+    (Code::Bug, "E-BUG", "A mistake in git-orch itself. The report file has what is needed to mend it."),
+];
+
+impl Code {
+    /// As people and programs see it.
+    pub(crate) fn name(self) -> &'static str {
+        CODES.iter().find(|(code, ..)| *code == self).map_or("E-BUG", |(_, name, _)| name)
+    }
+}
+
+/// The name and the meaning of a code that a person typed, in any case.
+pub(crate) fn explain(text: &str) -> Option<(&'static str, &'static str)> {
+    CODES
+        .iter()
+        .find(|(_, name, _)| name.eq_ignore_ascii_case(text))
+        .map(|(_, name, meaning)| (*name, *meaning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_row() {
+        for (at, (code, name, meaning)) in CODES.iter().enumerate() {
+            assert_eq!(*code as usize, at, "{name} stands in the order of the enum");
+            assert_eq!(CODES.iter().filter(|(_, other, _)| other == name).count(), 1, "{name}");
+            assert!(name.starts_with("E-") && meaning.ends_with('.'), "{name}");
+        }
+        assert_eq!(explain("e-claimed").map(|(name, _)| name), Some("E-CLAIMED"));
+        assert_eq!(explain("E-NONE"), None);
+    }
+}

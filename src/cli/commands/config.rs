@@ -1,0 +1,125 @@
+//! `git orch config`: settings, and where they come from.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::flow::FlowError;
+use crate::policy::key;
+use crate::policy::layers::{Layer, Listed};
+
+use super::super::args::DryRun;
+use super::super::codes::Code;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+use super::super::{Context, text};
+
+/// What `config` is asked for.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  git orch config list --origin\n  git orch config explain cap.diff\n  git orch config set run.jobs 3"
+)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// Every setting with its value
+    List {
+        /// Also where each comes from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// One value
+    Get { key: String },
+    /// Write one into git's own settings, for you alone
+    Set {
+        key: String,
+        value: String,
+        /// For all repositories
+        #[arg(long)]
+        global: bool,
+        #[command(flatten)]
+        dry: DryRun,
+    },
+    /// What a setting does, and why it has its value
+    Explain { key: String },
+}
+
+pub(crate) fn run(ctx: &Context, args: &ConfigArgs) -> Result<Exit, Failure> {
+    let project = ctx.project()?;
+    match &args.what {
+        What::List { origin } => {
+            let listed = project.settings.list();
+            let rows: Vec<_> = listed
+                .iter()
+                .map(|row| json!({"key": row.name, "value": row.value, "origin": row.origin, "doc": row.doc}))
+                .collect();
+            ctx.out.success("config", json!({"settings": rows}), || list(&listed, *origin), &[]);
+        }
+        What::Get { key } => {
+            let found = project.settings.explain(key).ok_or_else(|| unknown(key))?;
+            let data = json!({"key": found.name, "value": found.used});
+            ctx.out.success("config", data, || format!("{}\n", text::line(&found.used)), &[]);
+        }
+        What::Explain { key } => {
+            let found = project.settings.explain(key).ok_or_else(|| unknown(key))?;
+            let rows: Vec<_> = found
+                .rows
+                .iter()
+                .map(
+                    |row| json!({"value": row.value, "origin": row.origin, "used": row.used, "why": row.why}),
+                )
+                .collect();
+            let data = json!({"key": found.name, "value": found.used, "doc": found.doc, "layers": rows});
+            ctx.out.success(
+                "config",
+                data,
+                || format!("{}\n", crate::task::id::shown(&found.to_string())),
+                &[],
+            );
+        }
+        What::Set { key, value, global, dry } => {
+            let full = key::find(key).map(|_| key.clone()).or_else(|| key::find_in_git(key));
+            let full = full.ok_or_else(|| unknown(key))?;
+            Layer::of_flag(key, &full, value).map_err(FlowError::from)?;
+            // git allows no `_` in the last part of a name.
+            let name = format!("orch.{}", full.replace('_', "-"));
+            if !dry.dry_run {
+                project.repo.set_config(&name, value, *global).map_err(FlowError::from)?;
+            }
+            let would = if dry.dry_run { "would set " } else { "" };
+            let data = json!({"key": full, "value": value, "git": name});
+            ctx.out.success(
+                "config",
+                data,
+                || format!("{would}{name} = {}\n", text::line(value)),
+                &[format!("git orch config explain {full}")],
+            );
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn list(listed: &[Listed], origin: bool) -> String {
+    let rows: Vec<Vec<String>> = listed
+        .iter()
+        .map(|row| {
+            let value = if row.value.is_empty() { "none".to_owned() } else { text::line(&row.value) };
+            let mut cells = vec![text::line(&row.name), value];
+            if origin {
+                cells.push(text::line(&row.origin));
+            }
+            cells
+        })
+        .collect();
+    text::table(&rows, "")
+}
+
+fn unknown(name: &str) -> Failure {
+    let meant = key::similar(name);
+    let suggestion = meant.map(|meant| format!("; did you mean '{meant}'?")).unwrap_or_default();
+    Failure::new(Exit::Usage, Code::Settings, format!("unknown key '{}'{suggestion}", text::line(name)))
+        .hint("every setting", "git orch config list")
+}

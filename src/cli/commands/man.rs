@@ -1,0 +1,27 @@
+//! `git orch man`: the man pages, made from the grammar.
+
+use std::path::Path;
+
+use clap::CommandFactory as _;
+
+use crate::flow::FlowError;
+
+use super::super::Context;
+use super::super::args::Cli;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+
+pub(crate) fn run(ctx: &Context, dir: &Path) -> Result<Exit, Failure> {
+    std::fs::create_dir_all(dir).map_err(FlowError::file("make", dir))?;
+    // Their names must be those of files: `git-orch-add.1`, not `git orch add`.
+    let command = Cli::command().bin_name("git-orch");
+    clap_mangen::generate_to(command, dir).map_err(FlowError::file("write", dir))?;
+    let shown = dir.display().to_string();
+    ctx.out.success(
+        "man",
+        serde_json::json!({"dir": shown}),
+        || format!("wrote the man pages to {shown}\n"),
+        &[],
+    );
+    Ok(Exit::Done)
+}

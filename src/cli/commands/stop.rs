@@ -1,0 +1,71 @@
+//! `git orch stop`: holds tasks, gives them up, or ends the run softly.
+
+use clap::Args;
+use clap_complete::ArgValueCompleter;
+use serde_json::json;
+
+use super::super::Context;
+use super::super::args::DryRun;
+use super::super::complete::task_ids;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+use super::super::json::TaskJson;
+
+/// What `stop` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  git orch stop                 the run ends after the work in hand\n  \
+    git orch stop t-c3v7          hold it; git orch approve t-c3v7 goes on\n  \
+    git orch stop t-c3v7 --abandon")]
+pub(crate) struct StopArgs {
+    /// Tasks to hold; without any, the run is asked to end
+    #[arg(add = ArgValueCompleter::new(task_ids))]
+    pub(crate) tasks: Vec<String>,
+    /// Give them up; their work is kept
+    #[arg(long, requires = "tasks")]
+    pub(crate) abandon: bool,
+    /// Why
+    #[arg(short, long, value_name = "WHY")]
+    pub(crate) message: Option<String>,
+    /// Act under this name
+    #[arg(long = "as", value_name = "WHO")]
+    pub(crate) acts_as: Option<String>,
+    #[command(flatten)]
+    pub(crate) dry: DryRun,
+}
+
+pub(crate) fn run(ctx: &Context, args: &StopArgs) -> Result<Exit, Failure> {
+    let project = ctx.project()?;
+    let because = args.message.clone().unwrap_or_else(|| format!("asked by {}", project.who));
+    if args.tasks.is_empty() {
+        if !args.dry.dry_run {
+            project.ask_run_to_stop(&because)?;
+        }
+        let line = "asked the run to end after the work in hand\n".to_owned();
+        ctx.out.success("stop", json!({"run": true, "tasks": []}), || line, &["git orch status".to_owned()]);
+        return Ok(Exit::Done);
+    }
+    let mut found = Vec::new();
+    for text in &args.tasks {
+        found.push(project.find_open(text)?.task); // all of them are looked up before one is changed
+    }
+    let op = project.op();
+    let (mut lines, mut tasks, mut next) = (String::new(), Vec::new(), Vec::new());
+    for task in found {
+        let task =
+            if args.dry.dry_run { task } else { project.stop(&op, &task.id, args.abandon, &because)?.task };
+        let id = &task.id;
+        let verb = match (args.dry.dry_run, args.abandon || task.state.is_finished()) {
+            (true, true) => "would give up",
+            (true, false) => "would hold",
+            (false, true) => "gave up",
+            (false, false) => "holds",
+        };
+        lines.push_str(&format!("{verb} {id}\n"));
+        if !task.state.is_finished() {
+            next.push(format!("git orch approve {id}"));
+        }
+        tasks.push(TaskJson::of(&project, &task));
+    }
+    ctx.out.success("stop", json!({"run": false, "tasks": tasks}), || lines, &next);
+    Ok(Exit::Done)
+}
