@@ -2,8 +2,6 @@
 //!
 //! What an answer means is judged elsewhere (`review`), and so is whether anything was changed: an exit code is no
 //! evidence.
-#![cfg_attr(not(test), expect(dead_code, reason = "wired up by flow"))]
-#![expect(unused_imports, reason = "wired up by flow")]
 
 /// Prompts: files with front matter, rendered with the task's own values.
 mod prompt;
@@ -16,10 +14,10 @@ use crate::{process::ProcessError, task::id::TaskId};
 use std::{fmt, io, path::PathBuf};
 
 pub(crate) use prompt::{
-    FindingVars, LimitVars, PromptError, PromptVars, Rendered, Source, TaskVars, built_in, render,
+    FindingVars, LimitVars, PromptError, PromptVars, Rendered, TaskVars, render,
 };
 pub(crate) use script::script_main;
-pub(crate) use turn::{Turn, TurnResult, Usage, take};
+pub(crate) use turn::{Turn, TurnResult, take};
 
 /// An agent as it was named in the settings or on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]

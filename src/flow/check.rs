@@ -158,11 +158,10 @@ impl Project {
 
     fn here(&self) -> Result<Subject, FlowError> {
         let here = self.repo.here().unwrap_or(self.root());
-        if let Some(id) = self.task_here(here) {
-            if let Some(stored) = self.store.load(&id)? {
+        if let Some(id) = self.task_here(here)
+            && let Some(stored) = self.store.load(&id)? {
                 return self.of_task(&stored.task);
             }
-        }
         let head = self.repo.worktree_head(here)?;
         let base = self.merge_base(&head)?;
         let branch = self.repo.worktree_branch(here)?;

@@ -124,11 +124,10 @@ impl Project {
     pub(crate) fn push_base(&self, upstream: &Upstream, commit: &CommitId) -> Result<bool, FlowError> {
         let spec = PushSpec { commit: commit.clone(), name: upstream.branch.clone() };
         let pushed = self.repo.push(&upstream.remote, &[spec]);
-        if let Ok(pushed) = &pushed {
-            if pushed.iter().any(|pushed| matches!(pushed.flag, Flag::Done | Flag::UpToDate)) {
+        if let Ok(pushed) = &pushed
+            && pushed.iter().any(|pushed| matches!(pushed.flag, Flag::Done | Flag::UpToDate)) {
                 return Ok(true);
             }
-        }
         let there = self.repo.ls_remote(&upstream.remote, &[upstream.branch.as_str()])?;
         if there.iter().any(|(name, tip)| *name == upstream.branch && tip == commit) {
             return Ok(true);
@@ -248,11 +247,10 @@ impl Project {
     /// The name cannot be kept.
     pub(crate) fn clone_id(&self) -> Result<String, FlowError> {
         let path = self.local().join("clone");
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            if !text.trim().is_empty() {
+        if let Ok(text) = std::fs::read_to_string(&path)
+            && !text.trim().is_empty() {
                 return Ok(text.trim().to_owned());
             }
-        }
         std::fs::create_dir_all(self.local()).map_err(FlowError::file("make", &self.local()))?;
         let fresh = crate::process::random_letters(4);
         let made = std::fs::File::options().write(true).create_new(true).open(&path);
@@ -300,12 +298,11 @@ impl Project {
                 continue;
             }
             let branch = layout::branch_of(&id);
-            if let Some(tip) = self.repo.tip(&layout::branch_ref(&branch))? {
-                if !self.repo.is_ancestor(&tip, &self.base.tip)? {
+            if let Some(tip) = self.repo.tip(&layout::branch_ref(&branch))?
+                && !self.repo.is_ancestor(&tip, &self.base.tip)? {
                     let kept = self.store.rescue(id.as_str(), &tip)?;
                     said.push(format!("branch {branch} of no open task is kept as {kept}"));
                 }
-            }
             match self.repo.remove_worktree(&tree.path) {
                 Ok(()) => said.push(format!("removed the worktree {}", tree.path.display())),
                 Err(RemoveRefused::Dirty { .. }) => {}

@@ -131,7 +131,7 @@ impl Tally {
             base: Change { before: self.base.clone(), after: project.base.tip.clone() },
             tests: Change { before, after },
             regressions: self.regressions(project, &tasks)?,
-            findings: tasks.iter().flat_map(|task| findings(task)).collect(),
+            findings: tasks.iter().flat_map(findings).collect(),
             tasks: tasks.iter().map(task_line).collect(),
             commands: self.commands(),
         })

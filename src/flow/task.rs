@@ -274,12 +274,11 @@ impl Project {
             }
         };
         let next = self.store.prepare(op, actor, &stored, &events)?;
-        if let Some(remote) = self.remote() {
-            if !self.push_claim(remote, &stored, &next)? {
+        if let Some(remote) = self.remote()
+            && !self.push_claim(remote, &stored, &next)? {
                 self.pull()?;
                 return Ok(None);
             }
-        }
         Ok(self.store.publish(&stored, &next)?.then_some(next))
     }
 

@@ -1,7 +1,6 @@
 //! Knows git: gix for objects and refs, the git binary for merges, worktrees and exchange.
 //!
 //! Names of refs come in as arguments. No function here writes a ref without the value that it must have before.
-#![expect(dead_code, reason = "wired up by store and flow")]
 
 pub(crate) mod diff;
 pub(crate) mod exchange;

@@ -2,7 +2,6 @@
 //!
 //! The texts come in: files from `git`, variables and flags from `cli`. What the settings mean is each room's own
 //! matter; this room fills in their types.
-#![cfg_attr(not(test), expect(dead_code, reason = "wired up by flow"))]
 
 pub(crate) mod file;
 pub(crate) mod key;

@@ -2,7 +2,6 @@
 //!
 //! Nothing outside this room spawns. git's syntax and the agents' command lines are made elsewhere and come in as
 //! values.
-#![expect(dead_code, unused_imports, reason = "wired up by flow")]
 
 /// The environment that an agent or a test run gets.
 mod env;
@@ -23,9 +22,8 @@ use std::{io, path::PathBuf};
 
 pub(crate) use env::agent_environment;
 pub(crate) use own::{own_command, own_program};
-pub(crate) use procfs::{alive, start_time};
-pub(crate) use random::{random_letters, random_nonce};
-pub(crate) use short::{Command, Finished, which};
+pub(crate) use random::random_letters;
+pub(crate) use short::{Command, which};
 pub(crate) use signals::{Interrupts, Level};
 pub(crate) use supervise::{Ended, Job, Outcome, Stop, supervised, supervised_blocking, supervisor_main};
 

@@ -4,7 +4,6 @@
 //! land, what may be tested, who is ejected) is in `rules`; which prefix of a chain to try next is in `policy`. Carrying
 //! the actions out is not here: it is in `flow/queue.rs`.
 #![warn(clippy::wildcard_enum_match_arm)]
-#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "wired up by flow"))]
 
 mod action;
 mod batch;
@@ -23,7 +22,7 @@ mod view;
 pub(crate) use action::{Action, Ejection, Finished, LandedOn, Question};
 pub(crate) use entry::Entry;
 pub(crate) use explain::why;
-pub(crate) use footprint::{BadGlob, Footprint};
+pub(crate) use footprint::Footprint;
 pub(crate) use plan::plan;
 pub(crate) use view::{
     Base, Composition, Hold, Known, OnWorse, Purpose, Rules, Running, Stop, Verdict, View,

@@ -2,7 +2,6 @@
 //!
 //! `run` is the data, `metrics` what follows from it, `text` and `markdown` two ways to say it. Gathering the data,
 //! keeping reports and comparing them over time is not here.
-#![expect(dead_code, unused_imports, reason = "wired up by flow")]
 
 mod markdown;
 mod metrics;

@@ -1,7 +1,6 @@
 //! What reviewers answer: findings and their severity, one reviewer's answer, the verdict over all of them.
 //!
 //! Calling reviewers and bounding the rounds is not here: `gate` says what the answers of one round mean.
-#![expect(dead_code, unused_imports, reason = "wired up by flow")]
 
 mod answer;
 mod finding;

@@ -2,7 +2,6 @@
 //!
 //! `rule` maps one path to tests, `choose` decides for a whole change, `preset` proposes rules for a language.
 //! What the tests answer is no matter of this room (`suite`), and nobody is run here.
-#![cfg_attr(not(test), expect(dead_code, reason = "wired up by flow"))]
 
 pub(crate) mod choose;
 pub(crate) mod globs;

@@ -16,5 +16,4 @@ pub(crate) mod runs;
 pub(crate) mod verdicts;
 
 pub(crate) use failure::{StoreError, chain};
-pub(crate) use index::Row;
 pub(crate) use journal::{Op, Stored};

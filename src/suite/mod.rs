@@ -1,7 +1,6 @@
 //! What tests answered: report formats, results as sets, what counts as worse. Pure.
 //!
 //! Which tests are run is decided in `select`; the text of the report and the exit code come in as values.
-#![cfg_attr(not(test), expect(dead_code, reason = "wired up by flow"))]
 
 pub(crate) mod format;
 pub(crate) mod result;

@@ -174,11 +174,10 @@ pub(crate) fn summary(project: &Project) -> Result<Summary, FlowError> {
     }
     let mut landed = Vec::new();
     for id in project.store.archived_ids()? {
-        if let Some(stored) = project.store.archived(&id)? {
-            if matches!(stored.task.state, crate::task::State::Completed { .. }) {
+        if let Some(stored) = project.store.archived(&id)?
+            && matches!(stored.task.state, crate::task::State::Completed { .. }) {
                 landed.push((id, stored.task.title));
             }
-        }
     }
     Ok(Summary { dir: project.root().to_owned(), landed, needs_you, open })
 }

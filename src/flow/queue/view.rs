@@ -192,7 +192,7 @@ impl Lander<'_> {
             (None, None) => {
                 let judged = self.project.judge(base, &empty)?;
                 (judged.no_evidence > 0)
-                    .then(|| Verdict::NoEvidence { why: judged.why_none, times: judged.no_evidence })
+                    .then_some(Verdict::NoEvidence { why: judged.why_none, times: judged.no_evidence })
             }
         };
         if let Some(verdict) = known {
@@ -220,11 +220,10 @@ impl Lander<'_> {
             let trailer = |key: &str| {
                 commit.trailers.iter().find(|(found, _)| found == key).map(|(_, value)| value.clone())
             };
-            if let (Some(task), Some(nonce)) = (trailer("Orch-Task"), trailer("Orch-Nonce")) {
-                if let Ok(task) = TaskId::parse(&task) {
+            if let (Some(task), Some(nonce)) = (trailer("Orch-Task"), trailer("Orch-Nonce"))
+                && let Ok(task) = TaskId::parse(&task) {
                     landed.insert((task, Nonce(nonce)));
                 }
-            }
             next = commit.parents.first().cloned();
         }
         Ok(landed)
