@@ -18,6 +18,9 @@ use crate::cli::failure::Failure;
 pub(crate) struct DemoArgs {
     /// A new or empty folder; without it, one is made here, in TMPDIR or in HOME
     pub(crate) dir: Option<PathBuf>,
+    /// Make the repository with its tasks, and run nothing
+    #[arg(long)]
+    pub(crate) make_only: bool,
 }
 
 pub(crate) fn run(ctx: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
@@ -30,7 +33,9 @@ pub(crate) fn run(ctx: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     if !ctx.output.quiet {
         ctx.output.aside(&format!("Made a repository with 8 tasks: {}\n", project.root().display()));
     }
-    demo::start_run(&project, &Unwatched)?;
+    if !args.make_only {
+        demo::start_run(&project, &Unwatched)?;
+    }
     let summary = demo::summary(&project.reopened()?)?;
     ctx.output.answer("demo", true, &data(&summary), &render(&summary));
     Ok(Exit::Done)
