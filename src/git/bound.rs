@@ -22,7 +22,8 @@ pub(crate) struct Touched {
     pub(crate) text: Vec<u8>,
 }
 
-type Entries = BTreeMap<Vec<u8>, (EntryKind, ObjectId)>;
+type Entry = (EntryKind, ObjectId);
+type Entries = BTreeMap<Vec<u8>, Entry>;
 
 impl Repo {
     /// The files that differ, if no way of counting finds more than `most` lines in the change. `None` = not known:
@@ -63,8 +64,7 @@ impl Repo {
         pairs: &mut Vec<(Vec<u8>, Option<ObjectId>, Option<ObjectId>)>,
     ) -> Result<bool, GitError> {
         let (old, mut new) = (self.entries(old)?, self.entries(new)?);
-        let mut both: Vec<(Vec<u8>, Option<(EntryKind, ObjectId)>, Option<(EntryKind, ObjectId)>)> =
-            Vec::new();
+        let mut both: Vec<(Vec<u8>, Option<Entry>, Option<Entry>)> = Vec::new();
         for (name, before) in old {
             let after = new.remove(&name);
             if after != Some(before) {
