@@ -117,6 +117,8 @@ fn section(command: &Command, words: &str) -> String {
     let body: Vec<&str> =
         body.lines().filter(|line| !line.starts_with(".ie ") && !line.starts_with(".el ")).collect();
     let body = body.join("\n").replace(".SH ", ".SS ");
+    // They stand at the top of the page, once.
+    let body = body.split(".SS \"GLOBAL OPTIONS\"").next().unwrap_or_default().trim_end();
     format!(".SH \"{}\"\n{body}\n", words.to_uppercase().replace('-', "\\-"))
 }
 
@@ -144,6 +146,7 @@ mod tests {
             assert!(whole.text.contains(word), "{word}");
         }
         assert!(!whole.text.contains("GIT ORCH HOOK"));
+        assert_eq!(whole.text.matches("GLOBAL OPTIONS").count(), 1);
         assert!(pages.iter().any(|page| page.path == "man/man1/git-orch-doctor.1"));
         assert!(!pages.iter().any(|page| page.path.contains("git-orch-hook")));
         assert_eq!(pages, all());

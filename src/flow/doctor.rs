@@ -170,10 +170,11 @@ fn orch_branch(repo: &Repo, found: &mut Diagnosis) {
 }
 
 fn hook(repo: &Repo, found: &mut Diagnosis) {
+    let init = if repo.hooks_folder().shared { "git orch init --with hooks" } else { INIT };
     match init::hook_state(repo) {
         Ok(HookState::Ours) => found.fine("hook", "pre-push checks what is pushed"),
-        Ok(HookState::Missing) => found.wrong("hook", "there is no pre-push hook", INIT),
-        Ok(HookState::Foreign) => found.wrong("hook", "the pre-push hook is not git-orch's", INIT),
+        Ok(HookState::Missing) => found.wrong("hook", "there is no pre-push hook", init),
+        Ok(HookState::Foreign) => found.wrong("hook", "the pre-push hook is not git-orch's", init),
         Ok(HookState::NotExecutable) => {
             let path = repo.hooks_folder().path.join("pre-push");
             found.wrong("hook", "the pre-push hook may not be run", &format!("chmod +x {}", path.display()));

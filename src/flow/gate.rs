@@ -12,7 +12,7 @@ use crate::task::{Evidence, Task, Trouble};
 use super::{FlowError, Project};
 
 /// Conflict markers as git writes them at the start of a line.
-const MARKERS: [&str; 2] = ["<<<<<<< ", ">>>>>>> "];
+pub(super) const MARKERS: [&str; 2] = ["<<<<<<< ", ">>>>>>> "];
 
 /// A change, measured.
 #[derive(Debug, Clone)]

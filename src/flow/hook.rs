@@ -2,11 +2,12 @@
 //! nothing, lists nothing, and starts git once for each branch.
 
 use crate::git::objects::CommitInfo;
+use crate::guard::paths;
 use crate::store::layout;
 use crate::task::Task;
 use crate::task::id::{CommitId, TaskId, shown};
 
-use super::gate::Measured;
+use super::gate::{MARKERS, Measured};
 use super::project::Given;
 use super::{FlowError, Project};
 
@@ -235,11 +236,35 @@ impl Project {
         from: &CommitId,
         head: &CommitId,
     ) -> Result<Option<Measured>, FlowError> {
-        if from == head {
+        if from == head || self.certainly_fits(task, from, head)? {
             return Ok(None);
         }
         let measured = self.measure(task, from, head)?;
         Ok(measured.refusal().is_some().then_some(measured))
+    }
+}
+
+impl Project {
+    /// Whether the gate passes a change for sure: then git need not be started to measure it.
+    fn certainly_fits(
+        &self,
+        task: Option<&Task>,
+        from: &CommitId,
+        head: &CommitId,
+    ) -> Result<bool, FlowError> {
+        if task.is_some_and(|task| !task.paths.is_empty()) {
+            return Ok(false);
+        }
+        let Some(touched) = self.repo.touched_within(from, head, self.policy.cap.caps.diff)? else {
+            return Ok(false);
+        };
+        let names: Vec<&str> = touched.iter().map(|file| file.path.as_str()).collect();
+        let marked = |text: &[u8]| {
+            let starts = |line: &[u8]| MARKERS.iter().any(|mark| line.starts_with(mark.as_bytes()));
+            text.split(|&byte| byte == b'\n').any(starts)
+        };
+        Ok(paths::check(&names, &self.policy.paths.allow, &self.policy.paths.deny).is_ok()
+            && !touched.iter().any(|file| marked(&file.text)))
     }
 }
 

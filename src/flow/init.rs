@@ -156,7 +156,7 @@ pub(crate) fn plan_removal(given: &Given, request: &InitRequest) -> Result<Setup
     steps.extend(remove_exclude(&repo)?);
     let project = Project::open(given).ok();
     if repo.main_worktree().join(SETTINGS).exists() || settings_landed(project.as_ref()) {
-        warnings.push(format!("{SETTINGS} stays: it is yours and your colleagues'; git rm {SETTINGS}"));
+        warnings.push(format!("{SETTINGS} stays: it is for everybody; to remove it: git rm {SETTINGS}"));
     }
     if share_folder(&request.program)
         .is_ok_and(|share| request.pages.first().is_some_and(|page| share.join(&page.path).exists()))

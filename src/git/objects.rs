@@ -156,7 +156,7 @@ impl Repo {
         Ok(entry.map(|entry| (entry.object_id(), entry.mode())))
     }
 
-    fn root(&self, id: gix::ObjectId) -> Result<gix::Tree<'_>, GitError> {
+    pub(super) fn root(&self, id: gix::ObjectId) -> Result<gix::Tree<'_>, GitError> {
         let object = self.gix.find_object(id).map_err(GitError::gix(format!("read {id}")))?;
         object.peel_to_tree().map_err(GitError::gix(format!("read the tree of {id}")))
     }

@@ -72,7 +72,7 @@ impl Repo {
             Swap::Done => {}
             Swap::Lost { .. } | Swap::Locked => return Err(GitError::BranchMoved(branch)),
         }
-        let git = Git::in_worktree(self, self.common_dir(), main).args(["reset", "--hard", "-q"]);
+        let git = Git::in_worktree(self, self.common_dir(), main).args(["read-tree", "-m", "-u", "HEAD"]);
         git.output().map(|_| commit)
     }
 

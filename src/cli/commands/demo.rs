@@ -20,6 +20,9 @@ use crate::cli::watcher::watcher;
 pub(crate) struct DemoArgs {
     /// A new or empty folder; without it, one is made here, in TMPDIR or in HOME
     pub(crate) dir: Option<PathBuf>,
+    /// Make the repository with its tasks, and run nothing
+    #[arg(long)]
+    pub(crate) make_only: bool,
 }
 
 pub(crate) fn run(ctx: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
@@ -30,13 +33,15 @@ pub(crate) fn run(ctx: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     };
     let project = demo::make(&ctx.given, &request)?;
     ctx.out.progress(&format!("Made a repository with 8 tasks: {}", project.root().display()));
-    let watcher = watcher(&ctx.out);
-    let outcome = demo::start_run(&project, watcher.as_ref())?;
-    drop(watcher);
+    let outcome = match args.make_only {
+        true => None,
+        false => Some(demo::start_run(&project, watcher(&ctx.out).as_ref())?),
+    };
     let summary = demo::summary(&project.reopened()?)?;
     let program = called(&request.program);
-    ctx.out.success("demo", data(&summary, &program), || render(&summary, &outcome, &program), &[]);
-    Ok(if outcome.end == RunEnd::Interrupted { Exit::Interrupted } else { Exit::Done })
+    ctx.out.success("demo", data(&summary, &program), || render(&summary, outcome.as_ref(), &program), &[]);
+    let interrupted = outcome.is_some_and(|outcome| outcome.end == RunEnd::Interrupted);
+    Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
 #[expect(clippy::disallowed_methods, reason = "cli reads the environment")]
@@ -61,8 +66,8 @@ pub(crate) fn data(summary: &Summary, program: &str) -> Value {
 }
 
 /// The text for people: the run's report, then what a person does next.
-pub(crate) fn render(summary: &Summary, outcome: &RunOutcome, program: &str) -> String {
-    let mut text = report::text(&outcome.report);
+pub(crate) fn render(summary: &Summary, outcome: Option<&RunOutcome>, program: &str) -> String {
+    let mut text = outcome.map(|outcome| report::text(&outcome.report)).unwrap_or_default();
     text.push_str("\nNow it is your turn. The repository stays; look around in it, and decide:\n");
     let next = next(summary, program);
     let width = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();

@@ -59,8 +59,9 @@ pub(crate) fn render(refusal: &Refusal) -> String {
     let by_paths = !refusal.measured.marked.is_empty() || !refusal.measured.outside.is_empty();
     match (too_big, by_paths) {
         (Some((lines, cap)), false) => {
+            let doing = if refusal.task.is_some() { "hand in" } else { "push" };
             let mut text =
-                format!("error: {} is too big to push: {lines} lines, the cap is {cap}\n", refusal.what);
+                format!("error: {} is too big to {doing}: {lines} lines, the cap is {cap}\n", refusal.what);
             text.push_str(&format!("  because: {}\n", counted(&size.files)));
             for (file, why) in size.excluded.iter().take(LARGEST) {
                 text.push_str(&format!("           ({} is not counted: {why})\n", figures(file)));
@@ -103,9 +104,9 @@ fn hints(refusal: &Refusal) -> String {
              or ask for more:   git orch submit {id} -m \"why it cannot be split\"    (a person decides; recorded)\n"
         ),
         None => format!(
-            "  hint: split it into pushes of at most {} lines; what counts: git diff --stat {}...\n        \
-             or ask for more:   git orch queue add {}    (a person decides; recorded)\n",
-            refusal.cap, refusal.base, refusal.what
+            "  hint: split it into branches of at most {} lines; what there is: git diff --stat {}...\n        \
+             or let people decide on more: cap.diff in orch.toml on {}\n",
+            refusal.cap, refusal.base, refusal.base
         ),
     }
 }

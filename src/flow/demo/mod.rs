@@ -10,6 +10,7 @@ use crate::git::objects::Person;
 use crate::git::setup::NewFile;
 use crate::plan::card::Need;
 use crate::process::random_letters;
+use crate::task::State;
 use crate::task::id::TaskId;
 
 use super::init::{self, InitRequest, is_writable};
@@ -19,8 +20,6 @@ use super::run::{RunOutcome, RunRequest};
 use super::task::AddRequest;
 use super::{FlowError, Project};
 
-/// Agents that work at the same time.
-pub(crate) const JOBS: u32 = 6;
 /// Where the recorded agents are, below the repository.
 const AGENTS_FOLDER: &str = "orch/demo-agents";
 /// How often a fresh folder name is tried.
@@ -174,10 +173,9 @@ pub(crate) fn summary(project: &Project) -> Result<Summary, FlowError> {
     }
     let mut landed = Vec::new();
     for id in project.store.archived_ids()? {
-        if let Some(stored) = project.store.archived(&id)?
-            && matches!(stored.task.state, crate::task::State::Completed { .. }) {
-                landed.push((id, stored.task.title));
-            }
+        let finished = project.store.archived(&id)?.map(|stored| stored.task);
+        let landed_task = finished.filter(|task| matches!(task.state, State::Completed { .. }));
+        landed.extend(landed_task.map(|task| (id, task.title)));
     }
     Ok(Summary { dir: project.root().to_owned(), landed, needs_you, open })
 }
@@ -348,7 +346,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x"), "").unwrap();
         let request = DemoRequest { dir: Some(folder.path().to_owned()), ..request(folder.path()) };
-        let err = make(&Given::default(), &request).unwrap_err().to_string();
+        let err = make(&Given::default(), &request).err().unwrap().to_string();
         assert!(err.ends_with("is not empty: name a new folder, or none"), "{err}");
     }
 }
