@@ -80,8 +80,6 @@ pub(crate) enum FlowError {
     Gate { id: String, evidence: Box<Evidence> },
     #[error("no branch '{0}'")]
     NoBranch(String),
-    #[error("worktree has {} uncommitted files: {}", files.len(), files.join(", "))]
-    Dirty { files: Vec<String> },
     /// Another process of this machine lands.
     #[error("another git orch is landing")]
     QueueBusy { pid: Option<u32>, since: Seconds },

@@ -2,7 +2,7 @@
 
 use crate::store::Stored;
 use crate::store::layout;
-use crate::task::id::{CommitId, TaskId};
+use crate::task::id::TaskId;
 use crate::task::state::{Change, Claim};
 use crate::task::{Actor, Authority, Event, Evidence, State, Task, Trouble};
 
@@ -113,16 +113,6 @@ impl Project {
                 Ok(vec![Event::Escalated { because: because.clone() }])
             }),
         }
-    }
-
-    /// Whether the branch of a handed-in task still is at the commit that was handed in.
-    ///
-    /// # Errors
-    /// Git fails.
-    pub(crate) fn head_moved(&self, task: &Task) -> Result<Option<CommitId>, FlowError> {
-        let Some(change) = task.state.change() else { return Ok(None) };
-        let tip = self.repo.tip(&layout::branch_ref(&task.branch))?;
-        Ok(tip.filter(|tip| *tip != change.head))
     }
 }
 

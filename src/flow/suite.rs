@@ -9,7 +9,7 @@ use crate::select::choose::{self, Selection};
 use crate::store::verdicts::{Said, Verdict};
 use crate::suite::format::{self, Format};
 use crate::suite::result::Results;
-use crate::suite::verdict::TestSet;
+use crate::suite::set::TestSet;
 use crate::suite::worse::{self, How, Worse};
 use crate::task::evidence::FailedTest;
 use crate::task::id::{CommitId, TreeId};

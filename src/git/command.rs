@@ -131,11 +131,6 @@ impl Git {
         self
     }
 
-    /// The command itself, for a long-lived process.
-    pub(super) fn command(&self) -> &Command {
-        &self.0
-    }
-
     /// Runs it; any exit code is an answer.
     pub(super) fn finish(&self) -> Result<Finished, GitError> {
         tracing::debug!(args = ?self.0.args, dir = ?self.0.dir, "git");

@@ -3,7 +3,6 @@
 use super::command::{Git, fields};
 use super::{GitError, Repo};
 use crate::task::id::CommitId;
-use std::path::Path;
 
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,20 +58,6 @@ impl Repo {
     pub(crate) fn patch(&self, base: &CommitId, head: &CommitId) -> Result<String, GitError> {
         let git = self.diff_tree(&["-p", "--no-color"], &self.fork_point(base, head)?, head.as_str());
         Ok(String::from_utf8_lossy(&git.output()?).into_owned())
-    }
-
-    /// What the files of a worktree, untracked ones too, changed since its history left `base`.
-    pub(crate) fn worktree_changes(
-        &self,
-        worktree: &Path,
-        base: &CommitId,
-    ) -> Result<Vec<FileChange>, GitError> {
-        let head = self.worktree_head(worktree)?;
-        let from = self.fork_point(base, &head)?;
-        match self.snapshot(worktree)? {
-            Some(tree) => self.changes_between(&from, tree.as_str()),
-            None => self.changes_between(&from, head.as_str()),
-        }
     }
 
     /// Where `head` left `base`; `base` itself where the two have nothing in common.

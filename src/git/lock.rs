@@ -42,11 +42,6 @@ impl Exclusive {
         let taken = try_lock(&repo.local_path("lock")?, FlockOperation::NonBlockingLockExclusive)?;
         Ok(taken.map(Exclusive))
     }
-
-    /// Waits for all writers, then takes the lock.
-    pub(crate) fn wait(repo: &Repo) -> Result<Exclusive, GitError> {
-        wait(&repo.local_path("lock")?, FlockOperation::LockExclusive).map(Exclusive)
-    }
 }
 
 /// Waits for a lock on a file, that is made where it is missing.

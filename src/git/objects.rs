@@ -120,16 +120,6 @@ impl Repo {
         self.read_in(hex(tree.as_str())?, path, u64::MAX)
     }
 
-    /// Reads a file as it is in a commit, but none with more than `limit` bytes.
-    pub(crate) fn read_blob_limited(
-        &self,
-        commit: &CommitId,
-        path: &str,
-        limit: u64,
-    ) -> Result<Option<Vec<u8>>, GitError> {
-        self.read_in(object_id(commit)?, path, limit)
-    }
-
     pub(super) fn read_in(
         &self,
         root: gix::ObjectId,
@@ -298,17 +288,6 @@ impl Repo {
             commits.push(commit);
         }
         Ok(commits)
-    }
-
-    /// Commits that can be reached, newest first.
-    pub(crate) fn history(&self, tip: &CommitId, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
-        use gix::revision::walk::Sorting;
-        use gix::traverse::commit::simple::CommitTimeOrder;
-        let failed = || GitError::gix(format!("walk the history of {tip}"));
-        let walk = self.gix.rev_walk([object_id(tip)?]);
-        let walk =
-            walk.sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst)).all().map_err(failed())?;
-        walk.take(limit).map(|info| self.read_commit(&commit_id(info.map_err(failed())?.id))).collect()
     }
 
     /// The commit that a person means by the name of a branch or tag, or by an object id or its start.

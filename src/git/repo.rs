@@ -60,13 +60,6 @@ pub(crate) enum Scope {
     Command,
 }
 
-/// How objects are named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ObjectFormat {
-    Sha1,
-    Sha256,
-}
-
 impl Repo {
     /// Opens the repository that `dir` is in: in its main worktree, in a linked one, or in a folder below.
     ///
@@ -127,14 +120,6 @@ impl Repo {
     /// Tells whether history was cut off by a shallow clone: then ancestors are not what they seem.
     pub(crate) fn is_shallow(&self) -> Result<bool, GitError> {
         self.gix.is_shallow().map_err(GitError::gix("read the shallow file"))
-    }
-
-    pub(crate) fn object_format(&self) -> ObjectFormat {
-        if self.gix.object_hash() == gix::hash::Kind::Sha1 {
-            ObjectFormat::Sha1
-        } else {
-            ObjectFormat::Sha256
-        }
     }
 
     /// The setting at `key`, such as `user.name` or `branch.main.remote`.

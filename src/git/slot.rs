@@ -79,10 +79,6 @@ impl Tested {
     pub(crate) fn commit(&self) -> &CommitId {
         &self.commit
     }
-
-    pub(crate) fn tree(&self) -> &TreeId {
-        &self.tree
-    }
 }
 
 /// Moves the base branch from `expected` to the tested commit, and reads it back.

@@ -17,7 +17,7 @@ use crate::{
     suite::format::{BadFormat, Format},
 };
 use key::Value;
-use layers::{Layer, Settings};
+use layers::Settings;
 use std::{collections::BTreeMap, time::Duration};
 
 /// The settings that hold for one command, resolved once and passed down.
@@ -168,14 +168,6 @@ pub(crate) enum PolicyError {
     Glob(#[from] BadGlob),
     #[error("tests.report: {0}")]
     Report(#[from] BadFormat),
-}
-
-/// Resolves layers, given in any order, to the policy that holds.
-///
-/// # Errors
-/// Values that do not fit together.
-pub(crate) fn resolve(layers: Vec<Layer>) -> Result<Policy, PolicyError> {
-    Settings::new(layers).policy()
 }
 
 impl Settings {
@@ -344,7 +336,7 @@ mod tests {
 
     #[test]
     fn what_is_built_in_is_a_policy() {
-        let policy = resolve(Vec::new()).unwrap();
+        let policy = Settings::new(Vec::new()).policy().unwrap();
         assert_eq!(policy.cap.caps, Caps { diff: 200, binary_bytes: 10 * MB });
         assert_eq!(policy.tests.timeout, Duration::from_secs(15 * 60));
         assert_eq!(policy.tests.format, Format::Exit);
@@ -359,7 +351,7 @@ mod tests {
 
     #[test]
     fn every_section_is_filled_in() {
-        let policy = resolve(vec![
+        let policy = Settings::new(vec![
             base(
                 "base = 'dev'\n[tests]\nall = 'a'\nsome = 'a {tests}'\nreport = 'junit:r.xml'\n[queue]\nland = \
                  'targeted'\non_worse = 'stop'\nchangelog = ''\n[agent.mine]\ncommand = 'x'\nprompt = 'file'\n[paths]\n\
@@ -370,7 +362,7 @@ mod tests {
                 &[("paths.allow".to_owned(), "src/a".to_owned()), ("agents.implement".to_owned(), "mine".to_owned())],
             )
             .unwrap(),
-        ])
+        ]).policy()
         .unwrap();
         assert_eq!(policy.base.as_deref(), Some("dev"));
         assert_eq!(policy.tests.format, Format::Junit("r.xml".to_owned()));
@@ -385,7 +377,7 @@ mod tests {
 
     #[test]
     fn an_agent_needs_a_command() {
-        let error = resolve(vec![base("[agent.x]\nprompt = 'file'")]).unwrap_err();
+        let error = Settings::new(vec![base("[agent.x]\nprompt = 'file'")]).policy().unwrap_err();
         assert_eq!(error.to_string(), "agent.x.command is missing: [agent.x] needs it");
     }
 

@@ -33,7 +33,6 @@ mod tests {
     use crate::policy::{
         file,
         layers::{Layer, Origin, Settings},
-        resolve,
     };
     use crate::select::choose::{ChangedFile, Selection, choose, explain};
 
@@ -58,7 +57,7 @@ mod tests {
             let text = write(preset);
             let values = file::read(&text).unwrap();
             assert!(values.len() <= 12, "{}: {} settings", preset.name(), values.len());
-            let policy = resolve(vec![layer(preset)]).unwrap();
+            let policy = Settings::new(vec![layer(preset)]).policy().unwrap();
             assert_eq!(policy.tests.all.is_some(), preset != Preset::Unknown);
             assert_eq!(policy.notices, Vec::<String>::new());
         }
@@ -87,7 +86,7 @@ mod tests {
             (Preset::Npm, "a.js", "full suite: no rule maps a.js"),
             (Preset::Make, "docs/a.md", "no tests: every changed file is ignored (tests.ignore)"),
         ] {
-            let rules = resolve(vec![layer(preset)]).unwrap().tests.rules;
+            let rules = Settings::new(vec![layer(preset)]).policy().unwrap().tests.rules;
             let selection: Selection =
                 choose(&[ChangedFile { path: path.to_owned(), deleted: false }], &rules);
             assert_eq!(explain(&selection), [expected]);

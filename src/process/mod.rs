@@ -36,9 +36,6 @@ pub(crate) enum ProcessError {
     /// The system refused to start it: permission, folder, too many processes, an argument that is too long.
     #[error("cannot start '{program}' in {}", dir.display())]
     Start { program: String, dir: PathBuf, source: io::Error },
-    /// Talking with a running program failed.
-    #[error("lost the connection to '{program}'{}", tail(.stderr))]
-    Broken { program: String, stderr: String, source: io::Error },
     /// A log file cannot be made.
     #[error("cannot write the log {}", path.display())]
     Log { path: PathBuf, source: io::Error },

@@ -1,5 +1,6 @@
 //! What `/proc` says about processes. Where there is none (macOS), the answers are weaker, as each item says.
 
+#[cfg(test)]
 use rustix::process::{Pid, test_kill_process};
 use std::collections::HashMap;
 
@@ -39,6 +40,7 @@ pub(super) fn available() -> bool {
 
 /// Returns when a process started, in clock ticks since the machine did; `None` when there is no such process or no
 /// `/proc`.
+#[cfg(test)]
 pub(crate) fn start_time(pid: u32) -> Option<u64> {
     Stat::of(pid).map(|stat| stat.started)
 }
@@ -46,6 +48,7 @@ pub(crate) fn start_time(pid: u32) -> Option<u64> {
 /// Tells whether the process with this id still runs, and is the one that started then: ids are used again.
 ///
 /// Without `/proc` the start is not compared.
+#[cfg(test)]
 pub(crate) fn alive(pid: u32, started: u64) -> bool {
     if available() {
         return Stat::of(pid).is_some_and(|stat| !stat.dead && stat.started == started);

@@ -9,18 +9,10 @@ use std::{
 /// Crockford's alphabet in lower case: no `i l o u`, so that nobody misreads a name.
 const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// Letters in a nonce: 80 bits.
-const NONCE: usize = 16;
-
 /// Returns `count` random Crockford letters and digits.
 pub(crate) fn random_letters(count: usize) -> String {
     let mut random = fastrand::Rng::with_seed(seed());
     (0..count).map(|_| char::from(LETTERS[random.usize(..LETTERS.len())])).collect()
-}
-
-/// Returns the mark that makes a stored entry its writer's own.
-pub(crate) fn random_nonce() -> String {
-    random_letters(NONCE)
 }
 
 /// A seed that no other process shares.

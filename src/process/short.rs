@@ -58,18 +58,6 @@ impl Command {
         self
     }
 
-    /// Sets a variable.
-    pub(crate) fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Command {
-        self.env.push((name.into(), value.into()));
-        self
-    }
-
-    /// Takes a variable away.
-    pub(crate) fn env_remove(mut self, name: impl Into<String>) -> Command {
-        self.env_remove.push(name.into());
-        self
-    }
-
     /// Gives it something to read.
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Command {
         self.stdin = Some(bytes.into());

@@ -12,25 +12,6 @@ pub(super) const DETAIL_MAX: usize = 4000;
 /// Longest path, in characters.
 pub(super) const FILE_MAX: usize = 1000;
 
-impl Finding {
-    /// A name that stays the same from round to round: 16 hexadecimal digits of reviewer, file and title.
-    ///
-    /// Line and detail are left out, as both change when the code around it does; severity too, so that a finding that
-    /// was dismissed does not come back under another one. Case and blanks of the title do not count.
-    pub(crate) fn fingerprint(&self) -> String {
-        let title = self.title.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        let file = self.file.as_deref().unwrap_or_default();
-        format!("{:016x}", fnv1a([self.reviewer.as_str(), file, &title].join("\0").as_bytes()))
-    }
-}
-
-/// FNV-1a with 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>): std's hashers may change between releases.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.severity)?;
@@ -81,14 +62,6 @@ mod tests {
             detail: String::new(),
             reviewer: "safety".to_owned(),
         }
-    }
-
-    #[test]
-    fn a_fingerprint_outlives_moved_lines_and_other_severities() {
-        let first = finding("Unchecked  index", 3, Severity::High).fingerprint();
-        assert_eq!(first, finding("unchecked index", 90, Severity::Low).fingerprint());
-        assert_ne!(first, finding("unchecked unwrap", 3, Severity::High).fingerprint());
-        insta::assert_snapshot!(first, @"86418910c4c14d56");
     }
 
     #[test]

@@ -30,8 +30,6 @@ pub(crate) enum StoreError {
     Locked { name: String },
     #[error("could not {doing} {path}")]
     File { doing: &'static str, path: String, source: std::io::Error },
-    #[error("{0} has no report")]
-    NoRun(String),
 }
 
 /// An error with all its causes in one line.

@@ -4,5 +4,5 @@
 
 pub(crate) mod format;
 pub(crate) mod result;
-pub(crate) mod verdict;
+pub(crate) mod set;
 pub(crate) mod worse;

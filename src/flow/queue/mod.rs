@@ -5,7 +5,7 @@
 
 mod compose;
 mod decide;
-pub(crate) mod forecast;
+mod look;
 mod land;
 mod test;
 mod view;
