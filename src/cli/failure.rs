@@ -553,7 +553,9 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
             })
             .hint("split it", format!("git orch add \"second half\" --after {id}"))
             .hint("or see the cap", "git orch config explain cap.diff"),
-        (Code::Conflict, _) => failure.hint("bring it up to date", "git merge BASE, then hand it in again"),
+        (Code::Conflict, Some(reproduce)) => failure
+            .hint("see the conflict", reproduce.clone())
+            .hint("after a merge of the base", format!("git orch queue add {id}")),
         (_, Some(reproduce)) => failure.hint("see it again", reproduce.clone()),
         (_, None) => failure.hint("see the rules", "git orch config list --origin"),
     }
