@@ -226,6 +226,18 @@ mod tests {
     fn exit_codes_are_what_is_documented() {
         let lines: Vec<String> =
             Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.meaning())).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        0 done, or nothing to do
+        1 failed
+        2 wrong usage
+        3 the gate says no
+        4 waits for a person
+        5 limit reached, state saved: run again
+        6 lost a race: retry
+        7 the environment lacks something: see git orch doctor
+        8 nothing ready
+        70 a bug in git-orch
+        130 interrupted, state saved
+        ");
     }
 }

@@ -15,7 +15,6 @@ use crate::task::evidence::FailedTest;
 use crate::task::id::{CommitId, TreeId};
 
 use super::project::now;
-use super::tree::FOLDER;
 use super::{FlowError, Project};
 
 /// Test slots of one machine; more runs than that wait for one.

@@ -1,7 +1,7 @@
 //! Runs for the tests of this room.
 
 use super::*;
-use crate::review::Severity;
+use crate::task::finding::Severity;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
 fn commit(digit: char) -> CommitId {

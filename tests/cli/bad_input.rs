@@ -22,7 +22,17 @@ fn ids_of_tasks() {
     let mut commands: Vec<Vec<&str>> = ids.iter().map(|id| vec!["add", "x", "--id", id]).collect();
     commands.push(vec!["add", "x", "--id=-x"]);
     let commands: Vec<&[&str]> = commands.iter().map(Vec::as_slice).collect();
-    assert_snapshot!(errors(&sandbox, &commands), @"");
+    assert_snapshot!(errors(&sandbox, &commands), @r#"
+    2 error: task id is empty
+    2 error: task id '../x' may only use a-z 0-9 - (found '.')
+    2 error: task id is 65 characters, the limit is 64
+    2 error: task id 'A': use lower case: 'a'
+    2 error: task id 'a.lock' may only use a-z 0-9 - (found '.')
+    2 error: task id 'a b' may only use a-z 0-9 - (found a blank)
+    2 error: task id 'ünï' may only use a-z 0-9 - (found 'ü' U+00FC)
+    2 error: task id 'a\u{1b}' may only use a-z 0-9 - (found \u{1b})
+    2 error: task id may not start with '-'
+    "#);
 }
 
 #[test]
@@ -42,7 +52,18 @@ fn names_of_tasks() {
         &["queue", "add", "fix"],
         &["queue", "add", "no-such-branch"],
         &["queue", "drop", "fix"],
-    ]), @"");
+    ]), @"
+    2 error: task 'fix' exists (READY)
+    2 error: no task 'fxi'; did you mean 'fix'?
+    2 error: 'far' may be any of far-1, far-2
+    2 error: no task 'nothing-like-it'
+    2 error: t-1 depends on 'b', which does not exist
+    2 error: dependency cycle: fix -> fix
+    1 error: fix cannot be approved while it is pending
+    3 error: fix is pending; it lands after it is handed in, approved and tested
+    2 error: no branch 'no-such-branch'
+    1 error: fix cannot be dropped while it is pending
+    ");
 }
 
 #[test]
@@ -59,7 +80,18 @@ fn values() {
         &["frobnicate"],
         &["sync"],
         &["show"],
-    ]), @"");
+    ]), @"
+    2 error: a task needs a title or a file
+    2 error: the title is empty
+    2 error: the title 'a b' has several lines
+    2 error: invalid value '5' for '--priority <0-4>': 5 is not in 0..=4
+    2 error: bad glob '[' in --paths: unclosed class
+    2 error: cannot read 'no-such-file'
+    2 error: 'soon' is no time
+    2 error: unrecognized subcommand 'frobnicate'
+    7 error: no remote 'origin'
+    2 error: say which task: this folder is no task's worktree
+    ");
     let refused = sandbox.run(&["--json", "add", "x", "-p", "5"]).exits(2);
     assert_eq!(refused.json()["error"]["code"], "E-USAGE");
     assert_eq!(refused.stderr, "");
@@ -85,15 +117,15 @@ fn places_that_are_no_usable_repository() {
         let ran = sandbox.run(&["status"]).exits(7);
         ran.stderr.lines().next().unwrap().replace(sandbox.path().to_str().unwrap(), "DIR")
     };
-    assert_snapshot!(first(&sandbox), @"");
+    assert_snapshot!(first(&sandbox), @"error: not a git repository: DIR");
     sandbox.git(&["init", "-q", "-b", "main"]);
-    assert_snapshot!(first(&sandbox), @"");
+    assert_snapshot!(first(&sandbox), @"error: branch main has no commit");
     let sandbox = Sandbox::empty();
     sandbox.git(&["init", "-q", "--bare"]);
-    assert_snapshot!(first(&sandbox), @"");
+    assert_snapshot!(first(&sandbox), @"error: bare repository: worktrees need a checkout elsewhere (DIR)");
     let sandbox = Sandbox::empty();
     sandbox.git(&["init", "-q", "--ref-format=reftable"]);
-    assert_snapshot!(first(&sandbox), @"");
+    assert_snapshot!(first(&sandbox), @"error: ref format 'reftable' is not supported yet (DIR)");
     let error = sandbox.run(&["status", "--json"]).exits(7).json();
     assert_eq!(error["error"]["code"], "E-REFTABLE");
     assert_eq!(error["error"]["hint"], "git refs migrate --ref-format=files");

@@ -38,8 +38,19 @@ fn a_branch_over_the_cap_or_in_conflict_is_refused_at_once() {
     sandbox.write("f.txt", "one\n2\nthree\n");
     sandbox.git(&["commit", "-q", "-a", "-m", "other"]);
     let refs = sandbox.git(&["for-each-ref"]);
-    assert_snapshot!(sandbox.run(&["queue", "add", "big"]).exits(3).stderr, @"");
-    assert_snapshot!(sandbox.run(&["queue", "add", "conflict"]).exits(3).stderr, @"");
+    assert_snapshot!(sandbox.run(&["queue", "add", "big"]).exits(3).stderr, @r#"
+    error: big: diff is 201 lines, the cap is 200 (largest: big.txt 201)
+      because: big.txt 201
+      hint: split it:       git orch add "second half" --after big
+            or see the cap: git orch config explain cap.diff
+      [E-TOO-BIG, exit 3]
+    "#);
+    assert_snapshot!(sandbox.run(&["queue", "add", "conflict"]).exits(3).stderr, @"
+    error: conflict: conflicts with main in f.txt
+      hint: see the conflict:          git merge-tree --write-tree --name-only main conflict
+            after a merge of the base: git orch queue add conflict
+      [E-CONFLICT, exit 3]
+    ");
     assert_eq!(sandbox.git(&["for-each-ref"]), refs, "nothing is written");
 }
 

@@ -12,8 +12,11 @@ fn fields(value: &Value) -> Vec<&str> {
 fn an_added_task_is_shown_by_status_show_and_log() {
     let sandbox = Sandbox::new();
     let added = sandbox.run(&["add", "Add retry", "--id", "retry", "-p", "1", "--paths", "src/**"]).exits(0);
-    assert_snapshot!(added.stdout, @"");
-    assert_snapshot!(added.stderr, @"");
+    assert_snapshot!(added.stdout, @"added retry  Add retry  (priority 1, paths src/**)");
+    assert_snapshot!(added.stderr, @"
+    hint: git orch run
+    hint: git orch pick retry
+    ");
     let status = sandbox.run(&["status"]).exits(0);
     assert!(status.stdout.contains("Ready (1)   retry p1"), "{}", status.stdout);
     assert!(sandbox.run(&["show", "ret"]).exits(0).stdout.starts_with("retry  Add retry   READY since"));
@@ -29,14 +32,14 @@ fn a_task_as_json_has_the_documented_fields() {
     let answer = answer.json();
     assert_eq!(answer["schema"], "git-orch/task@1");
     assert_eq!(answer["data"]["title"], "Esc \\u{1b}[31m \\u{202e}x");
-    assert_snapshot!(fields(&answer["data"]).join(" "), @"");
+    assert_snapshot!(fields(&answer["data"]).join(" "), @"adopted after base branch changelog column cost_usd created_at diff domain head id landed needs owner paths priority since spec state tier title tokens tries_max try worktree");
     let shown = sandbox.run(&["show", "esc", "--json"]).exits(0).json();
     assert_eq!(shown["data"], answer["data"]);
     let status = sandbox.run(&["status", "--json"]).exits(0).json();
-    assert_snapshot!(fields(&status["data"]).join(" "), @"");
+    assert_snapshot!(fields(&status["data"]).join(" "), @"broken capacity done_today finished main needs_you paused queue ready run stopped tasks");
     assert_eq!(status["data"]["tasks"][0]["id"], "esc");
     let queue = sandbox.run(&["queue", "--json"]).exits(0).json();
-    assert_snapshot!(fields(&queue["data"]).join(" "), @"");
+    assert_snapshot!(fields(&queue["data"]).join(" "), @"base entries paused stopped");
 }
 
 #[test]
@@ -70,7 +73,14 @@ fn edit_says_what_is_different() {
     sandbox.write("spec.md", "new spec\n");
     let edited =
         sandbox.run(&["edit", "two", "--title", "Second", "-p", "0", "--after", "", "-F", "spec.md"]);
-    assert_snapshot!(edited.exits(0).stdout, @"");
+    assert_snapshot!(edited.exits(0).stdout, @"
+    changed two
+      title: Two -> Second
+      priority: 2 -> 0
+      after: one -> none
+      @@ -0,0 +1 @@
+      +new spec
+    ");
     sandbox.run(&["edit", "two", "--after", "one"]).exits(0);
     let cycle = sandbox.run(&["edit", "one", "--after", "two"]).exits(2);
     assert!(cycle.stderr.starts_with("error: dependency cycle: one -> two -> one\n"), "{}", cycle.stderr);
@@ -87,7 +97,7 @@ fn pick_gives_a_worktree_and_a_contract_and_nobody_else_gets_the_task() {
     assert_eq!(picked["branch"], "orch/one");
     assert_eq!(picked["worktree"], sandbox.path().join(".worktrees/one").to_str().unwrap());
     let contract = &picked["contract"];
-    assert_snapshot!(fields(contract).join(" "), @"");
+    assert_snapshot!(fields(contract).join(" "), @"base boundaries evidence limits objective output paths");
     assert_eq!(contract["objective"], json!({"title": "One", "spec": ""}));
     assert_eq!(contract["limits"]["diff"], 200);
     assert_eq!(sandbox.git(&["status", "--short"]), "", "worktrees are ignored");
@@ -139,8 +149,17 @@ fn approve_wants_to_know_which_of_several() {
         sandbox.run(&["stop", id]).exits(0);
     }
     let which = sandbox.run(&["approve"]).exits(2);
-    assert_snapshot!(which.stderr, @"");
-    assert_snapshot!(sandbox.run(&["reject", "one"]).exits(2).stderr, @"");
+    assert_snapshot!(which.stderr, @"
+    error: 2 tasks wait for a person: say which
+      hint: look: git orch show one
+            look: git orch show two
+      [E-SAY-WHICH, exit 2]
+    ");
+    assert_snapshot!(sandbox.run(&["reject", "one"]).exits(2).stderr, @r#"
+    error: a rejection needs a reason
+      hint: say what must change: git orch reject one -m "what must change"
+      [E-USAGE, exit 2]
+    "#);
 }
 
 #[test]

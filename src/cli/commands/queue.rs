@@ -499,11 +499,20 @@ mod tests {
             left: vec![(id("t-4"), "1 test is worse than on main: x".to_owned())],
             now: Seconds(240),
         };
-        assert_snapshot!(anstream::adapter::strip_str(&render(&screen)), @"");
+        assert_snapshot!(anstream::adapter::strip_str(&render(&screen)), @"
+        main a1b2c3d   paused: no
+         1  t-1  Title of t-1  testing  in candidate a1b2c3d
+         2  t-2  Title of t-2  waiting  since 4m
+         3  t-3  Title of t-3  held     behind t-2: conflict in src/cfg.rs
+        stopped  t-4  1 test is worse than on main: x     git orch show t-4
+        ");
         screen.entries.clear();
         screen.left.clear();
         screen.paused = Some("release day".to_owned());
-        assert_snapshot!(render(&screen), @"");
+        assert_snapshot!(render(&screen), @"
+        main a1b2c3d   paused: yes (release day)
+        The queue is empty. git orch queue add BRANCH
+        ");
     }
 
     #[test]
