@@ -29,6 +29,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    #[cfg_attr(not(test), expect(dead_code, reason = "what tests compare with the documents"))]
     pub(crate) const ALL: [Exit; 11] = [
         Exit::Done,
         Exit::Failed,
@@ -49,6 +50,7 @@ impl Exit {
     }
 
     /// One line for help and README.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what tests compare with the documents"))]
     pub(crate) fn meaning(self) -> &'static str {
         match self {
             Exit::Done => "done, or nothing to do",

@@ -1,7 +1,6 @@
 //! Hard limits of a change: size and paths. Pure.
 //!
 //! What a change holds comes in as values (`git`), the limits too (`policy`).
-#![cfg_attr(not(test), expect(dead_code, reason = "wired up by flow"))]
 
 pub(crate) mod generated;
 pub(crate) mod paths;

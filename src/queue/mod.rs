@@ -4,7 +4,7 @@
 //! land, what may be tested, who is ejected) is in `rules`; which prefix of a chain to try next is in `policy`. Carrying
 //! the actions out is not here: it is in `flow/queue.rs`.
 #![warn(clippy::wildcard_enum_match_arm)]
-#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "wired up by flow"))]
+#![cfg_attr(not(test), expect(unused_imports, reason = "wired up by flow"))]
 
 mod action;
 mod batch;

@@ -12,7 +12,9 @@ pub(crate) mod role;
 pub(crate) mod state;
 mod transition;
 
-pub(crate) use actor::{Actor, Authority, Who};
+#[expect(unused_imports, reason = "for commands that are still to come")]
+pub(crate) use actor::Authority;
+pub(crate) use actor::{Actor, Who};
 pub(crate) use event::Event;
 pub(crate) use evidence::{Evidence, Trouble};
 pub(crate) use record::Task;

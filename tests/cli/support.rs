@@ -8,27 +8,27 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A repository in a temporary folder, with a home of its own.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     folder: TempDir,
 }
 
 /// How the program ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// The JSON that it printed.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|err| panic!("{err}: {self:?}"))
     }
 
     /// Fails unless it ended with this exit code.
     #[track_caller]
-    pub fn exits(self, code: i32) -> Ran {
+    pub(crate) fn exits(self, code: i32) -> Ran {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
@@ -36,7 +36,7 @@ impl Ran {
 
 impl Sandbox {
     /// A repository with one commit on `main` whose tests pass while `f.txt` has no line `bad`.
-    pub fn new() -> Sandbox {
+    pub(crate) fn new() -> Sandbox {
         let sandbox = Sandbox::empty();
         sandbox.git(&["init", "-q", "-b", "main"]);
         sandbox.git(&["config", "user.name", "Ana"]);
@@ -49,18 +49,18 @@ impl Sandbox {
     }
 
     /// A folder that is no repository.
-    pub fn empty() -> Sandbox {
+    pub(crate) fn empty() -> Sandbox {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("home")).unwrap();
         fs::create_dir_all(folder.path().join("repo")).unwrap();
         Sandbox { folder }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().canonicalize().unwrap().join("repo")
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path().join(name), text).unwrap();
     }
 
@@ -77,19 +77,19 @@ impl Sandbox {
 
     /// Runs git, which must succeed.
     #[track_caller]
-    pub fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         let output = self.command("git", &self.path()).args(args).output().unwrap();
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     /// Runs the program.
-    pub fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         self.run_in(&self.path(), args)
     }
 
     /// Runs the program in another folder.
-    pub fn run_in(&self, dir: &Path, args: &[&str]) -> Ran {
+    pub(crate) fn run_in(&self, dir: &Path, args: &[&str]) -> Ran {
         let output = self.command(env!("CARGO_BIN_EXE_git-orch"), dir).args(args).output().unwrap();
         Ran {
             code: output.status.code().unwrap(),
@@ -99,7 +99,7 @@ impl Sandbox {
     }
 
     /// A branch with one commit on top of `main`, that writes one file.
-    pub fn branch(&self, name: &str, file: &str, text: &str) {
+    pub(crate) fn branch(&self, name: &str, file: &str, text: &str) {
         self.git(&["switch", "-q", "-c", name, "main"]);
         self.write(file, text);
         self.git(&["add", "-A"]);

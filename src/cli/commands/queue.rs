@@ -246,7 +246,7 @@ fn render(screen: &Screen) -> String {
 enum Added {
     Branch(String),
     /// A task that is in the queue already.
-    There(Task),
+    There(Box<Task>),
 }
 
 fn add(ctx: &Context, project: &Project, words: &[String], dry: bool) -> Result<Exit, Failure> {
@@ -320,7 +320,7 @@ fn of_task(task: Task) -> Result<Added, Failure> {
         Err(Failure::new(Exit::Gate, Code::UnderReview, message).hint(why, command))
     };
     match &task.state {
-        State::ReadyForHandoff { .. } => Ok(Added::There(task)),
+        State::ReadyForHandoff { .. } => Ok(Added::There(Box::new(task))),
         _ if task.adopted => Ok(Added::Branch(task.branch)),
         State::UnderReview { .. } | State::DomainReview { .. } => refuse(
             format!("{id} is under review; it lands after approval and tests"),
