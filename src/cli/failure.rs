@@ -769,7 +769,7 @@ mod tests {
             assert!(!failure.hints().is_empty());
             assert!(failure.hints().iter().all(|hint| !hint.command.trim().is_empty()), "{failure:?}");
         }
-        for (code, name, _) in super::super::codes::CODES {
+        for (code, name, _) in crate::cli::codes::CODES {
             let text = Failure::new(Exit::Failed, *code, "x").text();
             assert!(text.contains(&format!("hint: what this means: git orch show {name}")), "{text}");
         }

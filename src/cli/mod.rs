@@ -17,8 +17,8 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::flow::Project;
 use crate::flow::project::Given;
+use crate::flow::{FlowError, Project};
 use crate::{agent, process};
 
 use args::{Cli, Command};
@@ -160,7 +160,22 @@ impl Command {
     }
 }
 
+/// What an agent must not do in a person's name, even if it tries: it has the person's identity and files.
+fn refuse_agents(ctx: &Context, command: &Command) -> Result<(), Failure> {
+    let inside =
+        ctx.given.environment.iter().any(|(name, value)| name == "GIT_ORCH_TASK" && !value.is_empty());
+    let persons = match command {
+        Command::Approve(_) | Command::Reject(_) | Command::Stop(_) | Command::Undo(_) | Command::Run(_) => {
+            true
+        }
+        Command::Queue(args) => args.changes(),
+        _ => false,
+    };
+    if inside && persons { Err(FlowError::InsideAgent.into()) } else { Ok(()) }
+}
+
 fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, Failure> {
+    refuse_agents(ctx, command)?;
     match command {
         Command::Init(args) => commands::init::run(ctx, args),
         Command::Doctor(args) => commands::doctor::run(ctx, args),

@@ -21,6 +21,15 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    fn of(command: &mut Command) -> Ran {
+        let output = command.output().unwrap();
+        Ran {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// The JSON that it printed.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|err| panic!("{err}: {self:?}"))
@@ -88,14 +97,15 @@ impl Sandbox {
         self.run_in(&self.path(), args)
     }
 
+    /// Runs the program with a variable set.
+    pub(crate) fn run_with(&self, variable: (&str, &str), args: &[&str]) -> Ran {
+        let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), &self.path());
+        Ran::of(command.env(variable.0, variable.1).args(args))
+    }
+
     /// Runs the program in another folder.
     pub(crate) fn run_in(&self, dir: &Path, args: &[&str]) -> Ran {
-        let output = self.command(env!("CARGO_BIN_EXE_git-orch"), dir).args(args).output().unwrap();
-        Ran {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Ran::of(self.command(env!("CARGO_BIN_EXE_git-orch"), dir).args(args))
     }
 
     /// A branch with one commit on top of `main`, that writes one file.

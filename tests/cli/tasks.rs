@@ -188,3 +188,15 @@ fn verbose_prints_each_command() {
     let ran = sandbox.run(&["-v", "queue", "add", "feature"]).exits(0);
     assert!(ran.stderr.lines().any(|line| line.starts_with("+ git ")), "{}", ran.stderr);
 }
+
+#[test]
+fn an_agent_cannot_act_as_the_person_whose_identity_it_has() {
+    let sandbox = Sandbox::new();
+    sandbox.branch("feature", "g.txt", "g\n");
+    let inside = ("GIT_ORCH_TASK", "t-1");
+    for args in [&["queue", "add", "feature"][..], &["queue", "run"], &["approve", "x"]] {
+        let ran = sandbox.run_with(inside, args).exits(2);
+        assert!(ran.stderr.contains("[E-INSIDE-AGENT, exit 2]"), "{}", ran.stderr);
+    }
+    sandbox.run_with(inside, &["status"]).exits(0);
+}

@@ -15,14 +15,14 @@ use crate::task::id::{Seconds, TaskId};
 use crate::task::state::{Column, Phase};
 use crate::task::{State, Task};
 
-use super::super::args::DryRun;
-use super::super::codes::Code;
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::{TaskJson, needs_person};
-use super::super::watcher::watcher;
-use super::super::{Context, text};
+use crate::cli::args::DryRun;
+use crate::cli::codes::Code;
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::{TaskJson, needs_person};
+use crate::cli::watcher::watcher;
+use crate::cli::{Context, text};
 
 /// What `queue` is asked for.
 #[derive(Debug, Args)]
@@ -35,6 +35,13 @@ pub(crate) struct QueueArgs {
     /// Act under this name
     #[arg(long = "as", value_name = "WHO", global = true)]
     pub(crate) acts_as: Option<String>,
+}
+
+impl QueueArgs {
+    /// Whether it does more than show.
+    pub(crate) fn changes(&self) -> bool {
+        !matches!(self.what, None | Some(What::Why { .. }))
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use super::super::Context;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
+use crate::cli::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 
 /// What `report` is asked for.
 #[derive(Debug, Args)]

@@ -10,12 +10,12 @@ use crate::task::id::{RunId, Seconds, shown};
 use crate::task::state::Column;
 use crate::task::{Evidence, State, Task};
 
-use super::super::codes;
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::{TaskJson, needs, options};
-use super::super::{Context, text};
+use crate::cli::codes;
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::{TaskJson, needs, options};
+use crate::cli::{Context, text};
 
 /// Lines of the timeline at most: the screen fits 40 lines.
 const TIMELINE: usize = 14;

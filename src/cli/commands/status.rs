@@ -15,10 +15,10 @@ use crate::plan::ready::{self, Finished};
 use crate::task::id::{Seconds, TaskId};
 use crate::task::state::Column;
 
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::{RowJson, needs, needs_person};
-use super::super::{Context, text};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::{RowJson, needs, needs_person};
+use crate::cli::{Context, text};
 
 /// Ready tasks that are shown without `-a`.
 const READY_MAX: usize = 20;
