@@ -13,9 +13,7 @@ mod turn;
 use crate::{process::ProcessError, task::id::TaskId};
 use std::{fmt, io, path::PathBuf};
 
-pub(crate) use prompt::{
-    FindingVars, LimitVars, PromptError, PromptVars, Rendered, TaskVars, render,
-};
+pub(crate) use prompt::{FindingVars, LimitVars, PromptError, PromptVars, Rendered, TaskVars, render};
 pub(crate) use script::script_main;
 pub(crate) use turn::{Turn, TurnResult, take};
 

@@ -143,7 +143,7 @@ impl From<FlowError> for Failure {
             }
             FlowError::Exchange(err) => exchange(&err),
             FlowError::Remove(RemoveRefused::Git(err)) => git(&err),
-            FlowError::Remove(RemoveRefused::Dirty { files }) | FlowError::Dirty { files } => dirty(&files),
+            FlowError::Remove(RemoveRefused::Dirty { files }) => dirty(&files),
             FlowError::File { doing, path, source } => {
                 Failure::new(Exit::Failed, Code::File, format!("could not {doing} {path}"))
                     .because(source.to_string())
@@ -292,7 +292,6 @@ fn store(err: &StoreError) -> Failure {
         StoreError::File { .. } => {
             of(Exit::Failed, Code::File, err).hint("look for what is wrong", "git orch doctor")
         }
-        StoreError::NoRun(_) => of(Exit::Usage, Code::NoRun, err).hint("see the runs", "git orch log"),
     }
 }
 
@@ -378,7 +377,6 @@ fn process(err: &ProcessError) -> Failure {
             of(Exit::Environment, Code::NotFound, err).hint("check what is installed", "git orch doctor")
         }
         ProcessError::Start { .. }
-        | ProcessError::Broken { .. }
         | ProcessError::Log { .. }
         | ProcessError::NotText(_)
         | ProcessError::Supervisor { .. }
@@ -560,7 +558,9 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
             })
             .hint("split it", format!("git orch add \"second half\" --after {id}"))
             .hint("or see the cap", "git orch config explain cap.diff"),
-        (Code::Conflict, _) => failure.hint("bring it up to date", "git merge BASE, then hand it in again"),
+        (Code::Conflict, Some(reproduce)) => failure
+            .hint("see the conflict", reproduce.clone())
+            .hint("after a merge of the base", format!("git orch queue add {id}")),
         (_, Some(reproduce)) => failure.hint("see it again", reproduce.clone()),
         (_, None) => failure.hint("see the rules", "git orch config list --origin"),
     }
@@ -641,7 +641,6 @@ mod tests {
                         .with_files(vec!["f.rs 201".to_owned()]),
                 ),
             },
-            FlowError::Dirty { files: vec!["a.rs".to_owned(), "b.rs".to_owned()] },
             FlowError::QueueBusy { pid: Some(12), since: Seconds(0) },
             FlowError::Rewound {
                 id: "t-1".to_owned(),
@@ -660,7 +659,111 @@ mod tests {
     #[test]
     fn failures_say_what_why_and_what_to_do() {
         let texts: Vec<String> = samples().into_iter().map(|err| Failure::from(err).text()).collect();
-        assert_snapshot!(texts.join(""));
+        assert_snapshot!(texts.join(""), @r#"
+        error: not a git repository: /x
+          hint: make one: git init && git commit --allow-empty -m start
+          [E-NO-REPOSITORY, exit 7]
+        error: bare repository: worktrees need a checkout elsewhere (/x)
+          hint: work in a clone of it: git clone /x work
+          [E-BARE, exit 7]
+        error: ref format 'reftable' is not supported yet (/x)
+          hint: convert it: git refs migrate --ref-format=files
+          [E-REFTABLE, exit 7]
+        error: git merge failed (1): no
+          hint: look for what is wrong: git orch doctor
+          [E-GIT, exit 1]
+        error: t-1 cannot be approved while it is pending
+          hint: what can happen to it: git orch show t-1
+          [E-NOT-NOW, exit 1]
+        error: you wrote t-1; another person or reviewer must approve
+          hint: somebody else says: git orch approve t-1 --as NAME
+          [E-OWN-WORK, exit 4]
+        error: head moved aaaaaaa..bbbbbbb since you looked; review again
+          hint: see the change: git orch show -p t-1
+          [E-HEAD-MOVED, exit 6, safe to retry]
+        error: t-1 was taken over by exec
+          hint: see how it stands: git orch show t-1
+                or take another:   git orch pick
+          [E-TAKEN-OVER, exit 6, safe to retry]
+        error: branch main has no commit
+          hint: make the first commit:     git commit --allow-empty -m start
+                or name another than main: git config orch.base BRANCH
+          [E-NO-BASE, exit 7]
+        error: history ends before the merge base: the clone is shallow
+          hint: get the rest: git fetch --unshallow
+          [E-SHALLOW, exit 7]
+        error: no tests are configured
+          hint: let it be found and set: git orch init
+                or write tests.all into: orch.toml
+          [E-NO-TESTS, exit 7]
+        error: task id '../x' may only use a-z 0-9 - (found '.')
+          hint: let one be made: git orch add TITLE
+          [E-BAD-ID, exit 2]
+        error: no task 'fxi'; did you mean 'fix'?
+          hint: look at that one: git orch show fix
+          [E-UNKNOWN, exit 2]
+        error: 'f' may be any of fa, fb
+          hint: type more of it: git orch show fa
+          [E-AMBIGUOUS, exit 2]
+        error: task 'x' exists (REVIEW)
+          hint: look at it:           git orch show x
+                or let an id be made: git orch add TITLE
+          [E-EXISTS, exit 2]
+        error: dependency cycle: a -> b -> a
+          hint: see what it waits for: git orch show a
+          [E-CYCLE, exit 2]
+        error: t-1 depends on 'b', which does not exist
+          hint: see the tasks: git orch status -a
+          [E-UNKNOWN-DEPENDENCY, exit 2]
+        error: no task is ready (1 blocked)
+          because: b waits for a
+          because: 1 task in hand
+          because: 1 task waits for a person
+          hint: see them: git orch status
+          [E-NOTHING-READY, exit 8]
+        error: t-1 is already claimed
+          because: exec has held it since 1970-01-01T00:00:00Z
+          hint: take another:    git orch pick
+                or take it over: git orch pick t-1 --take-over
+          [E-CLAIMED, exit 6, safe to retry]
+        error: branch x has no change over main
+          hint: see what is there: git log --oneline main..x
+          [E-NO-CHANGE, exit 3]
+        error: x: diff is 201 lines, the cap is 200
+          because: f.rs 201
+          hint: split it:       git orch add "second half" --after x
+                or see the cap: git orch config explain cap.diff
+          [E-TOO-BIG, exit 3]
+        error: worktree has 2 uncommitted files: a.rs, b.rs
+          hint: see them: git status --short
+          [E-DIRTY, exit 1]
+        error: another git orch is running (pid 12, since 1970-01-01T00:00:00Z)
+          because: one process of a machine lands at a time; it takes along whatever is in the queue
+          hint: see what it does: git orch queue
+          [E-QUEUE-BUSY, exit 6, safe to retry]
+        error: t-1 was rewound on origin: aaaaaaa is not after bbbbbbb
+          because: events that were seen there are gone; nothing was taken over
+          hint: compare both: git log bbbbbbb aaaaaaa
+          [E-REWOUND, exit 4]
+        error: nothing waits for a person
+          hint: see what is going on: git orch status
+          [E-NOTHING-WAITS, exit 8]
+        error: 2 tasks wait for a person: say which
+          hint: look: git orch show a
+                look: git orch show b
+          [E-SAY-WHICH, exit 2]
+        error: the test command gave no result that counts
+          because: no report
+          hint: see which command that is: git orch config explain tests.all
+          [E-NO-EVIDENCE, exit 1]
+        error: interrupted
+          because: state kept
+          hint: go on: git orch queue run
+          [E-INTERRUPTED, exit 130]
+        error: no remote 'origin'
+          hint: see the remotes: git remote -v
+          [E-NO-REMOTE, exit 7]
+        "#);
     }
 
     #[test]
@@ -670,7 +773,7 @@ mod tests {
             assert!(!failure.hints().is_empty());
             assert!(failure.hints().iter().all(|hint| !hint.command.trim().is_empty()), "{failure:?}");
         }
-        for (code, name, _) in super::super::codes::CODES {
+        for (code, name, _) in crate::cli::codes::CODES {
             let text = Failure::new(Exit::Failed, *code, "x").text();
             assert!(text.contains(&format!("hint: what this means: git orch show {name}")), "{text}");
         }
@@ -680,6 +783,6 @@ mod tests {
     fn programs_get_the_same_as_an_envelope() {
         let failure =
             Failure::from(FlowError::Claimed { id: id("t-1"), owner: "ana".to_owned(), since: Seconds(0) });
-        assert_snapshot!(failure.json().to_string(), @"");
+        assert_snapshot!(failure.json().to_string(), @r#"{"error":{"because":["ana has held it since 1970-01-01T00:00:00Z"],"code":"E-CLAIMED","exit":6,"hint":"git orch pick","hints":[{"command":"git orch pick","why":"take another"},{"command":"git orch pick t-1 --take-over","why":"or take it over"}],"message":"t-1 is already claimed","retry":true},"ok":false,"schema":"git-orch/error@1"}"#);
     }
 }

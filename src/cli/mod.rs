@@ -18,8 +18,8 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::flow::Project;
 use crate::flow::project::Given;
+use crate::flow::{FlowError, Project};
 use crate::{agent, process};
 
 use args::{Cli, Command};
@@ -158,11 +158,33 @@ impl Command {
 
     /// Settings that options of this command give: flag, key, text.
     fn flags(&self) -> Vec<(String, String, String)> {
-        Vec::new()
+        let Command::Run(args) = self else { return Vec::new() };
+        let of = |flag: &str, key: &str, text: String| (flag.to_owned(), key.to_owned(), text);
+        let mut flags: Vec<_> =
+            args.jobs.map(|jobs| of("--jobs", "run.jobs", jobs.to_string())).into_iter().collect();
+        for key in ["limits.implement", "limits.fix"] {
+            flags.extend(args.timeout.clone().map(|time| of("--timeout", key, time)));
+        }
+        flags
     }
 }
 
+/// What an agent must not do in a person's name, even if it tries: it has the person's identity and files.
+fn refuse_agents(ctx: &Context, command: &Command) -> Result<(), Failure> {
+    let inside =
+        ctx.given.environment.iter().any(|(name, value)| name == "GIT_ORCH_TASK" && !value.is_empty());
+    let persons = match command {
+        Command::Approve(_) | Command::Reject(_) | Command::Stop(_) | Command::Undo(_) | Command::Run(_) => {
+            true
+        }
+        Command::Queue(args) => args.changes(),
+        _ => false,
+    };
+    if inside && persons { Err(FlowError::InsideAgent.into()) } else { Ok(()) }
+}
+
 fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, Failure> {
+    refuse_agents(ctx, command)?;
     match command {
         Command::Init(args) => commands::init::run(ctx, args),
         Command::Doctor(args) => commands::doctor::run(ctx, args),
@@ -228,6 +250,18 @@ mod tests {
     fn exit_codes_are_what_is_documented() {
         let lines: Vec<String> =
             Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.meaning())).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        0 done, or nothing to do
+        1 failed
+        2 wrong usage
+        3 the gate says no
+        4 waits for a person
+        5 limit reached, state saved: run again
+        6 lost a race: retry
+        7 the environment lacks something: see git orch doctor
+        8 nothing ready
+        70 a bug in git-orch
+        130 interrupted, state saved
+        ");
     }
 }

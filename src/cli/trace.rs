@@ -18,9 +18,23 @@ pub(crate) fn start(verbose: u8) {
     // Fails only where another one was set, in which case that one writes.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
+        .with_writer(|| Unbroken)
         .event_format(Commands)
         .try_init();
+}
+
+/// Standard error, whose reader may go away: the subscriber would panic over that.
+struct Unbroken;
+
+impl std::io::Write for Unbroken {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = std::io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes an event as a command line.

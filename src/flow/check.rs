@@ -159,9 +159,10 @@ impl Project {
     fn here(&self) -> Result<Subject, FlowError> {
         let here = self.repo.here().unwrap_or(self.root());
         if let Some(id) = self.task_here(here)
-            && let Some(stored) = self.store.load(&id)? {
-                return self.of_task(&stored.task);
-            }
+            && let Some(stored) = self.store.load(&id)?
+        {
+            return self.of_task(&stored.task);
+        }
         let head = self.repo.worktree_head(here)?;
         let base = self.merge_base(&head)?;
         let branch = self.repo.worktree_branch(here)?;

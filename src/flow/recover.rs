@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::git::exchange::{Flag, PushSpec, Upstream};
 use crate::git::objects::NewCommit;
 use crate::git::refs::Expected;
+use crate::git::setup::mended_in;
 use crate::git::worktree::{Brought, RemoveRefused};
 use crate::plan::card::Card;
 use crate::store::census::Restored;
@@ -125,9 +126,10 @@ impl Project {
         let spec = PushSpec { commit: commit.clone(), name: upstream.branch.clone() };
         let pushed = self.repo.push(&upstream.remote, &[spec]);
         if let Ok(pushed) = &pushed
-            && pushed.iter().any(|pushed| matches!(pushed.flag, Flag::Done | Flag::UpToDate)) {
-                return Ok(true);
-            }
+            && pushed.iter().any(|pushed| matches!(pushed.flag, Flag::Done | Flag::UpToDate))
+        {
+            return Ok(true);
+        }
         let there = self.repo.ls_remote(&upstream.remote, &[upstream.branch.as_str()])?;
         if there.iter().any(|(name, tip)| *name == upstream.branch && tip == commit) {
             return Ok(true);
@@ -181,6 +183,10 @@ impl Project {
     /// # Errors
     /// Something cannot be mended.
     pub(crate) fn recover(&self) -> Result<Vec<String>, FlowError> {
+        let found = self.repo.git_version()?;
+        if let Some(need) = mended_in(found) {
+            return Err(FlowError::OldGit { found, need });
+        }
         let mut said = Vec::new();
         for lock in self.store.sweep_locks()? {
             said.push(format!("removed the lock of a dead process: {}", lock.display()));
@@ -248,9 +254,10 @@ impl Project {
     pub(crate) fn clone_id(&self) -> Result<String, FlowError> {
         let path = self.local().join("clone");
         if let Ok(text) = std::fs::read_to_string(&path)
-            && !text.trim().is_empty() {
-                return Ok(text.trim().to_owned());
-            }
+            && !text.trim().is_empty()
+        {
+            return Ok(text.trim().to_owned());
+        }
         std::fs::create_dir_all(self.local()).map_err(FlowError::file("make", &self.local()))?;
         let fresh = crate::process::random_letters(4);
         let made = std::fs::File::options().write(true).create_new(true).open(&path);
@@ -299,10 +306,11 @@ impl Project {
             }
             let branch = layout::branch_of(&id);
             if let Some(tip) = self.repo.tip(&layout::branch_ref(&branch))?
-                && !self.repo.is_ancestor(&tip, &self.base.tip)? {
-                    let kept = self.store.rescue(id.as_str(), &tip)?;
-                    said.push(format!("branch {branch} of no open task is kept as {kept}"));
-                }
+                && !self.repo.is_ancestor(&tip, &self.base.tip)?
+            {
+                let kept = self.store.rescue(id.as_str(), &tip)?;
+                said.push(format!("branch {branch} of no open task is kept as {kept}"));
+            }
             match self.repo.remove_worktree(&tree.path) {
                 Ok(()) => said.push(format!("removed the worktree {}", tree.path.display())),
                 Err(RemoveRefused::Dirty { .. }) => {}

@@ -15,7 +15,6 @@ use crate::task::evidence::FailedTest;
 use crate::task::id::{CommitId, TreeId};
 
 use super::project::now;
-use super::tree::FOLDER;
 use super::{FlowError, Project};
 
 /// Test slots of one machine; more runs than that wait for one.
@@ -259,7 +258,7 @@ impl Slot {
         std::fs::create_dir_all(&logs).map_err(FlowError::file("make", &logs))?;
         for number in 1..=SLOTS {
             if let Some(lock) = FileLock::try_take(&project.repo, &format!("test-slot-{number}.lock"))? {
-                let folder = project.root().join(FOLDER).join(format!("_test-{number}"));
+                let folder = project.ensure_folder()?.join(format!("_test-{number}"));
                 return Ok(Slot { folder, log: logs.join(format!("slot-{number}.log")), _lock: lock });
             }
         }

@@ -205,9 +205,10 @@ impl Project {
         }
         for (name, copy) in notes(remote) {
             if let Some(commit) = self.repo.tip(name)?
-                && self.repo.tip(&copy)? != Some(commit.clone()) {
-                    pending.push(PushSpec { commit, name: name.to_owned() });
-                }
+                && self.repo.tip(&copy)? != Some(commit.clone())
+            {
+                pending.push(PushSpec { commit, name: name.to_owned() });
+            }
         }
         Ok(pending)
     }

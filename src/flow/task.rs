@@ -275,10 +275,11 @@ impl Project {
         };
         let next = self.store.prepare(op, actor, &stored, &events)?;
         if let Some(remote) = self.remote()
-            && !self.push_claim(remote, &stored, &next)? {
-                self.pull()?;
-                return Ok(None);
-            }
+            && !self.push_claim(remote, &stored, &next)?
+        {
+            self.pull()?;
+            return Ok(None);
+        }
         Ok(self.store.publish(&stored, &next)?.then_some(next))
     }
 
@@ -374,8 +375,13 @@ impl Project {
             return Err(FlowError::NoChange { branch: branch.to_owned(), base: self.base.branch.clone() });
         }
         let measured = self.measure(None, &base, &head)?;
-        let refuse =
-            |evidence: Evidence| Err(FlowError::Gate { id: branch.to_owned(), evidence: Box::new(evidence) });
+        let reproduce = format!("git merge-tree --write-tree --name-only {} {branch}", self.base.branch);
+        let refuse = |mut evidence: Evidence| {
+            if evidence.trouble == Trouble::ConflictBase {
+                evidence.reproduce = Some(reproduce.clone());
+            }
+            Err(FlowError::Gate { id: branch.to_owned(), evidence: Box::new(evidence) })
+        };
         if let Some(evidence) = measured.refusal() {
             return refuse(evidence);
         }

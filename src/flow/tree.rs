@@ -30,6 +30,21 @@ impl Project {
         self.root().join(FOLDER).join(id.as_str())
     }
 
+    /// Makes sure that the folder of all worktrees is there and that nobody commits it by mistake: without that, a
+    /// plain `git add -A` in the main worktree takes the worktrees along as repositories inside it.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn ensure_folder(&self) -> Result<PathBuf, FlowError> {
+        let folder = self.root().join(FOLDER);
+        let ignore = folder.join(".gitignore");
+        if !ignore.exists() {
+            std::fs::create_dir_all(&folder).map_err(FlowError::file("make", &folder))?;
+            std::fs::write(&ignore, "*\n").map_err(FlowError::file("write", &ignore))?;
+        }
+        Ok(folder)
+    }
+
     /// The task whose worktree `dir` is in.
     pub(crate) fn task_here(&self, dir: &Path) -> Option<TaskId> {
         let dir = dir.canonicalize().ok()?;
@@ -51,6 +66,7 @@ impl Project {
         if path.is_dir() && std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none()) {
             std::fs::remove_dir(&path).map_err(FlowError::file("remove", &path))?;
         }
+        let _ = self.ensure_folder()?;
         self.repo.prune_worktrees()?;
         if self.repo.tip(&layout::branch_ref(&task.branch))?.is_some() {
             self.repo.add_existing(&path, &task.branch)?;

@@ -38,6 +38,7 @@ pub(crate) struct Ready {
     /// The blob id of the prompt.
     pub(crate) prompt: String,
     /// Held while a reviewer looks at its own checkout.
+    #[expect(dead_code, reason = "held, not read")]
     pub(crate) slot: Option<Slot>,
 }
 

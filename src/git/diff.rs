@@ -186,16 +186,4 @@ mod tests {
             None => format!("{added}\t{removed}\t{}\0", change.path),
         }
     }
-
-    #[test]
-    fn a_worktree_is_compared_with_where_it_left_the_base() {
-        let sandbox = Sandbox::new();
-        let path = sandbox.beside("wt");
-        sandbox.repo.add_worktree(&path, "x", &sandbox.main()).unwrap();
-        sandbox.move_main(&sandbox.commit_on(&sandbox.main(), &[("later", "x\n")]));
-        std::fs::write(path.join("new"), "1\n2\n").unwrap();
-        let changes = sandbox.repo.worktree_changes(&path, &sandbox.main()).unwrap();
-        let shown: Vec<_> = changes.iter().map(|change| (change.path.as_str(), change.added)).collect();
-        assert_eq!(shown, [("new", Some(2))]);
-    }
 }

@@ -168,7 +168,7 @@ mod tests {
         drop((make(stale, old), make(young, now), make(index, old), make("objects/.tmpAbc", old)));
         let held = make(open, old);
         std::fs::create_dir(git.join("objects/tmp_objdir-incoming-x")).unwrap();
-        let proof = Exclusive::wait(&sandbox.repo).unwrap();
+        let proof = Exclusive::try_take(&sandbox.repo).unwrap().unwrap();
         let paths = [git.join("refs"), git.join(index), git.join("missing")];
         let removed = sweep_stale_locks(&proof, &sandbox.repo, &paths, Duration::from_secs(60), now);
         assert_eq!(removed, [git.join(stale), git.join(index), git.join("objects/.tmpAbc")]);

@@ -415,7 +415,7 @@ mod tests {
             while working.load(std::sync::atomic::Ordering::SeqCst) > 0 {
                 let pack =
                     super::super::command::Git::on(&sandbox.repo).args(["pack-refs", "--all", "--prune"]);
-                pack.finish().unwrap(); // it may find a lock held
+                let _ = pack.finish().unwrap(); // it may find a lock held
                 let listed = sandbox.repo.list("refs/test/").unwrap();
                 assert_eq!((listed.refs.len(), listed.broken.len()), (1, 0));
             }

@@ -285,7 +285,6 @@ mod tests {
     #[test]
     fn a_sha256_repository_works() {
         let sandbox = Sandbox::with_init(&["--object-format=sha256"]);
-        assert_eq!(sandbox.repo.object_format(), ObjectFormat::Sha256);
         let second = sandbox.commit_on(&sandbox.main(), &[("b", "b")]);
         sandbox.move_main(&second);
         assert_eq!(sandbox.git(&["show", "main:b"]), "b");

@@ -570,7 +570,6 @@ mod tests {
         sandbox.repo = Repo::discover(sandbox.path()).unwrap();
         sandbox.repo.status(&path).unwrap();
         let commit = commit_all(&sandbox, &path).unwrap().unwrap();
-        sandbox.repo.worktree_changes(&path, &sandbox.main()).unwrap();
         sandbox.repo.switch_detached(&path, &commit, &[]).unwrap();
         assert!(!mark.exists());
         assert!(std::fs::read_to_string(path.join(".git")).unwrap().contains("worktrees/wt"));

@@ -327,6 +327,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use layers::Layer;
     use layers::{Origin, Scope};
 
     fn base(text: &str) -> Layer {

@@ -22,6 +22,8 @@ use std::{io, path::PathBuf};
 
 pub(crate) use env::agent_environment;
 pub(crate) use own::{own_command, own_program};
+#[cfg(test)]
+pub(crate) use procfs::{alive, start_time};
 pub(crate) use random::random_letters;
 pub(crate) use short::{Command, which};
 pub(crate) use signals::{Interrupts, Level};
@@ -51,12 +53,4 @@ pub(crate) enum ProcessError {
     /// The system gives no runtime, no signals or no path of this program.
     #[error("cannot {what}")]
     System { what: &'static str, source: io::Error },
-}
-
-/// The end of what a program wrote to its standard error, as an appendix to a message.
-fn tail(stderr: &str) -> String {
-    match stderr.trim().lines().last() {
-        Some(line) => format!(": {line}"),
-        None => String::new(),
-    }
 }

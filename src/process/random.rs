@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn letters_are_crockford_and_differ() {
-        let names: HashSet<String> = (0..1000).map(|_| random_nonce()).collect();
+        let names: HashSet<String> = (0..1000).map(|_| random_letters(16)).collect();
         assert_eq!(names.len(), 1000);
         assert!(names.iter().all(|name| name.len() == 16 && !name.contains(['i', 'l', 'o', 'u'])));
         assert_eq!(random_letters(5).len(), 5);

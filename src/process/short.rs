@@ -184,8 +184,11 @@ mod tests {
     #[test]
     fn input_folder_and_variables_arrive() {
         let folder = tempfile::tempdir().unwrap();
-        let command = sh("cat; pwd; echo $A-$B-${HOME-none}").dir(folder.path()).stdin("in\n");
-        let finished = command.env("A", "1").env("A", "2").env("B", "b").env_remove("HOME").run().unwrap();
+        let mut command = sh("cat; pwd; echo $A-$B-${HOME-none}").dir(folder.path()).stdin("in\n");
+        command.env =
+            [("A", "2"), ("B", "b")].map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        command.env_remove = vec!["HOME".to_owned()];
+        let finished = command.run().unwrap();
         let dir = folder.path().canonicalize().unwrap();
         assert_eq!(finished.stdout_text(), format!("in\n{}\n2-b-none", dir.display()));
     }
@@ -204,7 +207,9 @@ mod tests {
 
     #[test]
     fn a_missing_program_says_where_it_was_searched() {
-        let error = Command::new("no-such-program").env("PATH", "/nowhere:/bin").run().unwrap_err();
+        let mut command = Command::new("no-such-program");
+        command.env = vec![("PATH".to_owned(), "/nowhere:/bin".to_owned())];
+        let error = command.run().unwrap_err();
         assert_eq!(error.to_string(), "program 'no-such-program' not found (searched /nowhere:/bin)");
         assert!(matches!(Command::new("./gone").run(), Err(ProcessError::NotFound { .. })));
     }

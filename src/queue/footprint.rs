@@ -188,8 +188,7 @@ mod tests {
 
     #[test]
     fn a_pattern_that_is_no_glob_is_named() {
-        let error: super::BadGlob =
-            Footprint::new(BTreeSet::new(), &["a/[x".to_owned()], false).unwrap_err();
+        let error: super::BadGlob = Footprint::new(BTreeSet::new(), &["a/[x".to_owned()], false).unwrap_err();
         insta::assert_snapshot!(error, @"path pattern 'a/[x': unclosed character class; missing ']'");
     }
 }

@@ -32,8 +32,6 @@ pub(crate) enum Ending {
     Interrupted,
     /// Stop-if-worse: a task made results worse, and a person has to continue.
     StoppedAsWorse { culprit: TaskId },
-    /// The budget was used up.
-    OverBudget,
 }
 
 /// A value before and after the run.

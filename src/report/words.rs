@@ -23,7 +23,6 @@ pub(super) fn verdict(report: &RunReport, metrics: &Metrics) -> String {
         Ending::Done => String::new(),
         Ending::Interrupted => " The run was interrupted.".to_owned(),
         Ending::StoppedAsWorse { culprit } => format!(" The run stopped: {culprit} makes tests worse."),
-        Ending::OverBudget => " The run stopped: its budget is used up.".to_owned(),
     };
     format!("{landed}{needs}.{ending}")
 }

@@ -1,7 +1,5 @@
 //! Findings: their fingerprint, their line of text, and what of a reviewer's words is taken over.
 
-#[cfg(test)]
-use crate::task::finding::Severity;
 use crate::task::{finding::Finding, id::shown};
 use std::fmt;
 
@@ -52,17 +50,6 @@ pub(super) fn is_safe(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn finding(title: &str, line: u32, severity: Severity) -> Finding {
-        Finding {
-            severity,
-            file: Some("src/a.rs".to_owned()),
-            line: Some(line),
-            title: title.to_owned(),
-            detail: String::new(),
-            reviewer: "safety".to_owned(),
-        }
-    }
 
     #[test]
     fn paths_that_leave_the_repository_are_not_safe() {

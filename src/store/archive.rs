@@ -147,7 +147,9 @@ impl Store {
         let mut next = Some(tip);
         while let Some(id) = next {
             let commit = self.repo.read_commit(&id)?;
-            if commit.committer_time < since {
+            // The first archive commit has no archive before it: its first parent is a journal.
+            let journal = commit.trailers.iter().any(|(key, _)| key == "Orch-State");
+            if journal || commit.committer_time < since {
                 break;
             }
             for (key, value) in &commit.trailers {

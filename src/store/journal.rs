@@ -279,12 +279,12 @@ impl Store {
     /// The lock file of this program cannot be used.
     pub(crate) fn sweep_locks(&self) -> Result<Vec<PathBuf>, StoreError> {
         let Some(alone) = Exclusive::try_take(&self.repo)? else { return Ok(Vec::new()) };
-        Ok(lock::sweep_stale_locks(&alone, &self.repo, &self.lock_paths(), LOCK_GRACE, SystemTime::now()))
+        Ok(lock::sweep_stale_locks(&alone, &self.repo, &self.lock_paths(), LOCK_GRACE, file_time()))
     }
 
     /// Locks that dead writers may have left: nobody has them open, and they are old.
     pub(crate) fn stale_locks(&self) -> Vec<PathBuf> {
-        lock::stale_locks(&self.repo, &self.lock_paths(), LOCK_GRACE, SystemTime::now())
+        lock::stale_locks(&self.repo, &self.lock_paths(), LOCK_GRACE, file_time())
     }
 
     fn lock_paths(&self) -> Vec<PathBuf> {
@@ -329,6 +329,12 @@ const LOCK_ROUNDS: u32 = 240;
 const SWEEP_EVERY: u32 = 24;
 /// A lock younger than this is somebody's who is at it.
 const LOCK_GRACE: Duration = Duration::from_millis(1500);
+
+/// The time by which the age of a lock file is judged.
+#[expect(clippy::disallowed_methods, reason = "compared with times of files, never stored")]
+fn file_time() -> SystemTime {
+    SystemTime::now()
+}
 
 /// Sixteen random letters and digits.
 pub(crate) fn nonce() -> String {

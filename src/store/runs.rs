@@ -137,7 +137,6 @@ pub(crate) fn report_json(report: &RunReport) -> Vec<u8> {
             Ending::Done => "done",
             Ending::Interrupted => "interrupted",
             Ending::StoppedAsWorse { .. } => "stopped-as-worse",
-            Ending::OverBudget => "over-budget",
         },
         branch: &report.branch,
         base_before: report.base.before.as_str(),

@@ -16,7 +16,8 @@ pub(crate) mod state;
 pub(crate) mod table;
 mod transition;
 
-pub(crate) use actor::{Actor, Authority, Who};
+pub(crate) use actor::Authority;
+pub(crate) use actor::{Actor, Who};
 pub(crate) use event::Event;
 pub(crate) use evidence::{Evidence, Trouble};
 pub(crate) use record::Task;

@@ -472,7 +472,12 @@ impl Task {
                 Ok(State::UnderReview { change: change.clone() })
             }
             (Some(change), _) if because.trouble.may_be_accepted() || self.adopted => {
-                approvable(change, seen, actor)?;
+                // Whoever added a branch need not have written it, and adding it was an approval already.
+                if self.adopted {
+                    unmoved(change, seen)?;
+                } else {
+                    approvable(change, seen, actor)?;
+                }
                 Ok(queued(change, &actor.who.0, because.trouble == Trouble::Worse))
             }
             (_, Some(claim)) => Ok(State::Assigned { claim: claim.clone() }),
@@ -541,6 +546,11 @@ fn approvable(change: &Change, seen: Option<&CommitId>, actor: &Actor) -> Result
     if change.claim.owner == actor.who {
         return Err(Refused::OwnWork { owner: actor.who.clone() });
     }
+    unmoved(change, seen)
+}
+
+/// The change is still the one that was looked at.
+fn unmoved(change: &Change, seen: Option<&CommitId>) -> Result<(), Refused> {
     match seen {
         Some(seen) if *seen != change.head => {
             Err(Refused::HeadMoved { seen: seen.clone(), now: change.head.clone() })

@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
 
+mod bad_input;
 mod hook;
 mod init;
+mod queue;
 mod scratch;
 mod supervise;
+mod support;
+mod tasks;

@@ -7,14 +7,13 @@ use crate::flow::task::AddRequest;
 use crate::flow::{FlowError, Project};
 use crate::task::Task;
 use crate::task::event::NewTask;
-use crate::task::id::shown;
 
-use super::super::args::DryRun;
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::TaskJson;
-use super::super::{Context, text};
+use crate::cli::args::DryRun;
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::TaskJson;
+use crate::cli::{Context, text};
 
 /// Longest title, in characters: it stands in one line everywhere.
 const TITLE_MAX: usize = 200;
@@ -162,7 +161,7 @@ pub(super) fn checked_title(title: &str) -> Result<String, Failure> {
         return Err(refuse("the title is empty".to_owned()));
     }
     if title.contains(['\n', '\r']) {
-        return Err(refuse(format!("the title '{}' has several lines", shown(title))));
+        return Err(refuse(format!("the title '{}' has several lines", text::line(title))));
     }
     if length > TITLE_MAX {
         return Err(refuse(format!("the title is {length} characters, the limit is {TITLE_MAX}")));

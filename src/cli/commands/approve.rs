@@ -8,12 +8,12 @@ use crate::flow::{FlowError, Project};
 use crate::store::Stored;
 use crate::task::id::{CommitId, TaskId};
 
-use super::super::codes::Code;
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::{TaskJson, needs, needs_person};
-use super::super::{Context, text};
+use crate::cli::codes::Code;
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::{TaskJson, needs, needs_person};
+use crate::cli::{Context, text};
 
 /// The word that means the whole queue.
 const QUEUE: &str = "queue";
@@ -37,7 +37,7 @@ pub(crate) struct ApproveArgs {
     #[arg(long = "as", value_name = "WHO")]
     pub(crate) acts_as: Option<String>,
     #[command(flatten)]
-    pub(crate) dry: super::super::args::DryRun,
+    pub(crate) dry: crate::cli::args::DryRun,
 }
 
 /// What `reject` is asked for.
@@ -54,7 +54,7 @@ pub(crate) struct RejectArgs {
     #[arg(long = "as", value_name = "WHO")]
     pub(crate) acts_as: Option<String>,
     #[command(flatten)]
-    pub(crate) dry: super::super::args::DryRun,
+    pub(crate) dry: crate::cli::args::DryRun,
 }
 
 pub(crate) fn run(ctx: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {

@@ -7,11 +7,11 @@ use crate::flow::FlowError;
 use crate::policy::key;
 use crate::policy::layers::{Layer, Listed};
 
-use super::super::args::DryRun;
-use super::super::codes::Code;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::{Context, text};
+use crate::cli::args::DryRun;
+use crate::cli::codes::Code;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::{Context, text};
 
 /// What `config` is asked for.
 #[derive(Debug, Args)]

@@ -8,12 +8,12 @@ use crate::task::Task;
 use crate::task::event::Edit;
 use crate::task::id::shown;
 
-use super::super::args::DryRun;
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::TaskJson;
-use super::super::{Context, text};
+use crate::cli::args::DryRun;
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::TaskJson;
+use crate::cli::{Context, text};
 
 /// What `edit` is asked for.
 #[derive(Debug, Args)]

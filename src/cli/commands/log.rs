@@ -8,10 +8,10 @@ use crate::flow::history::Happened;
 use crate::flow::project::now;
 use crate::task::id::Seconds;
 
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::{Context, text};
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::{Context, text};
 
 /// What `log` is asked for.
 #[derive(Debug, Args)]

@@ -6,10 +6,10 @@ use clap::CommandFactory as _;
 
 use crate::flow::FlowError;
 
-use super::super::Context;
-use super::super::args::Cli;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
+use crate::cli::Context;
+use crate::cli::args::Cli;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 
 pub(crate) fn run(ctx: &Context, dir: &Path) -> Result<Exit, Failure> {
     std::fs::create_dir_all(dir).map_err(FlowError::file("make", dir))?;

@@ -12,12 +12,12 @@ use crate::plan::{Card, ready};
 use crate::task::Task;
 use crate::task::id::{Seconds, TaskId};
 
-use super::super::args::DryRun;
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::{Failure, waits_text};
-use super::super::json::{NeedsJson, TaskJson, of_evidence};
-use super::super::{Context, text};
+use crate::cli::args::DryRun;
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, waits_text};
+use crate::cli::json::{NeedsJson, TaskJson, of_evidence};
+use crate::cli::{Context, text};
 
 /// What `pick` is asked for.
 #[derive(Debug, Args)]

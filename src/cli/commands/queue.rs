@@ -15,14 +15,14 @@ use crate::task::id::{Seconds, TaskId};
 use crate::task::state::{Column, Phase};
 use crate::task::{State, Task};
 
-use super::super::args::DryRun;
-use super::super::codes::Code;
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::{TaskJson, needs_person};
-use super::super::watcher::watcher;
-use super::super::{Context, text};
+use crate::cli::args::DryRun;
+use crate::cli::codes::Code;
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::{TaskJson, needs_person};
+use crate::cli::watcher::watcher;
+use crate::cli::{Context, text};
 
 /// What `queue` is asked for.
 #[derive(Debug, Args)]
@@ -35,6 +35,13 @@ pub(crate) struct QueueArgs {
     /// Act under this name
     #[arg(long = "as", value_name = "WHO", global = true)]
     pub(crate) acts_as: Option<String>,
+}
+
+impl QueueArgs {
+    /// Whether it does more than show.
+    pub(crate) fn changes(&self) -> bool {
+        !matches!(self.what, None | Some(What::Why { .. }))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -246,7 +253,7 @@ fn render(screen: &Screen) -> String {
 enum Added {
     Branch(String),
     /// A task that is in the queue already.
-    There(Task),
+    There(Box<Task>),
 }
 
 fn add(ctx: &Context, project: &Project, words: &[String], dry: bool) -> Result<Exit, Failure> {
@@ -320,7 +327,7 @@ fn of_task(task: Task) -> Result<Added, Failure> {
         Err(Failure::new(Exit::Gate, Code::UnderReview, message).hint(why, command))
     };
     match &task.state {
-        State::ReadyForHandoff { .. } => Ok(Added::There(task)),
+        State::ReadyForHandoff { .. } => Ok(Added::There(Box::new(task))),
         _ if task.adopted => Ok(Added::Branch(task.branch)),
         State::UnderReview { .. } | State::DomainReview { .. } => refuse(
             format!("{id} is under review; it lands after approval and tests"),
@@ -499,11 +506,20 @@ mod tests {
             left: vec![(id("t-4"), "1 test is worse than on main: x".to_owned())],
             now: Seconds(240),
         };
-        assert_snapshot!(anstream::adapter::strip_str(&render(&screen)), @"");
+        assert_snapshot!(anstream::adapter::strip_str(&render(&screen)), @"
+        main a1b2c3d   paused: no
+         1  t-1  Title of t-1  testing  in candidate a1b2c3d
+         2  t-2  Title of t-2  waiting  since 4m
+         3  t-3  Title of t-3  held     behind t-2: conflict in src/cfg.rs
+        stopped  t-4  1 test is worse than on main: x     git orch show t-4
+        ");
         screen.entries.clear();
         screen.left.clear();
         screen.paused = Some("release day".to_owned());
-        assert_snapshot!(render(&screen), @"");
+        assert_snapshot!(render(&screen), @"
+        main a1b2c3d   paused: yes (release day)
+        The queue is empty. git orch queue add BRANCH
+        ");
     }
 
     #[test]

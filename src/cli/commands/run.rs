@@ -96,7 +96,6 @@ pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failur
 fn exit_of(outcome: &RunOutcome, needs: usize) -> Exit {
     match (&outcome.report.ending, &outcome.idle) {
         (Ending::Interrupted, _) => Exit::Interrupted,
-        (Ending::OverBudget, _) => Exit::Limit,
         (Ending::StoppedAsWorse { .. }, _) => Exit::Person,
         (Ending::Done, _) if needs > 0 => Exit::Person,
         (Ending::Done, Some(_)) => Exit::Nothing,

@@ -10,12 +10,12 @@ use crate::task::id::{RunId, Seconds, shown};
 use crate::task::state::Column;
 use crate::task::{Evidence, State, Task};
 
-use super::super::codes;
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::{TaskJson, needs, options};
-use super::super::{Context, text};
+use crate::cli::codes;
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::{TaskJson, needs, options};
+use crate::cli::{Context, text};
 
 /// Lines of the timeline at most: the screen fits 40 lines.
 const TIMELINE: usize = 14;
@@ -287,6 +287,23 @@ mod tests {
         };
         let shown = anstream::adapter::strip_str(&render(&screen)).to_string();
         assert!(shown.lines().count() <= 40, "{shown}");
-        assert_snapshot!(shown.replace("  00:00  added by ana: Add retry to net\n", ""), @"");
+        assert_snapshot!(shown.replace("  00:00  added by ana: Add retry to net\n", ""), @r#"
+        t-c3v7  Add retry to net\u{1b}   NEEDS YOU since 00:00 (3m)
+        branch orch/t-c3v7 (fffffff, 198 of 200 lines: +190 -8)   owner claude   priority 1   try 1 of 2
+        after t-k0de   paths src/net/**
+
+        why it waits   1 test is worse than on main: net::gives_up
+          FAIL net::gives_up  left: 3, right: 4
+          reproduce: git orch check t-c3v7 --only tests
+
+        timeline
+          ... 2 events before: git orch log t-c3v7
+
+        what you can do
+          git orch approve t-c3v7          land it anyway (recorded with your name)
+          git orch reject t-c3v7 -m "..."  send it back with a reason
+          git orch show -p t-c3v7          see the change
+          git orch stop t-c3v7 --abandon   give it up; its work is kept
+        "#);
     }
 }

@@ -15,10 +15,10 @@ use crate::plan::ready::{self, Finished};
 use crate::task::id::{Seconds, TaskId};
 use crate::task::state::Column;
 
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::{RowJson, needs, needs_person};
-use super::super::{Context, text};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::{RowJson, needs, needs_person};
+use crate::cli::{Context, text};
 
 /// Ready tasks that are shown without `-a`.
 const READY_MAX: usize = 20;
@@ -394,8 +394,11 @@ mod tests {
 
     #[test]
     fn an_empty_project_says_how_to_begin() {
-        assert_snapshot!(shown(&screen()), @"");
-        assert_snapshot!(shown(&Screen { done_today: 2, ..screen() }), @"");
+        assert_snapshot!(shown(&screen()), @r#"No tasks yet. git orch add "what you want done""#);
+        assert_snapshot!(shown(&Screen { done_today: 2, ..screen() }), @"
+        On main (a1b2c3d)
+        No open tasks.  Done today: 2
+        ");
     }
 
     #[test]
@@ -422,8 +425,23 @@ mod tests {
             done_today: 9,
             ..screen()
         };
-        assert_snapshot!(shown(&screen), @"");
-        assert_snapshot!(short(&screen), @"");
+        assert_snapshot!(shown(&screen), @"
+        On main (a1b2c3d)
+
+        Needs you (1)
+          ! t-c3v7  Title of t-c3v7  1 test is worse than on main: net::gives_up  git orch show t-c3v7
+
+        In hand (2)
+          TASK    STATE    WHO     TIME  TRY  COST   DIFF     TITLE
+          t-p5r1  WORKING  claude  6m    1/2  $0.31  +84 -12  Title of t-p5r1
+          t-xy62  REVIEW           6m    1/2  ?      +84 -12  Title of t-xy62
+
+        Queue (2)   t-aa10, t-5gqr held behind t-aa10
+        Ready (1)   t-w8zd p2
+        Waiting (1)   t-b0ce after t-w8zd
+        Done today: 9
+        ");
+        assert_snapshot!(short(&screen), @"orch 2> 2q 1!");
     }
 
     #[test]

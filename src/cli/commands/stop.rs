@@ -4,12 +4,12 @@ use clap::Args;
 use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
-use super::super::Context;
-use super::super::args::DryRun;
-use super::super::complete::task_ids;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::TaskJson;
+use crate::cli::Context;
+use crate::cli::args::DryRun;
+use crate::cli::complete::task_ids;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::TaskJson;
 
 /// What `stop` is asked for.
 #[derive(Debug, Args)]

@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::flow::sync::Synced;
 
-use super::super::codes::Code;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::{Context, text};
+use crate::cli::codes::Code;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::{Context, text};
 
 /// What `sync` is asked for.
 #[derive(Debug, Args)]

@@ -221,9 +221,10 @@ impl Lander<'_> {
                 commit.trailers.iter().find(|(found, _)| found == key).map(|(_, value)| value.clone())
             };
             if let (Some(task), Some(nonce)) = (trailer("Orch-Task"), trailer("Orch-Nonce"))
-                && let Ok(task) = TaskId::parse(&task) {
-                    landed.insert((task, Nonce(nonce)));
-                }
+                && let Ok(task) = TaskId::parse(&task)
+            {
+                landed.insert((task, Nonce(nonce)));
+            }
             next = commit.parents.first().cloned();
         }
         Ok(landed)

@@ -1,0 +1,119 @@
+//! A repository of its own for each test, and the built program in it, with nothing of the machine's own settings.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A repository in a temporary folder, with a home of its own.
+pub(crate) struct Sandbox {
+    folder: TempDir,
+}
+
+/// How the program ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    fn of(command: &mut Command) -> Ran {
+        let output = command.output().unwrap();
+        Ran {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The JSON that it printed.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|err| panic!("{err}: {self:?}"))
+    }
+
+    /// Fails unless it ended with this exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Ran {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl Sandbox {
+    /// A repository with one commit on `main` whose tests pass while `f.txt` has no line `bad`.
+    pub(crate) fn new() -> Sandbox {
+        let sandbox = Sandbox::empty();
+        sandbox.git(&["init", "-q", "-b", "main"]);
+        sandbox.git(&["config", "user.name", "Ana"]);
+        sandbox.git(&["config", "user.email", "ana@localhost"]);
+        sandbox.write("f.txt", "one\ntwo\nthree\n");
+        sandbox.write("orch.toml", "[tests]\nall = \"! grep -q bad f.txt\"\nreport = \"exit\"\n");
+        sandbox.git(&["add", "-A"]);
+        sandbox.git(&["commit", "-q", "-m", "start"]);
+        sandbox
+    }
+
+    /// A folder that is no repository.
+    pub(crate) fn empty() -> Sandbox {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("home")).unwrap();
+        fs::create_dir_all(folder.path().join("repo")).unwrap();
+        Sandbox { folder }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join("repo")
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    fn command(&self, program: &str, dir: &Path) -> Command {
+        let mut command = Command::new(program);
+        let home = self.folder.path().join("home");
+        command.current_dir(dir).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", &home).env("TMPDIR", &home);
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("TZ", "UTC").env("LC_ALL", "C");
+        let date = "2026-11-20T14:00:00Z";
+        command.env("GIT_AUTHOR_DATE", date).env("GIT_COMMITTER_DATE", date);
+        command
+    }
+
+    /// Runs git, which must succeed.
+    #[track_caller]
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        let output = self.command("git", &self.path()).args(args).output().unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Runs the program.
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        self.run_in(&self.path(), args)
+    }
+
+    /// Runs the program with a variable set.
+    pub(crate) fn run_with(&self, variable: (&str, &str), args: &[&str]) -> Ran {
+        let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), &self.path());
+        Ran::of(command.env(variable.0, variable.1).args(args))
+    }
+
+    /// Runs the program in another folder.
+    pub(crate) fn run_in(&self, dir: &Path, args: &[&str]) -> Ran {
+        Ran::of(self.command(env!("CARGO_BIN_EXE_git-orch"), dir).args(args))
+    }
+
+    /// A branch with one commit on top of `main`, that writes one file.
+    pub(crate) fn branch(&self, name: &str, file: &str, text: &str) {
+        self.git(&["switch", "-q", "-c", name, "main"]);
+        self.write(file, text);
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", &format!("Work of {name}")]);
+        self.git(&["switch", "-q", "main"]);
+    }
+}

@@ -1,0 +1,202 @@
+//! Tasks: add, edit, pick, approve, reject, stop, show, status, log.
+
+use crate::support::Sandbox;
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+fn fields(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn an_added_task_is_shown_by_status_show_and_log() {
+    let sandbox = Sandbox::new();
+    let added = sandbox.run(&["add", "Add retry", "--id", "retry", "-p", "1", "--paths", "src/**"]).exits(0);
+    assert_snapshot!(added.stdout, @"added retry  Add retry  (priority 1, paths src/**)");
+    assert_snapshot!(added.stderr, @"
+    hint: git orch run
+    hint: git orch pick retry
+    ");
+    let status = sandbox.run(&["status"]).exits(0);
+    assert!(status.stdout.contains("Ready (1)   retry p1"), "{}", status.stdout);
+    assert!(sandbox.run(&["show", "ret"]).exits(0).stdout.starts_with("retry  Add retry   READY since"));
+    assert!(sandbox.run(&["log", "--oneline"]).exits(0).stdout.ends_with("retry: added by Ana: Add retry\n"));
+    assert_eq!(sandbox.run(&["status", "--short"]).exits(0).stdout, "orch 0>\n");
+}
+
+#[test]
+fn a_task_as_json_has_the_documented_fields() {
+    let sandbox = Sandbox::new();
+    let answer = sandbox.run(&["add", "Esc \u{1b}[31m \u{202e}x", "--id", "esc", "--json"]).exits(0);
+    assert!(!answer.stdout.contains(['\u{1b}', '\u{202e}']));
+    let answer = answer.json();
+    assert_eq!(answer["schema"], "git-orch/task@1");
+    assert_eq!(answer["data"]["title"], "Esc \\u{1b}[31m \\u{202e}x");
+    assert_snapshot!(fields(&answer["data"]).join(" "), @"adopted after base branch changelog column cost_usd created_at diff domain head id landed needs owner paths priority since spec state tier title tokens tries_max try worktree");
+    let shown = sandbox.run(&["show", "esc", "--json"]).exits(0).json();
+    assert_eq!(shown["data"], answer["data"]);
+    let status = sandbox.run(&["status", "--json"]).exits(0).json();
+    assert_snapshot!(fields(&status["data"]).join(" "), @"broken capacity done_today finished main needs_you paused queue ready run stopped tasks");
+    assert_eq!(status["data"]["tasks"][0]["id"], "esc");
+    let queue = sandbox.run(&["queue", "--json"]).exits(0).json();
+    assert_snapshot!(fields(&queue["data"]).join(" "), @"base entries paused stopped");
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.branch("feature", "g.txt", "g\n");
+    let refs = sandbox.git(&["for-each-ref"]);
+    assert!(sandbox.run(&["add", "x", "-n"]).exits(0).stdout.starts_with("would add t-"));
+    sandbox.run(&["queue", "add", "feature", "-n"]).exits(0);
+    sandbox.run(&["queue", "run", "-n"]).exits(0);
+    sandbox.run(&["queue", "pause", "-n"]).exits(0);
+    sandbox.run(&["config", "set", "run.jobs", "2", "-n"]).exits(0);
+    assert_eq!(sandbox.git(&["for-each-ref"]), refs);
+    assert!(!sandbox.path().join(".worktrees").exists());
+}
+
+#[test]
+fn a_spec_from_a_file_names_its_title() {
+    let sandbox = Sandbox::new();
+    sandbox.write("task.md", "intro\n\n# Move the lexer\n\nInto a file of its own.\n");
+    let task = sandbox.run(&["add", "-F", "task.md", "--json"]).exits(0).json();
+    assert_eq!(task["data"]["title"], "Move the lexer");
+    assert!(task["data"]["spec"].as_str().unwrap().ends_with("Into a file of its own.\n"));
+}
+
+#[test]
+fn edit_says_what_is_different() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "One", "--id", "one"]).exits(0);
+    sandbox.run(&["add", "Two", "--id", "two", "--after", "one"]).exits(0);
+    sandbox.write("spec.md", "new spec\n");
+    let edited =
+        sandbox.run(&["edit", "two", "--title", "Second", "-p", "0", "--after", "", "-F", "spec.md"]);
+    assert_snapshot!(edited.exits(0).stdout, @"
+    changed two
+      title: Two -> Second
+      priority: 2 -> 0
+      after: one -> none
+      @@ -0,0 +1 @@
+      +new spec
+    ");
+    sandbox.run(&["edit", "two", "--after", "one"]).exits(0);
+    let cycle = sandbox.run(&["edit", "one", "--after", "two"]).exits(2);
+    assert!(cycle.stderr.starts_with("error: dependency cycle: one -> two -> one\n"), "{}", cycle.stderr);
+    sandbox.run(&["edit", "one"]).exits(2);
+}
+
+#[test]
+fn pick_gives_a_worktree_and_a_contract_and_nobody_else_gets_the_task() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "One", "--id", "one", "--paths", "src/**"]).exits(0);
+    sandbox.run(&["add", "Two", "--id", "two", "--after", "one"]).exits(0);
+    let picked = sandbox.run(&["pick", "--json"]).exits(0).json()["data"].take();
+    assert_eq!(picked["task"]["id"], "one");
+    assert_eq!(picked["branch"], "orch/one");
+    assert_eq!(picked["worktree"], sandbox.path().join(".worktrees/one").to_str().unwrap());
+    let contract = &picked["contract"];
+    assert_snapshot!(fields(contract).join(" "), @"base boundaries evidence limits objective output paths");
+    assert_eq!(contract["objective"], json!({"title": "One", "spec": ""}));
+    assert_eq!(contract["limits"]["diff"], 200);
+    assert_eq!(sandbox.git(&["status", "--short"]), "", "worktrees are ignored");
+    let other = sandbox.run(&["pick", "one", "--as", "Bob"]).exits(6);
+    assert!(other.stderr.starts_with("error: one is already claimed\n"), "{}", other.stderr);
+    let none = sandbox.run(&["pick", "--as", "Bob"]).exits(8);
+    assert!(
+        none.stderr.contains("no task is ready (1 blocked)\n  because: two waits for one\n"),
+        "{}",
+        none.stderr
+    );
+    sandbox.run(&["pick", "two"]).exits(8);
+    sandbox.run_in(&sandbox.path().join(".worktrees/one"), &["pick", "--release"]).exits(0);
+    let path = sandbox.run(&["pick", "--as", "Bob", "--path"]).exits(0);
+    assert_eq!(path.stdout.trim_end(), picked["worktree"].as_str().unwrap());
+}
+
+#[test]
+fn pick_explains_itself() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "One", "--id", "one", "-p", "3"]).exits(0);
+    sandbox.run(&["add", "Two", "--id", "two", "-p", "1"]).exits(0);
+    let would = sandbox.run(&["pick", "--explain", "-n"]).exits(0).stdout;
+    assert!(would.starts_with("would pick two  Two\n  why two: number 1 of 2 ready, priority 1"), "{would}");
+    assert!(would.contains("also ready: one  priority 3"), "{would}");
+}
+
+#[test]
+fn a_stopped_task_waits_for_its_person() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["approve"]).exits(8);
+    sandbox.run(&["add", "One", "--id", "one"]).exits(0);
+    sandbox.run(&["stop", "one", "-m", "not now"]).exits(0);
+    let status = sandbox.run(&["status"]).exits(0).stdout;
+    assert!(status.contains("Needs you (1)\n  ! one"), "{status}");
+    assert_eq!(sandbox.run(&["show", "one", "--json"]).json()["data"]["needs"]["kind"], "held");
+    sandbox.run(&["approve", "--no-input"]).exits(0);
+    assert_eq!(sandbox.run(&["show", "one", "--json"]).json()["data"]["state"], "pending");
+    sandbox.run(&["stop", "one", "--abandon"]).exits(0);
+    assert_eq!(sandbox.run(&["show", "one", "--json"]).json()["data"]["state"], "cancelled");
+    sandbox.run(&["approve", "one"]).exits(2);
+}
+
+#[test]
+fn approve_wants_to_know_which_of_several() {
+    let sandbox = Sandbox::new();
+    for id in ["one", "two"] {
+        sandbox.run(&["add", id, "--id", id]).exits(0);
+        sandbox.run(&["stop", id]).exits(0);
+    }
+    let which = sandbox.run(&["approve"]).exits(2);
+    assert_snapshot!(which.stderr, @"
+    error: 2 tasks wait for a person: say which
+      hint: look: git orch show one
+            look: git orch show two
+      [E-SAY-WHICH, exit 2]
+    ");
+    assert_snapshot!(sandbox.run(&["reject", "one"]).exits(2).stderr, @r#"
+    error: a rejection needs a reason
+      hint: say what must change: git orch reject one -m "what must change"
+      [E-USAGE, exit 2]
+    "#);
+}
+
+#[test]
+fn stop_without_a_task_asks_the_run() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["stop"]).exits(0);
+    assert!(sandbox.path().join(".git/orch/stop").exists());
+}
+
+#[test]
+fn config_sets_gets_and_explains() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["config", "set", "cap.binary_mb", "3"]).exits(0);
+    assert_eq!(sandbox.git(&["config", "orch.cap.binary-mb"]), "3");
+    assert_eq!(sandbox.run(&["config", "get", "cap.binary_mb"]).exits(0).stdout, "3 MB\n".replace(" MB", ""));
+    let bad = sandbox.run(&["config", "set", "cap.diff", "-1"]);
+    assert_eq!(bad.code, 2, "{}", bad.stderr);
+    let unknown = sandbox.run(&["config", "get", "cap.dif"]).exits(2);
+    assert!(unknown.stderr.contains("did you mean 'cap.diff'?"), "{}", unknown.stderr);
+}
+
+#[test]
+fn verbose_prints_each_command() {
+    let sandbox = Sandbox::new();
+    sandbox.branch("feature", "g.txt", "g\n");
+    let ran = sandbox.run(&["-v", "queue", "add", "feature"]).exits(0);
+    assert!(ran.stderr.lines().any(|line| line.starts_with("+ git ")), "{}", ran.stderr);
+}
+
+#[test]
+fn an_agent_cannot_act_as_the_person_whose_identity_it_has() {
+    let sandbox = Sandbox::new();
+    sandbox.branch("feature", "g.txt", "g\n");
+    let inside = ("GIT_ORCH_TASK", "t-1");
+    for args in [&["queue", "add", "feature"][..], &["queue", "run"], &["approve", "x"]] {
+        let ran = sandbox.run_with(inside, args).exits(2);
+        assert!(ran.stderr.contains("[E-INSIDE-AGENT, exit 2]"), "{}", ran.stderr);
+    }
+    sandbox.run_with(inside, &["status"]).exits(0);
+}
