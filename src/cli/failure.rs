@@ -734,9 +734,6 @@ mod tests {
           hint: split it:       git orch add "second half" --after x
                 or see the cap: git orch config explain cap.diff
           [E-TOO-BIG, exit 3]
-        error: worktree has 2 uncommitted files: a.rs, b.rs
-          hint: see them: git status --short
-          [E-DIRTY, exit 1]
         error: another git orch is running (pid 12, since 1970-01-01T00:00:00Z)
           because: one process of a machine lands at a time; it takes along whatever is in the queue
           hint: see what it does: git orch queue

@@ -262,7 +262,6 @@ fn why(need: &Need) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::progress::Unwatched;
     use crate::process::Command;
 
     fn request(place: &Path) -> DemoRequest {
@@ -317,7 +316,6 @@ mod tests {
         let tests = Command::new("sh").args(["tests/run"]).dir(project.root()).run().unwrap();
         assert!(tests.success() && tests.stdout_text().ends_with("1..19"), "{}", tests.stdout_text());
 
-        start_run(&project, &Unwatched).unwrap();
         let summary = summary(&project).unwrap();
         let ids: Vec<&str> = summary.open.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(
