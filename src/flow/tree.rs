@@ -51,6 +51,7 @@ impl Project {
         if path.is_dir() && std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none()) {
             std::fs::remove_dir(&path).map_err(FlowError::file("remove", &path))?;
         }
+        super::init::exclude_worktrees(&self.repo)?;
         self.repo.prune_worktrees()?;
         if self.repo.tip(&layout::branch_ref(&task.branch))?.is_some() {
             self.repo.add_existing(&path, &task.branch)?;

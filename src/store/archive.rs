@@ -147,7 +147,8 @@ impl Store {
         let mut next = Some(tip);
         while let Some(id) = next {
             let commit = self.repo.read_commit(&id)?;
-            if commit.committer_time < since {
+            // The very first archive's parent is no archive but a journal.
+            if commit.committer_time < since || commit.trailers.iter().any(|(key, _)| key == "Orch-State") {
                 break;
             }
             for (key, value) in &commit.trailers {
