@@ -223,7 +223,11 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
         "There is no operation that could be taken back. A landing is never undone by rewriting the base: add \
          a task that reverts it.",
     ),
-    (Code::NoRun, "E-NO-RUN", "No run has this name. git orch log lists runs."),
+    (
+        Code::NoRun,
+        "E-NO-RUN",
+        "No run has this name. git orch report --list lists runs; git orch run makes one.",
+    ),
     (
         Code::NoTests,
         "E-NO-TESTS",

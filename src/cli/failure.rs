@@ -157,6 +157,7 @@ impl From<FlowError> for Failure {
             | FlowError::Unknown { .. }
             | FlowError::Ambiguous { .. }
             | FlowError::Exists { .. }
+            | FlowError::Finished { .. }
             | FlowError::BadValue { .. }
             | FlowError::Cycle { .. }
             | FlowError::UnknownDependency { .. }
@@ -447,6 +448,9 @@ fn usage(err: &FlowError) -> Failure {
             failure(Code::Ambiguous).hint("type more of it", format!("git orch show {first}"))
         }
         FlowError::Exists { id, column } => exists(id, Some(*column)),
+        FlowError::Finished { id } => {
+            failure(Code::NotNow).hint("see how it ended", format!("git orch show {id}"))
+        }
         FlowError::Cycle { path } => {
             let first = path.first().map_or("TASK", TaskId::as_str);
             failure(Code::Cycle).hint("see what it waits for", format!("git orch show {first}"))
@@ -460,7 +464,7 @@ fn usage(err: &FlowError) -> Failure {
             .iter()
             .take(5)
             .fold(failure(Code::SayWhich), |failure, id| failure.hint("look", format!("git orch show {id}"))),
-        FlowError::NoRun(_) => failure(Code::NoRun).hint("see the runs", "git orch log"),
+        FlowError::NoRun(_) => failure(Code::NoRun).hint("see the runs", "git orch report --list"),
         FlowError::InsideAgent => failure(Code::InsideAgent).hint("see the task", "git orch show"),
         _ => failure(Code::BadValue).hint("what the command takes", "git orch --help"),
     }

@@ -275,6 +275,11 @@ pub(crate) fn options(task: &Task) -> Vec<(String, &'static str)> {
                 (true, _) if task.adopted => "put it into the queue once more",
                 (_, _) => "give it one more try",
             };
+            if task.adopted {
+                // Nobody works on it here: its author mends the branch and queues it anew.
+                let again = (format!("git orch queue add {}", task.branch), "once the branch is mended");
+                return vec![(approve, anyway), again, see, give_up];
+            }
             vec![(approve, anyway), reject, see, give_up]
         }
         State::Completed { .. } | State::Cancelled { .. } => vec![see],

@@ -58,6 +58,8 @@ pub(crate) enum FlowError {
     Ambiguous { prefix: String, candidates: Vec<TaskId> },
     #[error("task '{id}' exists ({})", column.word())]
     Exists { id: TaskId, column: Column },
+    #[error("task '{id}' is finished")]
+    Finished { id: TaskId },
     /// A value that a person gave is not one that can be used.
     #[error("{what}: {why}")]
     BadValue { what: String, why: String },

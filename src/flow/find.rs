@@ -38,13 +38,11 @@ impl Project {
     /// The open task that `text` names.
     ///
     /// # Errors
-    /// As [`Project::find`]; a finished task is refused with its column.
+    /// As [`Project::find`]; a finished task is refused.
     pub(crate) fn find_open(&self, text: &str) -> Result<Stored, FlowError> {
         match self.find(text)? {
             Found::Open(stored) => Ok(stored),
-            Found::Finished(stored) => {
-                Err(FlowError::Exists { id: stored.task.id.clone(), column: stored.task.state.column() })
-            }
+            Found::Finished(stored) => Err(FlowError::Finished { id: stored.task.id.clone() }),
         }
     }
 

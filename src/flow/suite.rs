@@ -277,6 +277,7 @@ impl Slot {
         if self.folder.exists() {
             std::fs::remove_dir_all(&self.folder).map_err(FlowError::file("remove", &self.folder))?;
         }
+        super::init::exclude_worktrees(&project.repo)?;
         project.repo.prune_worktrees()?;
         project.repo.add_detached(&self.folder, commit)?;
         Ok(())

@@ -165,7 +165,7 @@ fn confirmed(ctx: &Context, project: &Project, stored: &Stored) -> Result<bool, 
     loop {
         match ctx.ask("approve? [y]es, [n]o, see the [d]iff: ").as_deref() {
             Some("y" | "yes") => return Ok(true),
-            Some("d") => ctx.out.question(&super::show::patch(project, task)?),
+            Some("d") => ctx.out.question(&super::show::patch(project, stored)?),
             Some("n" | "no" | "") | None => return Ok(false),
             Some(_) => {}
         }

@@ -10,7 +10,7 @@ use crate::flow::queue::{Lander, Rounds};
 use crate::flow::{FlowError, Project, interrupt};
 use crate::plan::Card;
 use crate::process::Stop;
-use crate::store::layout;
+use crate::store::{Op, layout};
 use crate::task::id::{Seconds, TaskId};
 use crate::task::state::{Column, Phase};
 use crate::task::{State, Task};
@@ -20,7 +20,7 @@ use crate::cli::codes::Code;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::{TaskJson, needs_person};
+use crate::cli::json::{TaskJson, needs, needs_person};
 use crate::cli::watcher::watcher;
 use crate::cli::{Context, text};
 
@@ -267,7 +267,9 @@ fn add(ctx: &Context, project: &Project, words: &[String], dry: bool) -> Result<
     }
     let op = project.op();
     let (mut lines, mut tasks) = (String::new(), Vec::new());
+    let mut later = i64::try_from(meant.len()).unwrap_or(i64::MAX);
     for added in meant {
+        later -= 1;
         match added {
             Added::There(task) => {
                 lines.push_str(&format!("{} is in the queue already\n", task.id));
@@ -277,7 +279,9 @@ fn add(ctx: &Context, project: &Project, words: &[String], dry: bool) -> Result<
                 lines.push_str(&format!("would queue {}\n", text::line(&branch)));
             }
             Added::Branch(branch) => {
-                let task = project.adopt(&op, &branch)?.task;
+                // Whoever stands first goes first: times are whole seconds, so each gets its own.
+                let at = Seconds(op.at.0 - later);
+                let task = project.adopt(&Op { at, ..op.clone() }, &branch)?.task;
                 let lines_of = task.state.change().map_or((0, 0), |change| (change.added, change.removed));
                 lines.push_str(&format!(
                     "queued {}  {}  (+{} -{})\n",
@@ -385,17 +389,31 @@ fn pause(ctx: &Context, project: &Project, why: Option<String>, dry: bool) -> Re
 }
 
 fn why(ctx: &Context, project: &Project, task: &str) -> Result<Exit, Failure> {
-    let id = project.find(task)?.stored().task.id.clone();
+    let found = project.find(task)?.stored().task.clone();
+    let id = found.id.clone();
     let stopped = project.store.repo_state().map_err(FlowError::from)?.stopped;
     let view = Lander::new(project, &Unwatched, Stop::new(), 1).look()?;
     let queued = view.entries.iter().any(|entry| entry.task == id);
     let why = match stopped {
         Some(why) if queued => format!("the queue is stopped: {why}"),
-        _ => crate::queue::why(&view, &id),
+        _ if queued => crate::queue::why(&view, &id),
+        _ => not_queued(project, &found),
     };
     let line = format!("{id}: {}\n", text::line(&why));
-    ctx.out.success("queue-why", json!({"id": id.as_str(), "why": why}), || line, &[]);
+    let next = if queued { Vec::new() } else { vec![format!("git orch show {id}")] };
+    ctx.out.success("queue-why", json!({"id": id.as_str(), "why": why}), || line, &next);
     Ok(Exit::Done)
+}
+
+/// Why a task does not wait in the queue.
+fn not_queued(project: &Project, task: &Task) -> String {
+    let reviewers = !project.policy.review.reviewers.is_empty();
+    match (&task.state, needs(task, reviewers)) {
+        (State::Completed { landed }, _) => format!("landed as {}", landed.short()),
+        (State::Cancelled { .. }, _) => "not in the queue: it was given up".to_owned(),
+        (_, Some(needs)) => format!("not in the queue: {}", needs.why),
+        (state, None) => format!("not in the queue: it is {}", state.word()),
+    }
 }
 
 // --- running ------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::Context;
+use super::super::codes::Code;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::text;
@@ -34,10 +35,7 @@ pub(crate) fn run(ctx: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let run = match &args.run {
         Some(wanted) => by_prefix(&runs, wanted)?,
-        None => runs
-            .first()
-            .map(|row| row.run.clone())
-            .ok_or_else(|| FlowError::NoRun("no run yet".to_owned()))?,
+        None => runs.first().map(|row| row.run.clone()).ok_or_else(no_run_yet)?,
     };
     let read = |path: &str| project.store.run_file(&run, path).map_err(FlowError::from);
     let text = match read("report.md")? {
@@ -52,6 +50,12 @@ pub(crate) fn run(ctx: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     let shown = crate::task::id::shown(&String::from_utf8_lossy(&text));
     ctx.out.success("report", data, || shown, &[]);
     Ok(Exit::Done)
+}
+
+fn no_run_yet() -> Failure {
+    Failure::new(Exit::Usage, Code::NoRun, "there is no run yet".to_owned())
+        .hint("start one", "git orch run")
+        .hint("or see what happened without", "git orch log")
 }
 
 fn by_prefix(runs: &[RunRow], wanted: &str) -> Result<RunId, Failure> {

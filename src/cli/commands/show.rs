@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::flow::project::now;
 use crate::flow::{FlowError, Project};
+use crate::store::Stored;
 use crate::task::id::{RunId, Seconds, shown};
-use crate::task::state::Column;
+use crate::task::state::{Change, Column};
 use crate::task::{Evidence, State, Task};
 
 use crate::cli::codes;
@@ -63,7 +64,7 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     };
     let stored = found.stored();
     if args.patch {
-        let patch = patch(&project, &stored.task)?;
+        let patch = patch(&project, stored)?;
         let data = json!({"id": stored.task.id.as_str(), "patch": patch});
         ctx.out.success("patch", data, || patch.clone(), &[]);
         return Ok(Exit::Done);
@@ -95,11 +96,17 @@ fn report_of_run(ctx: &Context, project: &Project, what: &str) -> Result<Option<
 }
 
 /// The diff of a task's change: what was handed in, what landed, or what its branch has.
-pub(super) fn patch(project: &Project, task: &Task) -> Result<String, Failure> {
-    let repo = &project.repo;
+pub(super) fn patch(project: &Project, stored: &Stored) -> Result<String, Failure> {
+    let (repo, task) = (&project.repo, &stored.task);
     let (base, head) = match (&task.state, task.state.change()) {
         (State::Completed { landed }, _) => {
             let commit = repo.read_commit(landed).map_err(FlowError::from)?;
+            let own =
+                commit.trailers.iter().any(|(key, value)| key == "Orch-Task" && value == task.id.as_str());
+            // The base had all of it already: what it was stands in its journal.
+            if let (false, Some(change)) = (own, last_change(project, stored)?) {
+                return Ok(shown(&repo.patch(&change.base, &change.head).map_err(FlowError::from)?));
+            }
             let before = commit.parents.first().cloned().unwrap_or_else(|| landed.clone());
             (before, landed.clone())
         }
@@ -113,6 +120,14 @@ pub(super) fn patch(project: &Project, task: &Task) -> Result<String, Failure> {
         }
     };
     Ok(shown(&repo.patch(&base, &head).map_err(FlowError::from)?))
+}
+
+/// The change that a finished task had before its last event.
+fn last_change(project: &Project, stored: &Stored) -> Result<Option<Change>, Failure> {
+    let tip = project.repo.read_commit(&stored.tip).map_err(FlowError::from)?;
+    let Some(before) = tip.parents.first() else { return Ok(None) };
+    let task = project.store.task_of_commit(before).map_err(FlowError::from)?;
+    Ok(task.state.change().cloned())
 }
 
 fn render(screen: &Screen<'_>) -> String {
