@@ -2,4 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
 
+mod hammer;
+mod kill_support;
+mod kills;
 mod supervise;
+mod undo;
