@@ -44,7 +44,7 @@ pub(crate) fn measure(
     rounds: usize,
     say: &dyn Fn(&str),
 ) -> Result<Vec<Measured>, FlowError> {
-    let folder = tempfile::tempdir().map_err(FlowError::file("make", &std::env::temp_dir()))?;
+    let folder = tempfile::tempdir().map_err(FlowError::file("make", Path::new("a temporary folder")))?;
     let dir = folder.path();
     scratch(given, dir, tasks)?;
     let mut measured = Vec::new();

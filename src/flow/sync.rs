@@ -76,7 +76,8 @@ impl Project {
     fn fetch_copies(&self, remote: &str) -> Result<(), FlowError> {
         let all = format!("{}*:{}*", layout::ALL, layout::remote_copy(remote, layout::ALL));
         let mut refspecs = vec![all];
-        refspecs.extend(notes(remote).into_iter().map(|(name, copy)| format!("+{name}:{copy}")));
+        // By a pattern: a ref that is named in full and that the remote lacks makes the whole fetch fail.
+        refspecs.extend(notes(remote).into_iter().map(|(name, copy)| format!("+{name}*:{copy}*")));
         let known: Vec<(String, CommitId)> = self.repo.list(&layout::remote_copy(remote, layout::ALL))?.refs;
         let fetched = self.repo.fetch(remote, &refspecs)?;
         if let Some(rewound) = fetched.refs.iter().find(|fetched| fetched.rejected) {

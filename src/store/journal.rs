@@ -150,11 +150,14 @@ impl Store {
         let lost =
             self.swap(&layout::task_ref(id), Expected::At(&stored.tip), &next.tip, next.task.state.word())?;
         match lost {
-            None => {
+            // Ours all the same: a write that was reported as failed, or a claim that came back from the remote by the
+            // sync of another process before it was written here.
+            Some(Some(found)) if found != next.tip => Ok(false),
+            Some(None) => Ok(false),
+            None | Some(Some(_)) => {
                 self.remember(id, &next.tip)?;
                 Ok(true)
             }
-            Some(_) => Ok(false),
         }
     }
 

@@ -3,10 +3,14 @@
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
 
 mod bad_input;
+mod hammer;
 mod hook;
 mod init;
+mod kill_support;
+mod kills;
 mod queue;
 mod scratch;
 mod supervise;
 mod support;
 mod tasks;
+mod undo;

@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use super::super::Context;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
+use crate::cli::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::flow::bench::{self, Measured};
 use crate::process::own_program;
 

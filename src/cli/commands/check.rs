@@ -3,11 +3,11 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::super::Context;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::text;
-use super::super::watcher::watcher;
+use crate::cli::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::text;
+use crate::cli::watcher::watcher;
 use crate::flow::check::{Checked, Gate, Says};
 
 /// What `check` is asked for.

@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::Context;
-use super::super::codes::Code;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::text;
+use crate::cli::Context;
+use crate::cli::codes::Code;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::text;
 use crate::flow::FlowError;
 use crate::flow::project::now;
 use crate::store::runs::RunRow;

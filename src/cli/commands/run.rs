@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::super::Context;
-use super::super::args::DryRun;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::text;
-use super::super::watcher::watcher;
+use crate::cli::Context;
+use crate::cli::args::DryRun;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::text;
+use crate::cli::watcher::watcher;
 use crate::flow::run::{RunEnd, RunOutcome, RunRequest};
 use crate::flow::{FlowError, Project};
 use crate::plan::turns::{self, Roles, Work, Workload};

@@ -3,12 +3,12 @@
 use clap::Args;
 use serde_json::json;
 
-use super::super::Context;
-use super::super::args::DryRun;
-use super::super::exit::Exit;
-use super::super::failure::Failure;
-use super::super::json::TaskJson;
-use super::super::text;
+use crate::cli::Context;
+use crate::cli::args::DryRun;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::TaskJson;
+use crate::cli::text;
 use crate::flow::submit::HandIn;
 use crate::flow::{FlowError, Project};
 use crate::task::State;

@@ -42,16 +42,23 @@ pub(crate) async fn supervised(job: Job, stop: Stop) -> Result<Outcome, ProcessE
     }
 }
 
-/// Runs a job as [`supervised`] does, for callers outside of tokio. Nothing but its limit ends it.
+/// Runs a job as [`supervised`] does, for callers that are no futures. Nothing but its limit ends it.
 ///
 /// # Errors
 /// As there.
 pub(crate) fn supervised_blocking(job: Job) -> Result<Outcome, ProcessError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| ProcessError::System { what: "start a runtime", source })?;
-    runtime.block_on(supervised(job, Stop::new()))
+    let work = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| ProcessError::System { what: "start a runtime", source })?;
+        runtime.block_on(supervised(job, Stop::new()))
+    };
+    // In a thread of its own: the loop of a run, that calls this too, has a runtime, and tokio refuses a second one.
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(outcome) => outcome,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
 }
 
 /// Reads all that the supervisor says, and closes its standard input when the end is asked for.

@@ -1,0 +1,48 @@
+//! `undo` brings a task back to what it was, whatever was done to it.
+
+use super::kill_support::Place;
+use serde_json::Value;
+use std::path::Path;
+
+/// The task as it is shown, without what every event changes: when, and how often it was held.
+fn shown(place: &Place, dir: &Path) -> Value {
+    let mut task = place.data(dir, &["show", "t-x", "--json"]);
+    for key in ["since", "epoch", "decisions", "history", "journal"] {
+        task.as_object_mut().unwrap().remove(key);
+    }
+    task
+}
+
+#[test]
+fn undo_takes_back_each_step() {
+    let place = Place::new();
+    let dir = place.repository("one", "[tests]\nall = \"true\"\nreport = \"exit\"\n");
+    place.data(&dir, &["add", "Some work", "--id", "t-x", "--paths", "src", "--json"]);
+    let steps: [&[&str]; 5] = [
+        &["edit", "t-x", "--title", "Other work", "--priority", "0", "--json"],
+        &["pick", "t-x", "--json"],
+        &["stop", "t-x", "--json"],
+        &["edit", "t-x", "--paths", "lib", "--json"],
+        &["stop", "t-x", "--abandon", "--json"],
+    ];
+    for step in steps {
+        let before = shown(&place, &dir);
+        place.data(&dir, step);
+        assert_ne!(shown(&place, &dir), before, "{step:?} changes something");
+        place.data(&dir, &["undo", "--json"]);
+        assert_eq!(shown(&place, &dir), before, "{step:?}");
+    }
+    assert!(!dir.join(".worktrees/t-x").exists());
+    place.assert_sound(&dir);
+}
+
+#[test]
+fn undo_of_an_added_task_gives_it_up() {
+    let place = Place::new();
+    let dir = place.repository("one", "[tests]\nall = \"true\"\nreport = \"exit\"\n");
+    place.data(&dir, &["add", "Some work", "--id", "t-x", "--json"]);
+    place.data(&dir, &["undo", "--json"]);
+    assert_eq!(shown(&place, &dir)["state"], "cancelled");
+    assert_eq!(place.git(&dir, &["for-each-ref", "refs/orch/tasks"]), "");
+    place.assert_sound(&dir);
+}
