@@ -3,12 +3,14 @@
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
 
 mod bad_input;
+mod demo;
 mod hammer;
 mod hook;
 mod init;
 mod kill_support;
 mod kills;
 mod queue;
+mod readme;
 mod scratch;
 mod supervise;
 mod support;
