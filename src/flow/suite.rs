@@ -275,10 +275,7 @@ impl Slot {
                 Err(err) => tracing::debug!(%err, "the test slot is made anew"),
             }
         }
-        if self.folder.exists() {
-            std::fs::remove_dir_all(&self.folder).map_err(FlowError::file("remove", &self.folder))?;
-        }
-        project.repo.prune_worktrees()?;
+        project.repo.discard_worktree(&self.folder)?;
         project.repo.add_detached(&self.folder, commit)?;
         Ok(())
     }

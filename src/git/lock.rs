@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 /// Held by whoever writes: others may write too, recovery may not run.
 #[derive(Debug)]
-pub(crate) struct Shared(#[expect(dead_code, reason = "held, not read")] File);
+pub(crate) struct Shared(File);
 
 /// Held by recovery: nobody else writes.
 #[derive(Debug)]
@@ -27,12 +27,22 @@ impl FileLock {
         let taken = try_lock(&repo.local_path(name)?, FlockOperation::NonBlockingLockExclusive)?;
         Ok(taken.map(FileLock))
     }
+
+    /// Waits for the lock of that name.
+    pub(crate) fn wait(repo: &Repo, name: &str) -> Result<FileLock, GitError> {
+        wait(&repo.local_path(name)?, FlockOperation::LockExclusive).map(FileLock)
+    }
 }
 
 impl Shared {
     /// Waits for a recovery that runs, then takes the lock.
     pub(crate) fn wait(repo: &Repo) -> Result<Shared, GitError> {
         wait(&repo.local_path("lock")?, FlockOperation::LockShared).map(Shared)
+    }
+
+    /// The lock itself, to hand it down to a program.
+    pub(super) fn into_file(self) -> File {
+        self.0
     }
 }
 
@@ -95,7 +105,6 @@ pub(crate) fn sweep_stale_locks(
 
 /// What [`sweep_stale_locks`] would remove if nobody else wrote.
 pub(crate) fn stale_locks(repo: &Repo, paths: &[PathBuf], grace: Duration, now: SystemTime) -> Vec<PathBuf> {
-    let is_lock = |path: &Path| path.extension().is_some_and(|end| end == "lock");
     let mut stale = Vec::new();
     for path in paths {
         collect(path, &is_lock, &mut stale);
@@ -107,6 +116,19 @@ pub(crate) fn stale_locks(repo: &Repo, paths: &[PathBuf], grace: Duration, now: 
         stale.retain(|path| !open.iter().any(|open| open.starts_with(path)));
     }
     stale
+}
+
+/// Whether there is any `*.lock` file that `paths` name or contain.
+pub(crate) fn any_lock(paths: &[PathBuf]) -> bool {
+    let mut found = Vec::new();
+    for path in paths {
+        collect(path, &is_lock, &mut found);
+    }
+    !found.is_empty()
+}
+
+fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "lock")
 }
 
 /// Left by a killed receive-pack (`tmp_objdir-*`), git (`tmp_obj_*`) or gix (`.tmp*`).

@@ -26,8 +26,7 @@ pub(crate) struct Ran {
 impl Place {
     pub(crate) fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
-        let settings =
-            "[user]\nname = Tester\nemail = tester@example.org\n[init]\ndefaultBranch = main\n[gc]\nauto = 0\n\
+        let settings = "[user]\nname = Tester\nemail = tester@example.org\n[init]\ndefaultBranch = main\n[gc]\nauto = 0\n\
              [maintenance]\nauto = false\n[receive]\nautogc = false\n";
         fs::write(folder.path().join(".gitconfig"), settings).unwrap();
         Place { folder }
@@ -95,7 +94,8 @@ impl Place {
 
     /// Fails where anything of a dead process is left: damage, locks, processes, half-made worktrees.
     pub(crate) fn assert_sound(&self, dir: &Path) {
-        let fsck = ran(self.clean(Command::new("git"), dir).args(["fsck", "--no-dangling"]).output().unwrap());
+        let fsck =
+            ran(self.clean(Command::new("git"), dir).args(["fsck", "--no-dangling"]).output().unwrap());
         assert_eq!((fsck.code, fsck.err.as_str()), (Some(0), ""), "git fsck: {}", fsck.out);
         let mut locks = Vec::new();
         files_below(&dir.join(".git"), &mut locks);

@@ -28,7 +28,8 @@ struct Killer {
 impl Killer {
     /// A repository whose tests write down each tree that passes, outside of it.
     fn new(more_settings: &str) -> Killer {
-        let seed = std::env::var("GIT_ORCH_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+        let seed =
+            std::env::var("GIT_ORCH_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
         let place = Place::new();
         let tested = place.path("tested");
         let settings = format!(
@@ -54,7 +55,9 @@ impl Killer {
             let log = self.place.path(&format!("log-{}", self.calls));
             self.calls += 1;
             let mut command = self.place.orch_command(&self.dir, args);
-            command.stdout(File::create(&log).unwrap()).stderr(File::options().append(true).open(&log).unwrap());
+            command
+                .stdout(File::create(&log).unwrap())
+                .stderr(File::options().append(true).open(&log).unwrap());
             let mut child = command.process_group(0).spawn().unwrap();
             let kill = round < IN_A_ROW.min(most);
             let long = if self.random.bool() { 250 } else { 2500 };
@@ -69,7 +72,11 @@ impl Killer {
             };
             if let Some(status) = ended {
                 let said = fs::read_to_string(&log).unwrap();
-                assert!(matches!(status.code(), Some(0 | 4)), "seed {}, {log:?}: {status}: {said}", self.seed);
+                assert!(
+                    matches!(status.code(), Some(0 | 4)),
+                    "seed {}, {log:?}: {status}: {said}",
+                    self.seed
+                );
                 return;
             }
             assert!(kill, "seed {}, {log:?}: hangs: {}", self.seed, fs::read_to_string(&log).unwrap());
@@ -113,7 +120,12 @@ impl Killer {
         let refs = |prefix: &str| place.git(dir, &["for-each-ref", "--format=%(refname)", prefix]);
         assert_eq!(refs("refs/orch/candidates"), "", "seed {seed}");
         assert_eq!(refs("refs/heads/orch"), "", "seed {seed}");
-        assert_eq!(refs("refs/orch/tasks").lines().count(), bad, "seed {seed}: open: {}", refs("refs/orch/tasks"));
+        assert_eq!(
+            refs("refs/orch/tasks").lines().count(),
+            bad,
+            "seed {seed}: open: {}",
+            refs("refs/orch/tasks")
+        );
         assert!(!dir.join(".git/orch/checkout").exists(), "seed {seed}: a checkout is still to follow");
         // The checkouts for tests are kept on purpose.
         let slots = |name: &str| name.starts_with("_test-");
@@ -131,7 +143,10 @@ impl Killer {
 
     fn figures(&self, what: &str, landed: usize, begun: Instant) {
         let (kills, calls) = (self.kills, self.calls);
-        eprintln!("{what}: {kills} kills of {calls} calls, {landed} landed, {:.0} s", begun.elapsed().as_secs_f64());
+        eprintln!(
+            "{what}: {kills} kills of {calls} calls, {landed} landed, {:.0} s",
+            begun.elapsed().as_secs_f64()
+        );
     }
 }
 
@@ -182,7 +197,8 @@ fn a_killed_run_ends_all_its_tasks() {
     let mut killer = Killer::new("[review]\nreviewers = [\"quality\"]\n[worktree]\nsetup = \"sleep 0.02\"\n");
     let implement = "implement=exec:sleep 0.1; mkdir $GIT_ORCH_TASK; for i in 1 2 3 4 5 6 7 8; do \
                      echo $i >$GIT_ORCH_TASK/$i; done; sleep 0.1";
-    let review = "review=exec:sleep 0.05; echo '{\"verdict\":\"approve\",\"summary\":\"ok\",\"findings\":[]}'";
+    let review =
+        "review=exec:sleep 0.05; echo '{\"verdict\":\"approve\",\"summary\":\"ok\",\"findings\":[]}'";
     let mut landed = BTreeSet::new();
     for round in 0.. {
         for number in 0..3 {
