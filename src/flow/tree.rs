@@ -167,13 +167,20 @@ impl Project {
         if self.policy.signoff {
             message.push_str(&format!("Signed-off-by: {} <{}>\n", committer.name, committer.email));
         }
-        Ok(self.repo.commit_all(&CommitAll {
+        let all = CommitAll {
             path: &self.worktree_of(&task.id),
             message: &message,
             author: &author,
             committer: &committer,
             more_parents: &[],
-        })?)
+        };
+        match self.repo.commit_all(&all) {
+            // The index may still be locked by an earlier hand-in that was killed.
+            Err(GitError::Failed { .. }) if !self.store.sweep_dead()?.is_empty() => {
+                Ok(self.repo.commit_all(&all)?)
+            }
+            done => Ok(done?),
+        }
     }
 
     /// Keeps whatever is in a task's worktree, committed or not, under an attempt ref. Changes nothing else.

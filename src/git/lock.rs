@@ -9,6 +9,9 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+/// In the environment of each git that this program starts.
+const OURS: &str = "GIT_OPTIONAL_LOCKS=0";
+
 /// Held by whoever writes: others may write too, recovery may not run.
 #[derive(Debug)]
 pub(crate) struct Shared(File);
@@ -114,6 +117,10 @@ pub(crate) fn stale_locks(repo: &Repo, paths: &[PathBuf], grace: Duration, now: 
     if !stale.is_empty() {
         let open = open_files();
         stale.retain(|path| !open.iter().any(|open| open.starts_with(path)));
+        // `git commit -a` closes the index's lock and holds it all the same while its editor is open.
+        if stale.iter().any(|path| path.ends_with("index.lock")) && git_is_at_work(repo.main_worktree()) {
+            stale.retain(|path| !path.ends_with("index.lock"));
+        }
     }
     stale
 }
@@ -159,6 +166,17 @@ fn open_files() -> BTreeSet<PathBuf> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let descriptors = processes.flat_map(|process| std::fs::read_dir(process.path().join("fd")));
     descriptors.flatten().flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok()).collect()
+}
+
+/// Whether a git that this program did not start runs in a folder or below.
+fn git_is_at_work(folder: &Path) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.map(|process| process.path()).any(|process| {
+        let read = |name: &str| std::fs::read(process.join(name)).unwrap_or_default();
+        read("comm").trim_ascii_end() == b"git"
+            && std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+            && !read("environ").split(|byte| *byte == 0).any(|line| line == OURS.as_bytes())
+    })
 }
 
 fn remove(path: &Path) -> bool {

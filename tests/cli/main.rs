@@ -5,5 +5,6 @@
 mod hammer;
 mod kill_support;
 mod kills;
+mod mended;
 mod supervise;
 mod undo;

@@ -349,7 +349,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x"), "").unwrap();
         let request = DemoRequest { dir: Some(folder.path().to_owned()), ..request(folder.path()) };
-        let err = make(&Given::default(), &request).unwrap_err().to_string();
+        let err = make(&Given::default(), &request).err().unwrap().to_string();
         assert!(err.ends_with("is not empty: name a new folder, or none"), "{err}");
     }
 }
