@@ -183,14 +183,6 @@ pub(crate) fn plan_repair(repo: &Repo, request: &InitRequest) -> Result<Vec<Step
     Ok(steps)
 }
 
-/// Keeps worktrees of tasks out of `git add -A`, also where nobody ran `init`.
-///
-/// # Errors
-/// The file cannot be read or written.
-pub(crate) fn exclude_worktrees(repo: &Repo) -> Result<(), FlowError> {
-    apply(&[exclude_step(repo)?])
-}
-
 /// Does what was decided.
 ///
 /// # Errors

@@ -2,11 +2,13 @@
 //! repeated.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::git::exchange::{Flag, PushSpec, Upstream};
 use crate::git::objects::NewCommit;
 use crate::git::refs::Expected;
 use crate::git::setup::mended_in;
+use crate::git::slot::MergeSlot;
 use crate::git::worktree::{Brought, RemoveRefused};
 use crate::plan::card::Card;
 use crate::store::census::Restored;
@@ -19,6 +21,8 @@ use super::{FlowError, Project};
 
 /// Notes which checkout follows a landing, from before the landing until the checkout is there.
 const INTENT: &str = "checkout";
+/// How often a checkout is tried whose index somebody has locked: for some seconds.
+const FOLLOW_TRIES: u32 = 30;
 
 /// A checkout of the base that will follow a landing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,8 @@ impl Project {
         let on_base =
             self.repo.worktrees()?.into_iter().find(|tree| tree.branch.as_deref() == Some(full.as_str()));
         let Some(found) = on_base else { return Ok(None) };
+        // One that could not follow so far: its landing must not be forgotten over this one.
+        self.finish_checkout()?;
         if !found.path.exists() || !self.only_untracked(&found.path)? {
             return Ok(None);
         }
@@ -81,10 +87,21 @@ impl Project {
     /// Git fails.
     pub(crate) fn follow_checkout(&self, intent: Option<Intent>) -> Result<(), FlowError> {
         let Some(intent) = intent else { return Ok(()) };
-        if let Brought::Left { files } = self.repo.bring_along(&intent.worktree, &intent.old, &intent.new)? {
-            tracing::warn!(?files, "files in the checkout of the base were left as they are");
+        for _ in 0..FOLLOW_TRIES {
+            match self.repo.bring_along(&intent.worktree, &intent.old, &intent.new) {
+                Ok(Brought::Done) => return self.forget_checkout(Some(&intent)),
+                Ok(Brought::Left { files }) => {
+                    tracing::warn!(?files, "files in the checkout of the base were left as they are");
+                    return self.forget_checkout(Some(&intent));
+                }
+                // Its index is locked: by the user's own git, for a moment, or by one that was killed.
+                Err(err) => tracing::debug!(%err, "the checkout of the base cannot follow yet"),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+            self.store.sweep_locks()?;
         }
-        self.forget_checkout(Some(&intent))
+        tracing::warn!("the checkout of the base could not follow; the next run tries again");
+        Ok(())
     }
 
     /// Ends a bringing-along that a crash cut short.
@@ -188,7 +205,8 @@ impl Project {
             return Err(FlowError::OldGit { found, need });
         }
         let mut said = Vec::new();
-        for lock in self.store.sweep_locks()? {
+        self.repo.sweep_removed(&self.root().join(FOLDER))?;
+        for lock in self.store.sweep_dead()? {
             said.push(format!("removed the lock of a dead process: {}", lock.display()));
         }
         for restored in self.store.restore_lost()? {
@@ -199,7 +217,15 @@ impl Project {
                 }
             });
         }
-        said.extend(self.finish_checkout()?);
+        // Read anew: a child of the dead command may have moved the base after this one began.
+        said.extend(self.reopened()?.recover_landing()?);
+        Ok(said)
+    }
+
+    /// What a landing left. Whoever lands here now looks after its own: to end it from outside would be a second one.
+    fn recover_landing(&self) -> Result<Vec<String>, FlowError> {
+        let Ok(_alone) = MergeSlot::take(&self.repo)? else { return Ok(Vec::new()) };
+        let mut said = Vec::from_iter(self.finish_checkout()?);
         if let (Some(upstream), false) = (&self.base.upstream, self.offline) {
             self.follow_upstream(upstream)?;
         }

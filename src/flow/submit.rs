@@ -33,8 +33,7 @@ impl Project {
         let task = &stored.task;
         let claim = claim_of(stored, actor)?;
         let author = claim.owner.0.split('@').next().unwrap_or_default().to_owned();
-        let path = self.worktree_of(&task.id);
-        if path.join(".git").exists() {
+        if self.has_worktree(&task.id) {
             self.commit_worktree(task, &author, &commit_message(task, hand_in))?;
         }
         let head = self

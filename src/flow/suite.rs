@@ -274,11 +274,8 @@ impl Slot {
                 Err(err) => tracing::debug!(%err, "the test slot is made anew"),
             }
         }
-        if self.folder.exists() {
-            std::fs::remove_dir_all(&self.folder).map_err(FlowError::file("remove", &self.folder))?;
-        }
-        super::init::exclude_worktrees(&project.repo)?;
-        project.repo.prune_worktrees()?;
+        let _ = project.ensure_folder()?;
+        project.repo.discard_worktree(&self.folder)?;
         project.repo.add_detached(&self.folder, commit)?;
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::git::GitError;
+use crate::git::lock::FileLock;
 use crate::git::merge_tree::{Composer, Merged};
 use crate::git::objects::{NewCommit, Person, TreeEdit};
 use crate::git::refs::Expected;
@@ -23,6 +24,15 @@ pub(crate) const FOLDER: &str = ".worktrees";
 const INCLUDE: &str = ".worktreeinclude";
 /// How long a worktree's set-up command may take.
 const SETUP_LIMIT: Duration = Duration::from_secs(600);
+
+/// The file that is locked while a task's worktree is made. One that has text was left by a crash.
+fn making(id: &TaskId) -> String {
+    format!("making-{id}")
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
 
 impl Project {
     /// Where a task's worktree is or would be.
@@ -59,12 +69,19 @@ impl Project {
     /// The branch is checked out elsewhere, or the set-up command fails.
     pub(crate) fn ensure_worktree(&self, task: &Task) -> Result<PathBuf, FlowError> {
         let path = self.worktree_of(&task.id);
-        if path.join(".git").exists() {
+        if self.has_worktree(&task.id) {
             return Ok(path);
         }
-        // What is left of a worktree that a crash kept from being made whole.
-        if path.is_dir() && std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none()) {
-            std::fs::remove_dir(&path).map_err(FlowError::file("remove", &path))?;
+        let mark = self.local().join(making(&task.id));
+        let _alone = FileLock::wait(&self.repo, &making(&task.id))?;
+        if self.has_worktree(&task.id) {
+            let _ = std::fs::remove_file(&mark);
+            return Ok(path);
+        }
+        let half = std::fs::read(&mark).is_ok_and(|text| !text.is_empty());
+        std::fs::write(&mark, "this worktree is not whole yet\n").map_err(FlowError::file("write", &mark))?;
+        if half || !path.exists() || is_empty(&path) {
+            self.repo.discard_worktree(&path)?;
         }
         let _ = self.ensure_folder()?;
         self.repo.prune_worktrees()?;
@@ -75,7 +92,16 @@ impl Project {
         }
         self.copy_included(&path)?;
         self.set_up(&task.id, &path)?;
+        std::fs::remove_file(&mark).map_err(FlowError::file("remove", &mark))?;
         Ok(path)
+    }
+
+    /// Whether the task has a worktree that somebody may have worked in: one that was made whole.
+    ///
+    /// A checkout that a crash cut short lacks files; to commit it would delete them.
+    pub(crate) fn has_worktree(&self, id: &TaskId) -> bool {
+        let whole = |mark: PathBuf| std::fs::read(mark).unwrap_or_default().is_empty();
+        self.worktree_of(id).join(".git").exists() && whole(self.local().join(making(id)))
     }
 
     /// Copies the untracked files that `.worktreeinclude` names.
@@ -157,13 +183,20 @@ impl Project {
         if self.policy.signoff {
             message.push_str(&format!("Signed-off-by: {} <{}>\n", committer.name, committer.email));
         }
-        Ok(self.repo.commit_all(&CommitAll {
+        let all = CommitAll {
             path: &self.worktree_of(&task.id),
             message: &message,
             author: &author,
             committer: &committer,
             more_parents: &[],
-        })?)
+        };
+        match self.repo.commit_all(&all) {
+            // The index may still be locked by an earlier hand-in that was killed.
+            Err(GitError::Failed { .. }) if !self.store.sweep_dead()?.is_empty() => {
+                Ok(self.repo.commit_all(&all)?)
+            }
+            done => Ok(done?),
+        }
     }
 
     /// Keeps whatever is in a task's worktree, committed or not, under an attempt ref. Changes nothing else.
@@ -173,7 +206,7 @@ impl Project {
     pub(crate) fn park(&self, task: &Task) -> Result<Option<u32>, FlowError> {
         let path = self.worktree_of(&task.id);
         let branch = self.repo.tip(&layout::branch_ref(&task.branch))?;
-        if !path.join(".git").exists() {
+        if !self.has_worktree(&task.id) {
             let Some(head) = branch.filter(|head| *head != self.base.tip) else { return Ok(None) };
             return Ok(Some(self.store.keep_attempt(&task.id, &head)?));
         }
@@ -210,13 +243,17 @@ impl Project {
         }
         let path = self.worktree_of(&task.id);
         self.park(task)?;
-        if path.exists() {
+        if self.has_worktree(&task.id) {
             match self.repo.remove_worktree(&path) {
                 Ok(()) => {}
                 Err(RemoveRefused::Dirty { .. }) => return Ok(false),
                 Err(RemoveRefused::Git(err)) => return Err(err.into()),
             }
+        } else if path.join(".git").exists() || !path.exists() {
+            // Half made, or half removed, by a command that was killed.
+            self.repo.discard_worktree(&path)?;
         }
+        let _ = std::fs::remove_file(self.local().join(making(&task.id)));
         let branch = layout::branch_ref(&task.branch);
         if let Some(tip) = self.repo.tip(&branch)? {
             let _ = self.store.delete(&branch, &tip)?;

@@ -142,8 +142,12 @@ impl Project {
                 ))),
             };
         }
-        let last = all().map(|(_, event)| event).filter(|event| done(event)).max_by_key(|event| event.at);
-        last.map(|event| event.op.clone())
+        // Times are whole seconds: what this clone wrote last in one of them is known by its census.
+        let order = self.store.order_written();
+        let last = all()
+            .filter(|(_, event)| done(event))
+            .max_by_key(|(commit, event)| (event.at, order.get(commit).copied()));
+        last.map(|(_, event)| event.op.clone())
             .ok_or_else(|| FlowError::NothingToUndo("nothing to undo".to_owned()))
     }
 

@@ -4,7 +4,9 @@ use super::{GitError, Repo};
 use crate::process::short::{Command, Finished};
 use crate::task::id::shown;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 /// How much of the error output is kept, in bytes.
 const STDERR_TAIL: usize = 2000;
@@ -128,6 +130,13 @@ impl Git {
 
     pub(super) fn stdin(mut self, bytes: Vec<u8>) -> Git {
         self.0.stdin = Some(bytes);
+        self
+    }
+
+    /// A command that changes something, with a lock that it keeps to its own end: a killed `git orch` leaves its
+    /// children behind, and recovery has to wait for them.
+    pub(super) fn holding(mut self, lock: impl Into<Arc<File>>) -> Git {
+        self.0.holds = Some(lock.into());
         self
     }
 

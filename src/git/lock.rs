@@ -9,9 +9,12 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+/// In the environment of each git that this program starts.
+const OURS: &str = "GIT_OPTIONAL_LOCKS=0";
+
 /// Held by whoever writes: others may write too, recovery may not run.
 #[derive(Debug)]
-pub(crate) struct Shared(#[expect(dead_code, reason = "held, not read")] File);
+pub(crate) struct Shared(File);
 
 /// Held by recovery: nobody else writes.
 #[derive(Debug)]
@@ -27,12 +30,22 @@ impl FileLock {
         let taken = try_lock(&repo.local_path(name)?, FlockOperation::NonBlockingLockExclusive)?;
         Ok(taken.map(FileLock))
     }
+
+    /// Waits for the lock of that name.
+    pub(crate) fn wait(repo: &Repo, name: &str) -> Result<FileLock, GitError> {
+        wait(&repo.local_path(name)?, FlockOperation::LockExclusive).map(FileLock)
+    }
 }
 
 impl Shared {
     /// Waits for a recovery that runs, then takes the lock.
     pub(crate) fn wait(repo: &Repo) -> Result<Shared, GitError> {
         wait(&repo.local_path("lock")?, FlockOperation::LockShared).map(Shared)
+    }
+
+    /// The lock itself, to hand it down to a program.
+    pub(super) fn into_file(self) -> File {
+        self.0
     }
 }
 
@@ -90,7 +103,6 @@ pub(crate) fn sweep_stale_locks(
 
 /// What [`sweep_stale_locks`] would remove if nobody else wrote.
 pub(crate) fn stale_locks(repo: &Repo, paths: &[PathBuf], grace: Duration, now: SystemTime) -> Vec<PathBuf> {
-    let is_lock = |path: &Path| path.extension().is_some_and(|end| end == "lock");
     let mut stale = Vec::new();
     for path in paths {
         collect(path, &is_lock, &mut stale);
@@ -100,8 +112,25 @@ pub(crate) fn stale_locks(repo: &Repo, paths: &[PathBuf], grace: Duration, now: 
     if !stale.is_empty() {
         let open = open_files();
         stale.retain(|path| !open.iter().any(|open| open.starts_with(path)));
+        // `git commit -a` closes the index's lock and holds it all the same while its editor is open.
+        if stale.iter().any(|path| path.ends_with("index.lock")) && git_is_at_work(repo.main_worktree()) {
+            stale.retain(|path| !path.ends_with("index.lock"));
+        }
     }
     stale
+}
+
+/// Whether there is any `*.lock` file that `paths` name or contain.
+pub(crate) fn any_lock(paths: &[PathBuf]) -> bool {
+    let mut found = Vec::new();
+    for path in paths {
+        collect(path, &is_lock, &mut found);
+    }
+    !found.is_empty()
+}
+
+fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "lock")
 }
 
 /// Left by a killed receive-pack (`tmp_objdir-*`), git (`tmp_obj_*`) or gix (`.tmp*`).
@@ -132,6 +161,17 @@ fn open_files() -> BTreeSet<PathBuf> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let descriptors = processes.flat_map(|process| std::fs::read_dir(process.path().join("fd")));
     descriptors.flatten().flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok()).collect()
+}
+
+/// Whether a git that this program did not start runs in a folder or below.
+fn git_is_at_work(folder: &Path) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.map(|process| process.path()).any(|process| {
+        let read = |name: &str| std::fs::read(process.join(name)).unwrap_or_default();
+        read("comm").trim_ascii_end() == b"git"
+            && std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+            && !read("environ").split(|byte| *byte == 0).any(|line| line == OURS.as_bytes())
+    })
 }
 
 fn remove(path: &Path) -> bool {

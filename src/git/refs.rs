@@ -4,6 +4,7 @@
 //! lost reads again and decides again.
 
 use super::command::Git;
+use super::lock::Shared;
 use super::{GitError, Repo};
 use crate::task::id::CommitId;
 use gix::refs::{FullName, Target};
@@ -140,13 +141,13 @@ impl Repo {
             Expected::Absent => "0".repeat(new.as_str().len()),
             Expected::At(id) => id.to_string(),
         };
-        let git = self.update_ref().args(["-m", message, "--", name, new.as_str(), &old]);
+        let git = self.update_ref()?.args(["-m", message, "--", name, new.as_str(), &old]);
         self.change(name, expected, Some(new), &git)
     }
 
     /// Deletes a ref that must be at `expected`.
     pub(crate) fn delete(&self, name: &str, expected: &CommitId) -> Result<Swap, GitError> {
-        let git = self.update_ref().args(["-d", "--", name, expected.as_str()]);
+        let git = self.update_ref()?.args(["-d", "--", name, expected.as_str()]);
         self.change(name, Expected::At(expected), None, &git)
     }
 
@@ -160,17 +161,18 @@ impl Repo {
     }
 
     /// The command that changes one ref, and syncs it.
-    fn update_ref(&self) -> Git {
+    fn update_ref(&self) -> Result<Git, GitError> {
         // The reflog needs somebody; a machine without an identity still moves refs.
         let identity = self.identity();
         let (name, email) =
             identity.unwrap_or_else(|| ("git-orch".to_owned(), "git-orch@localhost".to_owned()));
-        Git::on(self)
+        Ok(Git::on(self)
+            .holding(Shared::wait(self)?.into_file())
             .config("core.fsync", "reference,loose-object")
             .config("core.filesRefLockTimeout", "1000")
             .env("GIT_COMMITTER_NAME", name)
             .env("GIT_COMMITTER_EMAIL", email)
-            .args(["update-ref", "--no-deref"])
+            .args(["update-ref", "--no-deref"]))
     }
 
     fn change(

@@ -4,6 +4,7 @@
 //! file: the admin folder is looked up in the main repository and named outright.
 
 use super::command::{Git, fields};
+use super::lock::Shared;
 use super::objects::{NewCommit, Person};
 use super::refs::{Expected, Swap, full_name};
 use super::{GitError, Repo, lock};
@@ -11,9 +12,12 @@ use crate::task::id::{CommitId, TreeId};
 use rustix::fs::FlockOperation;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Said to whoever wants to remove one of our worktrees by hand.
 const LOCK_REASON: &str = "in use by git orch";
+/// Starts the name of a worktree that is being removed.
+const GONE: &str = ".gone-";
 
 /// One line of `git status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,30 +72,32 @@ impl Repo {
     /// Makes a worktree on a new branch. It is locked, so that `git worktree prune` leaves it.
     pub(crate) fn add_worktree(&self, path: &Path, branch: &str, start: &CommitId) -> Result<(), GitError> {
         let name = branch_ref(branch)?;
-        let _lock = self.lock_worktrees()?;
+        let lock = self.lock_worktrees()?;
         if self.tip(&name)?.is_some() {
             return Err(GitError::BranchExists(branch.to_owned()));
         }
         // --no-track: it would write the shared settings, whose lock collides (ready-for-agent#614).
-        let git = self.add_command().args(["--no-track", "-b", branch, "--"]).arg(path).arg(start.as_str());
+        let git =
+            self.add_command(lock).args(["--no-track", "-b", branch, "--"]).arg(path).arg(start.as_str());
         git.output().map(|_| ()).inspect_err(|_| self.undo_add(&name, start))
     }
 
     /// Makes a worktree on a branch that exists, given by its short name.
     pub(crate) fn add_existing(&self, path: &Path, branch: &str) -> Result<(), GitError> {
         branch_ref(branch)?;
-        let _lock = self.lock_worktrees()?;
-        self.add_command().arg("--").arg(path).arg(branch).output().map(|_| ())
+        let lock = self.lock_worktrees()?;
+        self.add_command(lock).arg("--").arg(path).arg(branch).output().map(|_| ())
     }
 
     /// Makes a worktree on no branch.
     pub(crate) fn add_detached(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
-        let _lock = self.lock_worktrees()?;
-        self.add_command().args(["--detach", "--"]).arg(path).arg(commit.as_str()).output().map(|_| ())
+        let lock = self.lock_worktrees()?;
+        self.add_command(lock).args(["--detach", "--"]).arg(path).arg(commit.as_str()).output().map(|_| ())
     }
 
-    fn add_command(&self) -> Git {
-        let git = Git::on(self).without_local_filters(self).config("submodule.recurse", "false");
+    fn add_command(&self, lock: File) -> Git {
+        let git =
+            Git::on(self).holding(lock).without_local_filters(self).config("submodule.recurse", "false");
         git.args(["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON])
     }
 
@@ -115,8 +121,10 @@ impl Repo {
         let admin = self.admin(path)?;
         self.restore_git_file(&admin, path)?;
         let checkout = ["checkout", "--quiet", "--force", "--detach", "--no-recurse-submodules"];
-        Git::in_worktree(self, &admin, path).args(checkout).args([commit.as_str(), "--"]).output()?;
+        let git = Git::in_worktree(self, &admin, path).holding(Shared::wait(self)?.into_file());
+        git.args(checkout).args([commit.as_str(), "--"]).output()?;
         let mut clean = Git::in_worktree(self, &admin, path)
+            .holding(Shared::wait(self)?.into_file())
             .args(["clean", "--quiet", "-d"])
             .arg("-x") // ignored files are what a test leaves for the next one
             .arg("-ff"); // twice: repositories inside too
@@ -128,7 +136,11 @@ impl Repo {
 
     /// What is changed in a worktree, untracked files too, ignored ones not.
     pub(crate) fn status(&self, path: &Path) -> Result<Vec<StatusLine>, GitError> {
-        let git = Git::in_worktree(self, &self.admin(path)?, path)
+        self.status_of(&self.admin(path)?, path)
+    }
+
+    fn status_of(&self, admin: &Path, path: &Path) -> Result<Vec<StatusLine>, GitError> {
+        let git = Git::in_worktree(self, admin, path)
             .args(["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"])
             .arg("--ignore-submodules=dirty"); // else git runs inside of them, with their settings
         let output = git.output()?;
@@ -224,8 +236,10 @@ impl Repo {
 
     /// Puts all files that are not ignored into an index, and writes it as a tree.
     fn stage(&self, admin: &Path, path: &Path, index: Option<&Path>) -> Result<TreeId, GitError> {
+        let lock = Arc::new(Shared::wait(self)?.into_file());
         let git = || {
             let git = Git::in_worktree(self, admin, path)
+                .holding(Arc::clone(&lock))
                 .config("core.fsync", "loose-object,index") // what is acknowledged must be on the disk
                 .config("core.fsyncMethod", "batch"); // one flush for all files
             match index {
@@ -255,22 +269,57 @@ impl Repo {
     }
 
     /// Removes a worktree; its branch stays.
+    ///
+    /// It is moved out of the way at once: one that a crash left half removed would look like somebody's changes.
     pub(crate) fn remove_worktree(&self, path: &Path) -> Result<(), RemoveRefused> {
         let _lock = self.lock_worktrees()?;
         let admin = self.admin(path)?;
         if path.exists() {
             self.restore_git_file(&admin, path)?;
-            let files: Vec<String> = self.status(path)?.into_iter().map(|line| line.path).collect();
-            if !files.is_empty() {
-                return Err(RemoveRefused::Dirty { files });
+            refuse_dirty(self.status_of(&admin, path)?)?;
+            let gone = path.with_file_name(format!("{GONE}{:016x}", fastrand::u64(..)));
+            std::fs::rename(path, &gone).map_err(GitError::io("move away", path))?;
+            // Once more, for what was written since: from here on nobody finds it.
+            if let Err(refused) = self.status_of(&admin, &gone).map_err(Into::into).and_then(refuse_dirty) {
+                std::fs::rename(&gone, path).map_err(GitError::io("move back", &gone))?;
+                return Err(refused);
             }
-        }
-        let _ = Git::on(self).args(["worktree", "unlock", "--"]).arg(path).finish()?;
-        if path.exists() {
-            // Without --force: git looks again, for what was written since.
-            Git::on(self).args(["worktree", "remove", "--"]).arg(path).output()?;
+            self.forget(path)?;
+            sweep_folder(&gone);
         } else {
-            Git::on(self).args(["worktree", "prune"]).output()?;
+            self.forget(path)?;
+        }
+        Ok(())
+    }
+
+    /// Removes whatever there is of a worktree that nobody worked in: half made or half removed by a crash, or a slot.
+    pub(crate) fn discard_worktree(&self, path: &Path) -> Result<(), GitError> {
+        let _lock = self.lock_worktrees()?;
+        if path.symlink_metadata().is_ok() {
+            std::fs::remove_dir_all(path).map_err(GitError::io("remove", path))?;
+        }
+        self.forget(path)
+    }
+
+    /// Forgets a worktree whose folder is gone. By hand: git leaves a locked one, and may not know a half-made one.
+    fn forget(&self, path: &Path) -> Result<(), GitError> {
+        while let Ok(admin) = self.admin(path) {
+            std::fs::remove_dir_all(&admin).map_err(GitError::io("remove", &admin))?;
+        }
+        let unmade = path.file_name().map(|name| self.common_dir().join("worktrees").join(name));
+        if let Some(unmade) = unmade.filter(|unmade| unmade.exists() && !unmade.join("gitdir").exists()) {
+            std::fs::remove_dir_all(&unmade).map_err(GitError::io("remove", &unmade))?;
+        }
+        Ok(())
+    }
+
+    /// Ends removals below a folder that a crash cut short.
+    pub(crate) fn sweep_removed(&self, folder: &Path) -> Result<(), GitError> {
+        let _lock = self.lock_worktrees()?;
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(GONE) {
+                sweep_folder(&entry.path());
+            }
         }
         Ok(())
     }
@@ -352,7 +401,8 @@ impl Repo {
         new: &CommitId,
     ) -> Result<Brought, GitError> {
         let admin = self.admin(worktree)?;
-        let git = || Git::in_worktree(self, &admin, worktree);
+        let lock = Arc::new(Shared::wait(self)?.into_file());
+        let git = || Git::in_worktree(self, &admin, worktree).holding(Arc::clone(&lock));
         // Only learns the times of files; a file that really differs makes it fail, and is found below.
         let _ = git().args(["update-index", "-q", "--refresh"]).finish()?;
         // Against `old`, not HEAD: the branch has moved already.
@@ -410,11 +460,16 @@ impl Repo {
         if paths.is_empty() {
             return Ok(());
         }
+        // Not by standard input: that is where the lock goes.
+        let folder = self.scratch()?;
+        let list = folder.path().join("paths");
+        std::fs::write(&list, paths.join("\0")).map_err(GitError::io("write", &list))?;
         git()
+            .holding(Shared::wait(self)?.into_file())
             .args(["restore", "--staged", "--worktree", "--quiet", "--no-recurse-submodules"])
             .arg(format!("--source={new}"))
-            .args(["--pathspec-from-file=-", "--pathspec-file-nul"])
-            .stdin(paths.join("\0").into_bytes())
+            .arg(format!("--pathspec-from-file={}", list.display()))
+            .arg("--pathspec-file-nul")
             .output()
             .map(|_| ())
     }
@@ -465,6 +520,18 @@ impl Differing {
 enum Head {
     Branch(String),
     Commit(CommitId),
+}
+
+fn refuse_dirty(status: Vec<StatusLine>) -> Result<(), RemoveRefused> {
+    let files: Vec<String> = status.into_iter().map(|line| line.path).collect();
+    if files.is_empty() { Ok(()) } else { Err(RemoveRefused::Dirty { files }) }
+}
+
+/// Removes a folder that nobody misses; what is left of it goes at the next start.
+fn sweep_folder(path: &Path) {
+    if let Err(err) = std::fs::remove_dir_all(path) {
+        tracing::debug!(path = %path.display(), %err, "a removed worktree is not gone yet");
+    }
 }
 
 /// The full name of a branch, given by its short one.

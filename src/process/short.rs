@@ -22,6 +22,9 @@ pub(crate) struct Command {
     pub(crate) env_remove: Vec<String>,
     /// Standard input; `None` is an empty one.
     pub(crate) stdin: Option<Vec<u8>>,
+    /// A lock file that the program gets in place of an empty standard input: a `flock` then lives as long as the
+    /// program does, even where this process is killed before.
+    pub(crate) holds: Option<std::sync::Arc<std::fs::File>>,
 }
 
 /// How a command ended. A status other than 0 is for the caller to judge.
@@ -71,9 +74,12 @@ impl Command {
     pub(crate) fn run(&self) -> Result<Finished, ProcessError> {
         let program = self.announce()?;
         let mut expression = duct::cmd(&program, &self.args).stdout_capture().stderr_capture().unchecked();
-        expression = match &self.stdin {
-            Some(bytes) => expression.stdin_bytes(bytes.clone()),
-            None => expression.stdin_null(),
+        expression = match (&self.stdin, &self.holds) {
+            (Some(bytes), _) => expression.stdin_bytes(bytes.clone()),
+            (None, Some(lock)) => {
+                expression.stdin_file(lock.try_clone().map_err(|source| self.start_error(source))?)
+            }
+            (None, None) => expression.stdin_null(),
         };
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);

@@ -18,24 +18,35 @@ impl Store {
     /// # Errors
     /// Git fails, or others wrote the archive too often in a row.
     pub(crate) fn archive(&self, op: &Op, finished: &[Stored]) -> Result<(), StoreError> {
-        if finished.is_empty() {
-            return Ok(());
+        // A crash may have left the archive written and the journal's own ref in place.
+        let mut missing = Vec::new();
+        for stored in finished {
+            if self.archived(&stored.task.id)?.is_none_or(|archived| archived.tip != stored.tip) {
+                missing.push(stored.clone());
+            }
+        }
+        if missing.is_empty() {
+            return self.drop_journals(finished);
         }
         for round in 0..TRIES {
             let old = self.repo.tip(layout::ARCHIVE)?;
-            let new = self.archive_commit(op, old.as_ref(), finished)?;
+            let new = self.archive_commit(op, old.as_ref(), &missing)?;
             let expected = old.as_ref().map_or(Expected::Absent, Expected::At);
             if self.swap(layout::ARCHIVE, expected, &new, "archive")?.is_none() {
-                for stored in finished {
-                    // Lost means that somebody reopened it meanwhile: then it stays open.
-                    let _ = self.delete(&layout::task_ref(&stored.task.id), &stored.tip)?;
-                    self.forget(&stored.task.id)?;
-                }
-                return Ok(());
+                return self.drop_journals(finished);
             }
             pause(round);
         }
         Err(StoreError::Contended { name: layout::ARCHIVE.to_owned(), tries: TRIES })
+    }
+
+    fn drop_journals(&self, archived: &[Stored]) -> Result<(), StoreError> {
+        for stored in archived {
+            // Lost means that somebody reopened it meanwhile: then it stays open.
+            let _ = self.delete(&layout::task_ref(&stored.task.id), &stored.tip)?;
+            self.forget(&stored.task.id)?;
+        }
+        Ok(())
     }
 
     fn archive_commit(

@@ -4,7 +4,7 @@
 //! carries a nonce, because a write can be applied and still be reported as failed (`reference: git.md 8`).
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::git::lock::{self, Exclusive, Shared};
 use crate::git::objects::{NewCommit, Person, TreeEdit};
@@ -285,6 +285,29 @@ impl Store {
         Ok(lock::sweep_stale_locks(&alone, &self.repo, &self.lock_paths(), LOCK_GRACE, file_time()))
     }
 
+    /// Waits until the children of dead commands have ended too, and removes their locks, young ones as well as soon as
+    /// they are old enough. Gives up after some seconds where others write all the time. Returns the files that went.
+    ///
+    /// # Errors
+    /// The lock file of this program cannot be used.
+    pub(crate) fn sweep_dead(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let until = Instant::now() + PATIENCE;
+        let mut swept = Vec::new();
+        loop {
+            if let Some(alone) = Exclusive::try_take(&self.repo)? {
+                let (paths, now) = (self.lock_paths(), SystemTime::now());
+                swept.extend(lock::sweep_stale_locks(&alone, &self.repo, &paths, LOCK_GRACE, now));
+                if !lock::any_lock(&paths) {
+                    return Ok(swept);
+                }
+            }
+            if Instant::now() > until {
+                return Ok(swept);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Locks that dead writers may have left: nobody has them open, and they are old.
     pub(crate) fn stale_locks(&self) -> Vec<PathBuf> {
         lock::stale_locks(&self.repo, &self.lock_paths(), LOCK_GRACE, file_time())
@@ -332,6 +355,8 @@ const LOCK_ROUNDS: u32 = 240;
 const SWEEP_EVERY: u32 = 24;
 /// A lock younger than this is somebody's who is at it.
 const LOCK_GRACE: Duration = Duration::from_millis(1500);
+/// How long a start waits for the locks and children of a dead command.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The time by which the age of a lock file is judged.
 #[expect(clippy::disallowed_methods, reason = "compared with times of files, never stored")]

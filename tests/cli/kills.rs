@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Kills in a row before a command may end by itself.
-const IN_A_ROW: usize = 5;
+const IN_A_ROW: usize = 8;
 
 struct Killer {
     place: Place,
@@ -60,7 +60,7 @@ impl Killer {
                 .stderr(File::options().append(true).open(&log).unwrap());
             let mut child = command.process_group(0).spawn().unwrap();
             let kill = round < IN_A_ROW.min(most);
-            let long = if self.random.bool() { 250 } else { 2500 };
+            let long = [100, 500, 2000][self.random.usize(0..3)];
             let wait = Duration::from_millis(if kill { self.random.u64(5..long) } else { 90_000 });
             let until = Instant::now() + wait;
             let ended = loop {

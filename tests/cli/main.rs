@@ -9,6 +9,7 @@ mod hook;
 mod init;
 mod kill_support;
 mod kills;
+mod mended;
 mod queue;
 mod readme;
 mod scratch;

@@ -37,6 +37,20 @@ fn undo_takes_back_each_step() {
 }
 
 #[test]
+fn undo_takes_back_the_last_of_several_in_one_second() {
+    let place = Place::new();
+    let dir = place.repository("one", "[tests]\nall = \"true\"\nreport = \"exit\"\n");
+    for id in ["t-x", "t-y"] {
+        place.data(&dir, &["add", "Some work", "--id", id, "--json"]);
+    }
+    let before = shown(&place, &dir);
+    place.data(&dir, &["edit", "t-y", "--title", "Other", "--json"]);
+    place.data(&dir, &["edit", "t-x", "--title", "Other", "--json"]);
+    place.data(&dir, &["undo", "--json"]);
+    assert_eq!(shown(&place, &dir), before);
+}
+
+#[test]
 fn undo_of_an_added_task_gives_it_up() {
     let place = Place::new();
     let dir = place.repository("one", "[tests]\nall = \"true\"\nreport = \"exit\"\n");
