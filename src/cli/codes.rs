@@ -64,6 +64,7 @@ pub(crate) enum Code {
     Editor,
     NeedsInput,
     RunBusy,
+    CheckoutInWay,
     BranchInTheWay,
     Bug,
 }
@@ -328,6 +329,12 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
         "E-RUN-BUSY",
         "Another git orch run of this clone is going on. One run at a time hands out the clone's agents; wait for it, or \
          stop it with git orch stop.",
+    ),
+    (
+        Code::CheckoutInWay,
+        "E-CHECKOUT",
+        "The base branch is checked out somewhere with changes in files that a landing would write. Landing all the same \
+         would leave that checkout behind its branch, and its next commit would take the landing back. Commit or stash them.",
     ),
     (
         Code::BranchInTheWay,

@@ -178,6 +178,11 @@ impl From<FlowError> for Failure {
             )
             .hint("see what is there", format!("git log --oneline {base}..{}", shown(&branch))),
             FlowError::Gate { id, evidence } => gate(&id, &evidence),
+            FlowError::CheckoutInWay { .. } => {
+                Failure::new(Exit::Person, Code::CheckoutInWay, err.to_string())
+                    .hint("put them aside", "git stash")
+                    .hint("then", "git orch queue run")
+            }
             FlowError::RunBusy => Failure::new(Exit::Race, Code::RunBusy, err.to_string())
                 .hint("see what it does", "git orch status")
                 .hint("end it softly", "git orch stop"),

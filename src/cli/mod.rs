@@ -51,6 +51,12 @@ impl Context {
     }
 }
 
+/// Leaves the folder where the command was called: it may be a worktree that the command removes.
+fn stand_in(project: &Project) {
+    // Where even that fails, the command says so at its first step.
+    let _ = std::env::set_current_dir(project.root());
+}
+
 /// Runs the command line.
 pub(crate) fn run() -> u8 {
     let mut words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());

@@ -80,6 +80,9 @@ pub(crate) enum FlowError {
     /// A gate refused a change; the evidence says which and why.
     #[error("{id}: {}", evidence.text)]
     Gate { id: String, evidence: Box<Evidence> },
+    /// A checkout of the base has changes of somebody where a landing would write.
+    #[error("the checkout in {worktree} has changes in the way: {}", files.join(", "))]
+    CheckoutInWay { worktree: String, files: Vec<String> },
     #[error("no branch '{0}'")]
     NoBranch(String),
     /// Another process of this machine lands.

@@ -93,7 +93,8 @@ impl Project {
             who,
             offline: given.offline,
             settings_landed,
-            given: given.clone(),
+            // Opened anew from here: the folder where the command was called may be a worktree that goes.
+            given: Given { dir: repo.main_worktree().to_owned(), ..given.clone() },
             repo,
         })
     }

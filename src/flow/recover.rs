@@ -37,10 +37,10 @@ impl Project {
         self.local().join(INTENT)
     }
 
-    /// Notes the checkout of the base that must follow a landing, if there is one and it is clean.
+    /// Notes the checkout of the base that must follow a landing, if there is one.
     ///
     /// # Errors
-    /// The note cannot be written.
+    /// Changes of somebody are where the landing would write, or the note cannot be written.
     pub(crate) fn intend_checkout(
         &self,
         old: &CommitId,
@@ -52,8 +52,12 @@ impl Project {
         let Some(found) = on_base else { return Ok(None) };
         // One that could not follow so far: its landing must not be forgotten over this one.
         self.finish_checkout()?;
-        if !found.path.exists() || !self.only_untracked(&found.path)? {
+        if !found.path.exists() {
             return Ok(None);
+        }
+        let files = self.repo.in_the_way(&found.path, old, new)?;
+        if !files.is_empty() {
+            return Err(FlowError::CheckoutInWay { worktree: found.path.display().to_string(), files });
         }
         let intent = Intent { worktree: found.path, old: old.clone(), new: new.clone() };
         let path = self.intent_path();
@@ -61,11 +65,6 @@ impl Project {
         std::fs::create_dir_all(self.local()).map_err(FlowError::file("make", &self.local()))?;
         std::fs::write(&path, text).map_err(FlowError::file("write", &path))?;
         Ok(Some(intent))
-    }
-
-    /// Whether a worktree has no change in a tracked file; untracked ones do not hinder a landing.
-    fn only_untracked(&self, path: &std::path::Path) -> Result<bool, FlowError> {
-        Ok(self.repo.status(path)?.iter().all(|line| line.code == "??"))
     }
 
     /// The landing did not come about.
@@ -239,7 +238,9 @@ impl Project {
         let rows = self.store.open_tasks()?.rows;
         for row in rows.iter().filter(|row| row.card.is_finished()) {
             let Some(stored) = self.store.load(&row.card.id)? else { continue };
-            self.clean_up(&stored.task)?;
+            if let Err(err) = self.clean_up(&stored.task) {
+                said.push(format!("the worktree of {} stays: {}", row.card.id, crate::store::chain(&err)));
+            }
             self.store.archive(&self.op(), &[stored])?;
             said.push(format!("archived {}", row.card.id));
         }

@@ -259,7 +259,9 @@ impl Project {
         let answer = match result.outcome.ended {
             Ended::TimedOut => Err(format!("ended at its limit of {} s", ready.turn.limit.as_secs())),
             _ if result.answer_cut => Err("its answer was cut at the limit of its log".to_owned()),
-            _ => review::read(reviewer, &result.answer).map_err(|none| none.why.to_string()),
+            ended => review::read(reviewer, &result.answer)
+                .map_err(|none| none.why.to_string())
+                .and_then(|answer| believed(answer, ended)),
         };
         let (verdict, summary, findings) = match answer {
             Ok(answer) => {
@@ -416,6 +418,16 @@ impl Project {
             State::Escalated { .. } => (Step::NeedsYou, because.text.clone()),
             _ => (Step::Retry, format!("{} (try {} of {})", because.text, task.try_number, task.tries_max)),
         })
+    }
+}
+
+/// What a reviewer says against a change counts however it ended; an approval only if it ended well.
+fn believed(answer: review::Answer, ended: Ended) -> Result<review::Answer, String> {
+    match ended {
+        Ended::Exited(0) => Ok(answer),
+        _ if answer.verdict == review::Opinion::Revise || answer.critical().next().is_some() => Ok(answer),
+        Ended::Exited(code) => Err(format!("it approved and failed (exit {code})")),
+        Ended::Signaled(_) | Ended::TimedOut | Ended::Stopped => Err("it approved and was ended".to_owned()),
     }
 }
 

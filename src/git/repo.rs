@@ -79,6 +79,12 @@ impl Repo {
             return Err(OpenError::Bare { dir: dir.to_owned() });
         };
         let here = gix.workdir().and_then(|here| here.canonicalize().ok());
+        // A linked worktree may go while we work: nothing of ours may depend on its folder.
+        let gix = if gix.git_dir() == gix.common_dir() {
+            gix
+        } else {
+            open(&common).map_err(|err| unreadable(err.into()))?
+        };
         let here = here.filter(|here| dir_found.starts_with(here) && !dir_found.starts_with(&common));
         Ok(Repo {
             gix,

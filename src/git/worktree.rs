@@ -393,41 +393,53 @@ impl Repo {
         std::fs::write(&file, text).map_err(GitError::io("write", &file))
     }
 
-    /// Brings a checkout along whose branch moved from `old` to `new`, if nothing in it was changed.
+    /// Brings a checkout along whose branch moved from `old` to `new`. Changes in files that did not move stay as they
+    /// are; where one is in the way, nothing is changed.
     pub(crate) fn bring_along(
         &self,
         worktree: &Path,
         old: &CommitId,
         new: &CommitId,
     ) -> Result<Brought, GitError> {
-        let admin = self.admin(worktree)?;
-        let lock = Arc::new(Shared::wait(self)?.into_file());
-        let git = || Git::in_worktree(self, &admin, worktree).holding(Arc::clone(&lock));
-        // Only learns the times of files; a file that really differs makes it fail, and is found below.
-        let _ = git().args(["update-index", "-q", "--refresh"]).finish()?;
-        // Against `old`, not HEAD: the branch has moved already.
-        let changed = git().args(["diff-index", "--name-only", "--no-renames", "-z", old.as_str(), "--"]);
-        let files: Vec<String> = fields(&changed.output()?).collect();
+        let files = self.in_the_way(worktree, old, new)?;
         if !files.is_empty() {
             return Ok(Brought::Left { files });
         }
-        let switch = git().args(["read-tree", "-m", "-u", old.as_str(), new.as_str()]);
-        let finished = switch.finish()?;
-        if finished.status == 0 {
-            return Ok(Brought::Done);
-        }
-        // It looks at everything first: an untracked file in the way stops it before it changes anything.
-        let in_way = self.in_the_way(worktree, old, new)?;
-        if in_way.is_empty() { Err(switch.failed(&finished)) } else { Ok(Brought::Left { files: in_way }) }
+        let admin = self.admin(worktree)?;
+        let lock = Arc::new(Shared::wait(self)?.into_file());
+        // Against `old`, not HEAD: the branch has moved already.
+        let switch = Git::in_worktree(self, &admin, worktree).holding(lock);
+        switch.args(["read-tree", "-m", "-u", old.as_str(), new.as_str()]).output().map(|_| Brought::Done)
     }
 
-    /// New files of `new` that a checkout of `old` has already, untracked.
-    fn in_the_way(&self, worktree: &Path, old: &CommitId, new: &CommitId) -> Result<Vec<String>, GitError> {
-        let mut paths = self.names_between(old, new)?;
-        paths.retain(|path| worktree.join(path).symlink_metadata().is_ok());
-        let known = self.paths_of(old)?;
-        paths.retain(|path| !known.contains(path));
-        Ok(paths)
+    /// Files of a checkout of `old` that keep it from becoming one of `new`: changed or untracked, and in `new` another.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn in_the_way(
+        &self,
+        worktree: &Path,
+        old: &CommitId,
+        new: &CommitId,
+    ) -> Result<Vec<String>, GitError> {
+        let admin = self.admin(worktree)?;
+        let lock = Arc::new(Shared::wait(self)?.into_file());
+        let git = || Git::in_worktree(self, &admin, worktree).holding(Arc::clone(&lock));
+        // Only learns the times of files; a file that really differs is found below.
+        let _ = git().args(["update-index", "-q", "--refresh"]).finish()?;
+        let trial = git().args(["read-tree", "-m", "-u", "-n", old.as_str(), new.as_str()]);
+        let finished = trial.finish()?;
+        if finished.status == 0 {
+            return Ok(Vec::new());
+        }
+        let changed = git().args(["diff-index", "--name-only", "--no-renames", "-z", old.as_str(), "--"]);
+        let mut own: Vec<String> = fields(&changed.output()?).collect();
+        own.extend(self.status(worktree)?.into_iter().filter(|line| line.code == "??").map(|line| line.path));
+        let moved = self.names_between(old, new)?;
+        own.retain(|path| moved.contains(path));
+        own.sort();
+        own.dedup();
+        if own.is_empty() { Err(trial.failed(&finished)) } else { Ok(own) }
     }
 
     /// Ends a [`Repo::bring_along`] that was killed in the middle. A file that is as in `old` or as in `new` becomes
@@ -676,7 +688,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_checkout_is_brought_along_and_a_dirty_one_left() {
+    fn a_checkout_is_brought_along_unless_changes_are_in_the_way() {
         let sandbox = Sandbox::new();
         let (first, repo) = (sandbox.main(), &sandbox.repo);
         let second = sandbox.commit_on(&first, &[("a.txt", "new\n"), ("d/b", "b\n")]);
@@ -690,8 +702,14 @@ mod tests {
         assert!(repo.is_clean(sandbox.path()).unwrap());
         let third = sandbox.commit_on(&second, &[("d/b", "c\n")]);
         sandbox.move_main(&third);
+        std::fs::write(sandbox.path().join("d/b"), "mine").unwrap();
         std::fs::write(sandbox.path().join("a.txt"), "mine").unwrap();
-        assert_eq!(repo.bring_along(sandbox.path(), &second, &third).unwrap(), left("a.txt"));
+        assert_eq!(repo.bring_along(sandbox.path(), &second, &third).unwrap(), left("d/b"));
+        // A change in a file that did not move is no hindrance, and stays.
+        std::fs::write(sandbox.path().join("d/b"), "b\n").unwrap();
+        assert_eq!(repo.bring_along(sandbox.path(), &second, &third).unwrap(), Brought::Done);
+        assert_eq!(std::fs::read_to_string(sandbox.path().join("a.txt")).unwrap(), "mine");
+        assert_eq!(sandbox.git(&["status", "--porcelain"]), " M a.txt\n");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
 
 mod bad_input;
+mod checkout;
 mod demo;
 mod hammer;
 mod hook;

@@ -443,6 +443,7 @@ fn drain(
     interrupt::interrupts_request(&stop)?;
     let watcher = watcher(&ctx.out);
     let slots = jobs.unwrap_or(project.policy.queue.jobs);
+    crate::cli::stand_in(&project);
     let mut rounds = Lander::new(&project, &*watcher, stop, slots).drain(once)?;
     drop(watcher);
     if rounds.stands.is_none() && !rounds.waiting.is_empty() {

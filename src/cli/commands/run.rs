@@ -54,6 +54,7 @@ pub(crate) fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, Failure> {
     if args.dry.dry_run {
         return dry_run(ctx, &project, &request);
     }
+    crate::cli::stand_in(&project);
     let watcher = watcher(&ctx.out);
     let outcome = crate::flow::run::run(&project, &request, watcher.as_ref())?;
     drop(watcher);

@@ -28,7 +28,12 @@ impl Lander<'_> {
         let old = self.project.base.tip.clone();
         self.check_composition(queued, members, commit, tree)?;
         let tested = Tested::new(commit, tree, &self.project.repo)?;
-        let intent = self.project.intend_checkout(&old, commit)?;
+        let intent = match self.project.intend_checkout(&old, commit) {
+            Err(FlowError::CheckoutInWay { worktree, files }) => {
+                return Ok(self.wait_for_checkout(&worktree, &files));
+            }
+            intent => intent?,
+        };
         if !self.move_base(slot, &old, &tested)? {
             self.project.forget_checkout(intent.as_ref())?;
             return Ok(true);
@@ -51,6 +56,20 @@ impl Lander<'_> {
         self.say(Step::Land, members, None, text);
         self.record_landing(queued, members, &old, commit)?;
         Ok(true)
+    }
+
+    /// The checkout of the base could not follow without losing somebody's changes: nothing lands until they are safe.
+    fn wait_for_checkout(&mut self, worktree: &str, files: &[String]) -> bool {
+        let text = format!(
+            "the checkout of {} in {worktree} has changes in the way: {}; commit or stash them",
+            self.project.base.branch,
+            files.join(", ")
+        );
+        if self.rounds.stands.as_ref() != Some(&text) {
+            self.say(Step::NeedsYou, &[], None, text.clone());
+            self.rounds.stands = Some(text);
+        }
+        false
     }
 
     /// Swaps the base: by a push to its upstream where it has one, else here. False if somebody else moved it.
@@ -152,13 +171,14 @@ impl Lander<'_> {
                 })
             })?;
         let before = Self::find(queued, task).map_or(&stored.task, |queued| &queued.stored.task);
-        if !self.project.clean_up(before)? {
-            self.say(
-                Step::Note,
-                std::slice::from_ref(task),
-                None,
-                "its worktree has uncommitted files and stays".to_owned(),
-            );
+        // It has landed: what cannot be tidied up must not keep others from landing.
+        let stays = match self.project.clean_up(before) {
+            Ok(true) => None,
+            Ok(false) => Some("its worktree has uncommitted files and stays".to_owned()),
+            Err(err) => Some(format!("its worktree stays: {}", crate::store::chain(&err))),
+        };
+        if let Some(text) = stays {
+            self.say(Step::Note, std::slice::from_ref(task), None, text);
         }
         self.project.store.archive(&self.op, std::slice::from_ref(&stored))?;
         self.rounds.landed.push(task.clone());

@@ -106,6 +106,8 @@ impl fmt::Display for Format {
 pub(crate) fn read(format: &Format, text: Option<&str>, exit: i32) -> Result<Results, NoEvidence> {
     let unreadable = |name: &'static str| move |why: String| NoEvidence::Unreadable { format: name, why };
     let text = match (format, text) {
+        // The shell found no such program, or a signal ended it: nothing was tested.
+        (Format::Exit, _) if exit >= 126 => return Err(NoEvidence::NothingRan(exit)),
         (Format::Exit, _) => return Ok(exit::read(exit)),
         (_, Some(text)) => text,
         (_, None) => return Err(NoEvidence::NoReport { path: format.file().map(str::to_owned) }),
