@@ -229,6 +229,10 @@ impl Project {
             self.follow_upstream(upstream)?;
         }
         said.extend(self.archive_finished()?);
+        // The queue drops them when it is empty; a run does not even start it then.
+        if !self.store.open_tasks()?.rows.iter().any(|row| row.card.state == "ready-for-handoff") {
+            self.store.drop_candidates()?;
+        }
         Ok(said)
     }
 

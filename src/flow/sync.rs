@@ -79,11 +79,13 @@ impl Project {
         // By a pattern: a ref that is named in full and that the remote lacks makes the whole fetch fail.
         refspecs.extend(notes(remote).into_iter().map(|(name, copy)| format!("+{name}*:{copy}*")));
         let known: Vec<(String, CommitId)> = self.repo.list(&layout::remote_copy(remote, layout::ALL))?.refs;
-        let fetched = match self.repo.fetch(remote, &refspecs) {
-            // A fetch that was killed may have left locks on the copies, which stop every later one.
-            Err(_) if !self.store.sweep_dead()?.is_empty() => self.repo.fetch(remote, &refspecs)?,
-            fetched => fetched?,
-        };
+        let mut fetched = self.repo.fetch(remote, &refspecs);
+        let stuck = fetched.as_ref().map_or(true, |fetched| fetched.refs.iter().any(|found| found.rejected));
+        // A fetch that was killed may have left locks on the copies; git reports those like rewound refs.
+        if stuck && !self.store.sweep_dead()?.is_empty() {
+            fetched = self.repo.fetch(remote, &refspecs);
+        }
+        let fetched = fetched?;
         if let Some(rewound) = fetched.refs.iter().find(|fetched| fetched.rejected) {
             let ours =
                 known.iter().find(|(name, _)| *name == rewound.name).map(|(_, tip)| tip.short().to_owned());

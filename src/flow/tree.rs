@@ -85,15 +85,25 @@ impl Project {
         }
         let _ = self.ensure_folder()?;
         self.repo.prune_worktrees()?;
-        if self.repo.tip(&layout::branch_ref(&task.branch))?.is_some() {
-            self.repo.add_existing(&path, &task.branch)?;
-        } else {
-            self.repo.add_worktree(&path, &task.branch, &self.base.tip)?;
+        match self.check_out(task, &path) {
+            // The branch may still be locked by a command that was killed.
+            Err(_) if !self.store.sweep_dead()?.is_empty() => {
+                self.repo.discard_worktree(&path)?;
+                self.check_out(task, &path)?;
+            }
+            done => done?,
         }
         self.copy_included(&path)?;
         self.set_up(&task.id, &path)?;
         std::fs::remove_file(&mark).map_err(FlowError::file("remove", &mark))?;
         Ok(path)
+    }
+
+    fn check_out(&self, task: &Task, path: &Path) -> Result<(), GitError> {
+        match self.repo.tip(&layout::branch_ref(&task.branch))? {
+            Some(_) => self.repo.add_existing(path, &task.branch),
+            None => self.repo.add_worktree(path, &task.branch, &self.base.tip),
+        }
     }
 
     /// Whether the task has a worktree that somebody may have worked in: one that was made whole.

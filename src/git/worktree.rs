@@ -455,10 +455,24 @@ impl Repo {
         let (mut safe, mut left) = (Vec::new(), Vec::new());
         for path in paths {
             let foreign = other_old.differs(&path) && other_new.differs(&path);
-            if foreign { left.push(path) } else { safe.push(path) }
+            if foreign && !self.is_cut_short(worktree, new, &path)? {
+                left.push(path)
+            } else {
+                safe.push(path)
+            }
         }
         self.restore_from(worktree, new, safe)?;
         Ok(if left.is_empty() { Brought::Done } else { Brought::Left { files: left } })
+    }
+
+    /// Whether a file has the beginning of what it is in `new`, or nothing: git was killed while it wrote it.
+    fn is_cut_short(&self, worktree: &Path, new: &CommitId, path: &str) -> Result<bool, GitError> {
+        let file = worktree.join(path);
+        if !file.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            return Ok(false);
+        }
+        let there = std::fs::read(&file).map_err(GitError::io("read", &file))?;
+        Ok(self.read_file(new, path)?.is_some_and(|whole| whole.starts_with(&there)))
     }
 
     fn restore_from(&self, worktree: &Path, new: &CommitId, mut paths: Vec<String>) -> Result<(), GitError> {
@@ -720,6 +734,7 @@ mod tests {
             sandbox.commit_on(&first, &[("a.txt", "new\n"), ("b", "b\n"), ("c", "c\n"), ("d", "d\n")]);
         sandbox.move_main(&second);
         std::fs::write(sandbox.path().join("b"), "b\n").unwrap(); // already written
+        std::fs::write(sandbox.path().join("d"), "").unwrap(); // made, and not yet written
         std::fs::write(sandbox.path().join("c"), "mine\n").unwrap(); // somebody's
         let brought = repo.finish_bring_along(sandbox.path(), &first, &second).unwrap();
         assert_eq!(brought, Brought::Left { files: vec!["c".to_owned()] });

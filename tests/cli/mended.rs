@@ -50,6 +50,24 @@ fn a_worktree_whose_folder_is_gone_is_made_anew() {
 }
 
 #[test]
+fn the_lock_of_a_killed_pick_does_not_stop_the_next() {
+    let (place, dir) = with_task();
+    fs::create_dir_all(dir.join(".git/refs/heads/orch")).unwrap();
+    fs::write(dir.join(".git/refs/heads/orch/t-x.lock"), "").unwrap();
+    assert!(pick(&place, &dir).join("README").exists());
+    place.assert_sound(&dir);
+}
+
+#[test]
+fn candidates_of_a_killed_run_go_with_the_next() {
+    let (place, dir) = with_task();
+    place.git(&dir, &["update-ref", "refs/orch/candidates/0123", "HEAD"]);
+    let run = place.orch(&dir, &["run"]);
+    assert_eq!(run.code, Some(8), "no agent, nothing to do: {}{}", run.out, run.err);
+    assert_eq!(place.git(&dir, &["for-each-ref", "refs/orch/candidates"]), "");
+}
+
+#[test]
 fn the_lock_of_a_killed_hand_in_does_not_stop_the_next() {
     let (place, dir) = with_task();
     let worktree = pick(&place, &dir);
@@ -102,6 +120,7 @@ fn a_checkout_that_did_not_follow_is_brought_along() {
     let new = place.git(&dir, &["rev-parse", "HEAD"]);
     place.git(&dir, &["read-tree", "-m", "-u", "HEAD", old.trim()]);
     fs::write(dir.join("a"), "a\n").unwrap();
+    fs::write(dir.join("b"), "").unwrap();
     fs::write(dir.join(".git/index.lock"), "half").unwrap();
     let intent = format!("{} {} {}\n", old.trim(), new.trim(), dir.canonicalize().unwrap().display());
     fs::create_dir_all(dir.join(".git/orch")).unwrap();
