@@ -103,7 +103,12 @@ impl Project {
     /// # Errors
     /// As [`Project::open`].
     pub(crate) fn reopened(&self) -> Result<Project, FlowError> {
-        Project::open(&self.given)
+        let mut given = self.given.clone();
+        // The worktree that one stood in goes when its task has landed.
+        if !given.dir.is_dir() {
+            given.dir = self.root().to_owned();
+        }
+        Project::open(&given)
     }
 
     /// Starts an operation: all events of one command carry its id and time.

@@ -2,4 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
 
+mod real_history;
+mod sandbox;
 mod supervise;
+mod worker_loop;
