@@ -107,6 +107,7 @@ impl Project {
         // The worktree that one stood in goes when its task has landed.
         if !given.dir.is_dir() {
             given.dir = self.root().to_owned();
+            crate::process::move_to(&given.dir).map_err(FlowError::file("go to", &given.dir))?;
         }
         Project::open(&given)
     }
