@@ -113,7 +113,7 @@ impl TaskJson {
             task,
             has_worktree.then(|| worktree.display().to_string()),
             project.policy.cap.caps.diff,
-            needs(task, !project.policy.review.reviewers.is_empty()),
+            needs(task, project.has_reviewers()),
         )
     }
 

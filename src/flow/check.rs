@@ -5,7 +5,6 @@ use crate::git::objects::NewCommit;
 use crate::plan::card::Card;
 use crate::process::Stop;
 use crate::select::choose::{self, Selection};
-use crate::store::layout;
 use crate::suite::result::Results;
 use crate::task::evidence::FailedTest;
 use crate::task::finding::{Finding, Severity};
@@ -82,6 +81,10 @@ impl Checked {
     }
 }
 
+fn passing(tests: usize) -> String {
+    if tests == 1 { "1 test passes".to_owned() } else { format!("{tests} tests pass") }
+}
+
 /// A change that was named on the command line.
 struct Subject {
     what: String,
@@ -149,7 +152,7 @@ impl Project {
     fn of_task(&self, task: &Task) -> Result<Subject, FlowError> {
         let tip = match task.head() {
             Some(head) => Some(head.clone()),
-            None => self.repo.tip(&layout::branch_ref(&task.branch))?,
+            None => self.work_of(task)?,
         };
         let head = tip.ok_or_else(|| FlowError::NoBranch(task.branch.clone()))?;
         let base = self.merge_base(&head)?;
@@ -226,7 +229,7 @@ impl Project {
         let judged = self.judge(&tree, &baseline)?;
         if judged.green > 0 {
             let results = self.full_results(&tree)?.unwrap_or_default();
-            return Ok(answer(Says::Pass, format!("{} tests pass", results.passed.len())));
+            return Ok(answer(Says::Pass, passing(results.passed.len())));
         }
         if judged.red > 0 {
             return self.worse(checked, &tree, &baseline);

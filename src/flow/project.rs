@@ -104,7 +104,13 @@ impl Project {
     /// # Errors
     /// As [`Project::open`].
     pub(crate) fn reopened(&self) -> Result<Project, FlowError> {
-        Project::open(&self.given)
+        let mut given = self.given.clone();
+        // The worktree that one stood in goes when its task has landed.
+        if !given.dir.is_dir() {
+            given.dir = self.root().to_owned();
+            crate::process::move_to(&given.dir).map_err(FlowError::file("go to", &given.dir))?;
+        }
+        Project::open(&given)
     }
 
     /// Starts an operation: all events of one command carry its id and time.

@@ -223,6 +223,8 @@ fn task_line(task: &Task) -> TaskLine {
         State::Escalated { because, .. } => (Outcome::NeedsPerson, because.text.clone()),
         State::Blocked { because, .. } => (Outcome::NeedsPerson, because.clone()),
         _ if card.need.is_some() => (Outcome::NeedsPerson, "waits for a review".to_owned()),
+        State::ReadyForHandoff { .. } => (Outcome::Waiting, "in the queue".to_owned()),
+        State::Pending => (Outcome::Waiting, "not started".to_owned()),
         state => (Outcome::Waiting, state.word().to_owned()),
     };
     TaskLine {

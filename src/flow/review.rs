@@ -12,6 +12,11 @@ use super::progress::Step;
 use super::{FlowError, Project};
 
 impl Project {
+    /// Whether agents review what is handed in: without any, it waits for a person at once.
+    pub(crate) fn has_reviewers(&self) -> bool {
+        self.policy.agents.review.is_some() && !self.policy.review.reviewers.is_empty()
+    }
+
     /// Reviewers that have to be asked about the change of a task now: those without an answer, and once more those
     /// that gave none.
     pub(crate) fn reviewers_to_ask(&self, task: &Task) -> Vec<String> {

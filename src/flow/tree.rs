@@ -220,25 +220,37 @@ impl Project {
             let Some(head) = branch.filter(|head| *head != self.base.tip) else { return Ok(None) };
             return Ok(Some(self.store.keep_attempt(&task.id, &head)?));
         }
-        let head = self.repo.worktree_head(&path)?;
-        let work = match self.repo.snapshot(&path)? {
-            Some(tree) => {
-                let person = self.committer();
-                let message = format!("parked work of {}\n\nOrch-Task: {}\n", task.id, task.id);
-                self.repo.commit(&NewCommit {
-                    tree: &tree,
-                    parents: std::slice::from_ref(&head),
-                    author: &person,
-                    committer: &person,
-                    message: &message,
-                })?
-            }
-            None => head,
-        };
+        let work = self.work_in(task, &path)?;
         if self.repo.is_ancestor(&work, &self.base.tip)? {
             return Ok(None);
         }
         Ok(Some(self.store.keep_attempt(&task.id, &work)?))
+    }
+
+    /// What a task has by now: its worktree's files, committed or not, else its branch. Moves nothing.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn work_of(&self, task: &Task) -> Result<Option<CommitId>, FlowError> {
+        let path = self.worktree_of(&task.id);
+        if !task.adopted && path.join(".git").exists() {
+            return self.work_in(task, &path).map(Some);
+        }
+        Ok(self.repo.tip(&layout::branch_ref(&task.branch))?)
+    }
+
+    /// The head of a worktree, or a commit of its uncommitted files on top.
+    fn work_in(&self, task: &Task, path: &Path) -> Result<CommitId, FlowError> {
+        let head = self.repo.worktree_head(path)?;
+        let Some(tree) = self.repo.snapshot(path)? else { return Ok(head) };
+        let person = self.committer();
+        Ok(self.repo.commit(&NewCommit {
+            tree: &tree,
+            parents: std::slice::from_ref(&head),
+            author: &person,
+            committer: &person,
+            message: &format!("parked work of {}\n\nOrch-Task: {}\n", task.id, task.id),
+        })?)
     }
 
     /// Removes a task's worktree and branch after its landing is proven or its work is parked.

@@ -294,6 +294,9 @@ impl Repo {
     ///
     /// `refs/…` is taken as it is; a branch goes before a tag of the same name. Nothing is an option here.
     pub(crate) fn resolve(&self, text: &str) -> Result<Option<CommitId>, GitError> {
+        if let ("HEAD", Some(here)) = (text, self.here()) {
+            return self.worktree_head(here).map(Some);
+        }
         let candidates = match text {
             "HEAD" => vec![text.to_owned()],
             _ if text.starts_with("refs/") => vec![text.to_owned()],

@@ -86,6 +86,9 @@ impl Repo {
             open(&common).map_err(|err| unreadable(err.into()))?
         };
         let here = here.filter(|here| dir_found.starts_with(here) && !dir_found.starts_with(&common));
+        // A linked worktree's own folder may go while we work, and the way to the objects would lead through it.
+        let linked = gix.git_dir() != gix.common_dir();
+        let gix = if linked { open(&common).map_err(|err| unreadable(err.into()))? } else { gix };
         Ok(Repo {
             gix,
             common,

@@ -119,7 +119,7 @@ impl fmt::Display for OutsidePath {
         let path = &self.path;
         match &self.because {
             Outside::NotAllowed { allowed } => {
-                write!(f, "{path} is outside of paths.allow ({})", allowed.join(", "))
+                write!(f, "{path} is outside of the allowed paths ({})", allowed.join(", "))
             }
             Outside::Denied { glob } => write!(f, "{path} is in paths.deny ({glob})"),
             Outside::Unsafe(reason) => write!(f, "{path} cannot be written safely: {reason}"),
@@ -144,10 +144,10 @@ mod tests {
         let outside = check(&changed, &allowed, &globs(&["secret/"])).unwrap_err();
         let lines: Vec<String> = outside.iter().map(ToString::to_string).collect();
         assert_snapshot!(lines.join("\n"), @"
-        docs/x.md is outside of paths.allow (src/**, tests/**)
+        docs/x.md is outside of the allowed paths (src/**, tests/**)
         src/secret/key is in paths.deny (secret/)
         .git/hooks/x cannot be written safely: it is inside a .git folder, or is read so on some systems
-        tests/b.rs is outside of paths.allow (src, docs)
+        tests/b.rs is outside of the allowed paths (src, docs)
         ");
         assert_eq!(check(&["a", "b/c"], &[], &Globs::default()), Ok(()));
     }

@@ -135,7 +135,7 @@ fn which(project: &Project, what: Option<&str>) -> Result<(Stored, bool), Failur
     if let Some(what) = what {
         return Ok((project.find_open(what)?, false));
     }
-    let reviewers = !project.policy.review.reviewers.is_empty();
+    let reviewers = project.has_reviewers();
     let rows = project.store.open_tasks().map_err(FlowError::from)?.rows;
     let waiting: Vec<TaskId> =
         rows.into_iter().filter(|row| needs_person(&row.card, reviewers)).map(|row| row.card.id).collect();

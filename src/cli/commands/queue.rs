@@ -140,7 +140,7 @@ struct Entry {
 fn list(ctx: &Context, project: &Project) -> Result<Exit, Failure> {
     let cards = project.store.open_tasks().map_err(FlowError::from)?.cards();
     let state = project.store.repo_state().map_err(FlowError::from)?;
-    let reviewers = !project.policy.review.reviewers.is_empty();
+    let reviewers = project.has_reviewers();
     let mut entries = Vec::new();
     for card in in_order(&cards) {
         if let Some(stored) = project.store.load(&card.id).map_err(FlowError::from)? {
@@ -407,7 +407,7 @@ fn why(ctx: &Context, project: &Project, task: &str) -> Result<Exit, Failure> {
 
 /// Why a task does not wait in the queue.
 fn not_queued(project: &Project, task: &Task) -> String {
-    let reviewers = !project.policy.review.reviewers.is_empty();
+    let reviewers = project.has_reviewers();
     match (&task.state, needs(task, reviewers)) {
         (State::Completed { landed }, _) => format!("landed as {}", landed.short()),
         (State::Cancelled { .. }, _) => "not in the queue: it was given up".to_owned(),

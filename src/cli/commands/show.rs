@@ -73,7 +73,7 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     let screen = Screen {
         task: &stored.task,
         cap: project.policy.cap.caps.diff,
-        reviewers: !project.policy.review.reviewers.is_empty(),
+        reviewers: project.has_reviewers(),
         timeline: events.iter().map(|(_, event)| (event.at, event.event.subject(&event.actor.who))).collect(),
         now: now(),
     };

@@ -100,7 +100,7 @@ fn matches(card: &Card, filter: &[String]) -> bool {
 }
 
 fn sorted(project: &Project, cards: &[Card], filter: &[String]) -> Screen {
-    let reviewers = !project.policy.review.reviewers.is_empty();
+    let reviewers = project.has_reviewers();
     let open: BTreeMap<&TaskId, &Card> = cards.iter().map(|card| (&card.id, card)).collect();
     // Many tasks wait for the same ones.
     let known: RefCell<HashMap<TaskId, Option<Finished>>> = RefCell::default();
@@ -318,7 +318,7 @@ fn next(screen: &Screen) -> Vec<String> {
 
 fn data(project: &Project, screen: &Screen, cards: &[Card]) -> Result<serde_json::Value, Failure> {
     let cap = project.policy.cap.caps.diff;
-    let reviewers = !project.policy.review.reviewers.is_empty();
+    let reviewers = project.has_reviewers();
     let mut needs_you = Vec::new();
     for card in &screen.needs {
         if let Some(stored) = project.store.load(&card.id).map_err(FlowError::from)? {

@@ -11,8 +11,8 @@ use crate::cli::json::TaskJson;
 use crate::cli::text;
 use crate::flow::submit::HandIn;
 use crate::flow::{FlowError, Project};
-use crate::task::State;
 use crate::task::id::TaskId;
+use crate::task::{State, Trouble};
 
 /// What `submit` is asked for.
 #[derive(Debug, Args)]
@@ -46,7 +46,8 @@ pub(crate) fn run(ctx: &Context, args: &SubmitArgs) -> Result<Exit, Failure> {
     if args.dry.dry_run {
         return dry_run(ctx, &project, &id);
     }
-    let (stored, measured) = project.submit(&project.op(), &actor, &id, &hand_in)?;
+    let (stored, measured) =
+        project.submit(&project.op(), &actor, &id, &hand_in).map_err(|err| refused(err, &id))?;
     let size = &measured.size;
     let data = json!({
         "task": stored.task.id.as_str(),
@@ -57,7 +58,7 @@ pub(crate) fn run(ctx: &Context, args: &SubmitArgs) -> Result<Exit, Failure> {
     });
     let waits = match &stored.task.state {
         State::Escalated { because, .. } => format!("waits for an exception: {}", text::line(&because.text)),
-        _ if project.policy.agents.review.is_some() => "waits for its reviewers".to_owned(),
+        _ if project.has_reviewers() => "waits for its reviewers".to_owned(),
         _ => "waits for somebody's approval".to_owned(),
     };
     let files = measured.files.len();
@@ -72,6 +73,23 @@ pub(crate) fn run(ctx: &Context, args: &SubmitArgs) -> Result<Exit, Failure> {
     let next = [format!("git orch show {id}"), format!("git orch approve {id}")];
     ctx.out.success("submit", data, || line, &next);
     Ok(Exit::Done)
+}
+
+/// A refusal, with what the worker can still do.
+fn refused(err: FlowError, id: &TaskId) -> Failure {
+    let trouble = match &err {
+        FlowError::Gate { evidence, .. } => Some(evidence.trouble),
+        _ => None,
+    };
+    let failure = Failure::from(err);
+    match trouble {
+        Some(Trouble::TooBig) => failure
+            .hint("or ask for an exception", format!("git orch submit {id} -m \"why it cannot be split\"")),
+        Some(Trouble::OutsidePaths) => {
+            failure.hint("or let it touch more", format!("git orch edit {id} --paths GLOB"))
+        }
+        _ => failure,
+    }
 }
 
 /// The task that is named, or the one whose worktree one stands in.
@@ -90,20 +108,25 @@ fn dry_run(ctx: &Context, project: &Project, id: &TaskId) -> Result<Exit, Failur
     let stored = project.find_open(id.as_str())?;
     let worktree = project.worktree_of(id);
     let status = project.repo.status(&worktree).map_err(FlowError::from)?;
-    let checked = project.check(
-        Some(stored.task.id.as_str()),
-        &[crate::flow::check::Gate::Size, crate::flow::check::Gate::Paths],
-        &crate::flow::progress::Unwatched,
-    );
-    let said = match checked {
-        Ok(checked) => {
-            checked.answers.iter().map(|answer| format!("{} {}\n", answer.gate.word(), answer.text)).collect()
-        }
-        Err(FlowError::NoBranch(_)) => String::new(),
-        Err(err) => return Err(err.into()),
+    let head = project.work_of(&stored.task)?;
+    let head = head.ok_or_else(|| FlowError::NoBranch(stored.task.branch.clone()))?;
+    let measured = project.measure(Some(&stored.task), &project.merge_base(&head)?, &head)?;
+    let size = &measured.size;
+    let refusal = measured.refusal().map(|evidence| evidence.text);
+    let data = json!({
+        "task": id.as_str(),
+        "uncommitted": status.len(),
+        "diff": { "added": size.added, "removed": size.removed, "cap": project.policy.cap.caps.diff },
+        "refusal": refusal,
+    });
+    let would = match &refusal {
+        Some(why) => format!("would refuse {id}: {}", text::line(why)),
+        None if measured.files.is_empty() => format!("would refuse {id}: nothing has changed"),
+        None => format!("would commit {} and hand {id} in", text::count(status.len(), "file")),
     };
-    let data = json!({ "task": id.as_str(), "uncommitted": status.len() });
-    let line = format!("would commit {} and hand {id} in\n{said}", text::count(status.len(), "file"));
+    let cap = project.policy.cap.caps.diff;
+    let files = text::count(measured.files.len(), "file");
+    let line = format!("{would}\n+{} -{} of {cap}, {files}\n", size.added, size.removed);
     ctx.out.success("submit", data, || line, &[]);
     Ok(Exit::Done)
 }

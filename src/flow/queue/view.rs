@@ -74,11 +74,14 @@ impl Lander<'_> {
         }))
     }
 
+    /// What a change touches on today's base: what of it has landed with another branch does not count.
     pub(super) fn paths(&mut self, base: &CommitId, head: &CommitId) -> Result<BTreeSet<String>, FlowError> {
-        let key = (base.clone(), head.clone());
+        let key = (self.project.base.tip.clone(), head.clone());
         if let Some(paths) = self.footprints.get(&key) {
             return Ok(paths.clone());
         }
+        let today = self.project.repo.merge_base(&key.0, head)?;
+        let base = today.as_ref().unwrap_or(base);
         let paths: BTreeSet<String> = self.project.repo.paths(base, head)?.into_iter().collect();
         self.footprints.insert(key, paths.clone());
         Ok(paths)
