@@ -104,18 +104,13 @@ impl Project {
     /// # Errors
     /// As [`Project::open`].
     pub(crate) fn reopened(&self) -> Result<Project, FlowError> {
-        let mut given = self.given.clone();
-        // The worktree that one stood in goes when its task has landed.
-        if !given.dir.is_dir() {
-            given.dir = self.root().to_owned();
-            crate::process::move_to(&given.dir).map_err(FlowError::file("go to", &given.dir))?;
-        }
-        Project::open(&given)
+        Project::open(&self.given)
     }
 
     /// Starts an operation: all events of one command carry its id and time.
     pub(crate) fn op(&self) -> Op {
-        Op { id: format!("op-{}", random_letters(8)), at: now() }
+        // Begins with the time in milliseconds, so that operations of one second keep their order.
+        Op { id: format!("op-{:011x}{}", jiff_millis(), random_letters(5)), at: now() }
     }
 
     /// Whoever called the command.
@@ -142,12 +137,12 @@ impl Project {
 
 /// The time now.
 pub(crate) fn now() -> Seconds {
-    Seconds(jiff_now())
+    Seconds(jiff_millis().div_euclid(1000))
 }
 
 #[expect(clippy::disallowed_methods, reason = "flow hands the time to everything below it")]
-fn jiff_now() -> i64 {
-    jiff::Timestamp::now().as_second()
+fn jiff_millis() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 /// What an `orch.toml` calls the base. A file that cannot be read says so when its turn comes.

@@ -33,6 +33,7 @@ impl Project {
         let task = &stored.task;
         let claim = claim_of(stored, actor)?;
         let author = claim.owner.0.split('@').next().unwrap_or_default().to_owned();
+        self.put_in_order(task)?;
         if self.has_worktree(&task.id) {
             self.commit_worktree(task, &author, &commit_message(task, hand_in))?;
         }

@@ -260,11 +260,19 @@ impl Project {
         let task = &stored.task;
         let mine = task.owner() == Some(&actor.who);
         let events = match &task.state {
-            State::Pending => vec![Event::Claimed(Claim { owner: actor.who.clone(), epoch: task.epoch + 1 })],
+            State::Pending => {
+                vec![
+                    Event::Claimed(Claim { owner: actor.who.clone(), epoch: task.epoch + 1 }),
+                    Event::Started,
+                ]
+            }
             // Sent back to its owner, or its own pick was interrupted: nothing to claim.
             State::Assigned { .. } | State::InProgress { .. } if mine => return Ok(Some(stored)),
             State::Assigned { claim } | State::InProgress { claim } if take_over => {
-                vec![Event::Claimed(Claim { owner: actor.who.clone(), epoch: claim.epoch + 1 })]
+                vec![
+                    Event::Claimed(Claim { owner: actor.who.clone(), epoch: claim.epoch + 1 }),
+                    Event::Started,
+                ]
             }
             State::Assigned { .. } | State::InProgress { .. } => return Ok(None),
             state => {
@@ -319,8 +327,22 @@ impl Project {
     ) -> Result<Stored, FlowError> {
         self.store.change(op, &self.person(), id, |stored: &Stored| {
             let head = seen.cloned().or_else(|| stored.task.head().cloned());
+            self.refuse_moved(&stored.task)?;
             Ok(vec![Event::Approved { head, note: note.map(str::to_owned) }])
         })
+    }
+
+    /// A branch that went on after it was handed in: what would be approved is not what is there.
+    fn refuse_moved(&self, task: &Task) -> Result<(), FlowError> {
+        let Some(change) = task.state.change() else { return Ok(()) };
+        match self.repo.tip(&layout::branch_ref(&task.branch))? {
+            Some(now) if now != change.head => {
+                let refused = crate::task::Refused::HeadMoved { seen: change.head.clone(), now };
+                let (id, state) = (task.id.clone(), Box::new(task.state.clone()));
+                Err(StoreError::Refused { id, refused, state }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A person's no, with the reason.

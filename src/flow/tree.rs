@@ -69,6 +69,7 @@ impl Project {
     /// The branch is checked out elsewhere, or the set-up command fails.
     pub(crate) fn ensure_worktree(&self, task: &Task) -> Result<PathBuf, FlowError> {
         let path = self.worktree_of(&task.id);
+        self.put_in_order(task)?;
         if self.has_worktree(&task.id) {
             return Ok(path);
         }
@@ -84,7 +85,6 @@ impl Project {
             self.repo.discard_worktree(&path)?;
         }
         let _ = self.ensure_folder()?;
-        self.repo.prune_worktrees()?;
         match self.check_out(task, &path) {
             // The branch may still be locked by a command that was killed.
             Err(_) if !self.store.sweep_dead()?.is_empty() => {
@@ -97,6 +97,20 @@ impl Project {
         self.set_up(&task.id, &path)?;
         std::fs::remove_file(&mark).map_err(FlowError::file("remove", &mark))?;
         Ok(path)
+    }
+
+    /// Puts a worktree back on its branch and in touch with its repository: a worker may have switched branches or
+    /// removed the `.git` file, and it is the files that count.
+    pub(crate) fn put_in_order(&self, task: &Task) -> Result<(), FlowError> {
+        let path = self.worktree_of(&task.id);
+        let branch = layout::branch_ref(&task.branch);
+        if !path.is_dir() || self.repo.tip(&branch)?.is_none() {
+            return Ok(());
+        }
+        match self.repo.reattach(&path, &branch) {
+            Err(GitError::NoWorktree(_)) => Ok(()),
+            done => Ok(done?),
+        }
     }
 
     fn check_out(&self, task: &Task, path: &Path) -> Result<(), GitError> {
@@ -216,6 +230,7 @@ impl Project {
     pub(crate) fn park(&self, task: &Task) -> Result<Option<u32>, FlowError> {
         let path = self.worktree_of(&task.id);
         let branch = self.repo.tip(&layout::branch_ref(&task.branch))?;
+        self.put_in_order(task)?;
         if !self.has_worktree(&task.id) {
             let Some(head) = branch.filter(|head| *head != self.base.tip) else { return Ok(None) };
             return Ok(Some(self.store.keep_attempt(&task.id, &head)?));

@@ -45,8 +45,7 @@ impl Project {
                 journal.events.iter().map(|(_, event)| event).filter(|event| event.op == op).collect();
             let Some(first) = own.first() else { continue };
             let id = &journal.stored.task.id;
-            let last = journal.events.iter().rev().map(|(_, event)| event).find(|event| counts(event));
-            if let Some(last) = last.filter(|last| last.op != op) {
+            if let Some(last) = last_standing(journal).filter(|last| last.op != op) {
                 let what = last.event.subject(&last.actor.who);
                 return Err(FlowError::NothingToUndo(format!("{id} went on since: {what}")));
             }
@@ -142,12 +141,15 @@ impl Project {
                 ))),
             };
         }
-        // Times are whole seconds: what this clone wrote last in one of them is known by its census.
-        let order = self.store.order_written();
-        let last = all()
-            .filter(|(_, event)| done(event))
-            .max_by_key(|(commit, event)| (event.at, order.get(commit).copied()));
-        last.map(|(_, event)| event.op.clone())
+        // What has landed stays. The ids of operations begin with their time, so those of one second are in order.
+        let last = journals
+            .iter()
+            .filter(|journal| !matches!(journal.stored.task.state, State::Completed { .. }))
+            .flat_map(|journal| &journal.events)
+            .map(|(_, event)| event)
+            .filter(|event| done(event))
+            .max_by_key(|event| (event.at, &event.op));
+        last.map(|event| event.op.clone())
             .ok_or_else(|| FlowError::NothingToUndo("nothing to undo".to_owned()))
     }
 
@@ -163,6 +165,19 @@ impl Project {
         }
         Ok(())
     }
+}
+
+/// The last event of a person that was not taken back.
+fn last_standing(journal: &Journal) -> Option<&EventRecord> {
+    let mut undone = BTreeSet::new();
+    for (_, event) in journal.events.iter().rev() {
+        if let Event::Undone { op, .. } = &event.event {
+            undone.insert(op.as_str());
+        } else if counts(event) && !undone.contains(event.op.as_str()) {
+            return Some(event);
+        }
+    }
+    None
 }
 
 /// Whether an event is one that a person did, and not an undo itself.

@@ -222,16 +222,10 @@ impl Repo {
     pub(crate) fn sync_objects(&self) -> Result<(), GitError> {
         // Held throughout: who comes second must not write a ref while the first still syncs.
         let mut unsynced = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut folders = std::collections::BTreeSet::new();
         for id in unsynced.iter() {
-            let path = self.loose_path(id);
-            // An object that is not loose was there before, in a pack.
-            if sync_file(&path)? {
-                folders.extend(path.parent().map(Path::to_owned));
-            }
-        }
-        for folder in folders {
-            sync_file(&folder)?;
+            // An object that is not loose was there before, in a pack. The folders need no sync of their own, as in git:
+            // the journals of ext4, xfs and btrfs keep a new file's name with the file.
+            sync_file(&self.loose_path(id))?;
         }
         unsynced.clear();
         Ok(())

@@ -151,6 +151,23 @@ impl Repo {
         fields(&output).map(line).collect::<Option<_>>().ok_or_else(|| git.unclear(&output))
     }
 
+    /// Puts a worktree back on its branch, and its `.git` file where git made it; no file of its content changes.
+    ///
+    /// # Errors
+    /// The folder is no worktree of this repository.
+    pub(crate) fn reattach(&self, path: &Path, branch: &str) -> Result<(), GitError> {
+        let admin = self.admin(path)?;
+        self.restore_git_file(&admin, path)?;
+        full_name(branch)?;
+        let head = admin.join("HEAD");
+        let wanted = format!("ref: {branch}\n");
+        if std::fs::read_to_string(&head).is_ok_and(|found| found == wanted) {
+            return Ok(());
+        }
+        let git = Git::in_worktree(self, &admin, path);
+        git.args(["symbolic-ref", "-m", "orch: back on its branch", "HEAD", branch]).output().map(|_| ())
+    }
+
     /// Untracked files of a worktree that the patterns in `list` (as in `.gitignore`) name.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ mod supervise;
 use std::{io, path::PathBuf};
 
 pub(crate) use env::agent_environment;
-pub(crate) use own::{move_to, own_command, own_program};
+pub(crate) use own::{own_command, own_program};
 #[cfg(test)]
 pub(crate) use procfs::{alive, start_time};
 pub(crate) use random::random_letters;

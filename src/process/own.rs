@@ -1,8 +1,7 @@
 //! The program itself, as a command: it runs again under its hidden words `__supervise` and `__script`.
 
 use super::ProcessError;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Returns the argument list that runs this very program with a hidden word.
 ///
@@ -28,14 +27,6 @@ pub(crate) fn own_program() -> Result<PathBuf, ProcessError> {
         .map_err(|source| ProcessError::System { what: "find the path of git-orch itself", source })?;
     let link = PathBuf::from("/proc/self/exe");
     Ok(if !path.exists() && link.exists() { link } else { path })
-}
-
-/// Moves the program itself to another folder, where its own is gone: git and gix ask for it.
-///
-/// # Errors
-/// Nobody may go there.
-pub(crate) fn move_to(dir: &Path) -> io::Result<()> {
-    std::env::set_current_dir(dir)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! `git clone` of a repository with a broken ref exits 0 and just lacks it (`reference: git.md 13`). The census is a
 //! machine-local file to which every append adds a line; the last line of a task counts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -50,13 +50,6 @@ impl Store {
         // One short append: lines of concurrent writers do not mix.
         let mut file = std::fs::File::options().append(true).create(true).open(&path).map_err(failed)?;
         file.write_all(line.as_bytes()).map_err(failed)
-    }
-
-    /// The place of each journal's tip in the order in which this clone wrote them.
-    pub(crate) fn order_written(&self) -> HashMap<CommitId, usize> {
-        let text = std::fs::read_to_string(self.census_path()).unwrap_or_default();
-        let tips = text.lines().map(|line| CommitId::parse(line.split_once(' ')?.1).ok());
-        tips.enumerate().filter_map(|(place, tip)| Some((tip?, place))).collect()
     }
 
     /// What the census knows: each task with the last tip, if it had one.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
 
+mod agents;
 mod bad_input;
 mod checkout;
 mod demo;
