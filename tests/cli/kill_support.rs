@@ -88,8 +88,10 @@ impl Place {
 
     fn events(&self, dir: &Path, tip: &str) -> Vec<Value> {
         let commits = self.git(dir, &["rev-list", "--first-parent", "--reverse", tip]);
-        let event = |commit: &str| self.git(dir, &["show", &format!("{commit}:event.json")]);
-        commits.lines().map(|commit| serde_json::from_str(&event(commit)).unwrap()).collect()
+        let files: Vec<String> = commits.lines().map(|commit| format!("{commit}:event.json")).collect();
+        let show: Vec<&str> = std::iter::once("show").chain(files.iter().map(String::as_str)).collect();
+        let texts = self.git(dir, &show);
+        serde_json::Deserializer::from_str(&texts).into_iter().map(Result::unwrap).collect()
     }
 
     /// Fails where anything of a dead process is left: damage, locks, processes, half-made worktrees.
