@@ -212,7 +212,7 @@ impl Repo {
         common.join(format!("{name}.lock")).exists() || common.join("packed-refs.lock").exists()
     }
 
-    fn has_object(&self, id: &CommitId) -> Result<bool, GitError> {
+    pub(crate) fn has_object(&self, id: &CommitId) -> Result<bool, GitError> {
         Ok(self.gix.has_object(object_id(id)?))
     }
 

@@ -10,6 +10,7 @@ use crate::store::Stored;
 use crate::suite::result::Results;
 use crate::task::State;
 use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
+use crate::task::state::Phase;
 
 use super::decide::hold_of;
 use super::{BARRIERS, Lander, Queued, SKEW, entry_nonce};
@@ -70,8 +71,23 @@ impl Lander<'_> {
             after,
             blocked,
             footprint,
+            suspect: self.is_suspect(&task.state)?,
             accept_worse: approval.accept_worse,
         }))
+    }
+
+    /// Whether the last candidate that it was a part of is red.
+    fn is_suspect(&self, state: &State) -> Result<bool, FlowError> {
+        let State::ReadyForHandoff { phase: Phase::Testing { candidate }, .. } = state else {
+            return Ok(false);
+        };
+        if !self.project.repo.has_object(candidate)? {
+            return Ok(false);
+        }
+        let tree = self.project.repo.tree_of(candidate)?;
+        let baseline = self.project.full_results(&self.project.repo.tree_of(&self.project.base.tip)?)?;
+        let judged = self.project.judge(&tree, &baseline.unwrap_or_default())?;
+        Ok(judged.red > 0 && judged.green == 0)
     }
 
     /// What a change touches on today's base: what of it has landed with another branch does not count.

@@ -175,6 +175,7 @@ impl World {
             after: after.filter(|&other| self.waiting(other)).map(id).into_iter().collect(),
             blocked: after.is_some_and(|other| !self.waiting(other)),
             footprint: Footprint::new(paths, &globs, change.barrier).unwrap(),
+            suspect: false,
             accept_worse: change.accept_worse,
         }
     }
