@@ -12,6 +12,11 @@ use super::progress::Step;
 use super::{FlowError, Project};
 
 impl Project {
+    /// Whether agents look at what is handed in: without one that is called for it, people do.
+    pub(crate) fn agents_review(&self) -> bool {
+        !self.policy.review.reviewers.is_empty() && self.policy.agents.review.is_some()
+    }
+
     /// Reviewers that have to be asked about the change of a task now: those without an answer, and once more those
     /// that gave none.
     pub(crate) fn reviewers_to_ask(&self, task: &Task) -> Vec<String> {

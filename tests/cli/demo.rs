@@ -16,7 +16,8 @@ fn the_demo_lands_six_tasks_and_leaves_two_to_a_person() {
         data[list].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(names("landed"), ["daily", "leap-years", "line-breaks", "small-bars", "sums", "trim"]);
-    let needs: Vec<&str> = data["needs_you"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let needs: Vec<&str> =
+        data["needs_you"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(needs, ["html", "newest-first"]);
 
     let log = sandbox.run_in(&dir, &["log", "-n", "500"]).exits(0).stdout;
@@ -30,7 +31,8 @@ fn the_demo_lands_six_tasks_and_leaves_two_to_a_person() {
         assert!(log.contains(fact.split_once(": ").unwrap().1), "{fact}\n{log}");
     }
     // Three disjoint tasks were tested by one run, as one batch: their trees but the last were never tested.
-    let batches = git(&dir, &["log", "--first-parent", "--format=%(trailers:key=Orch-Task,valueonly)", "main"]);
+    let batches =
+        git(&dir, &["log", "--first-parent", "--format=%(trailers:key=Orch-Task,valueonly)", "main"]);
     assert_eq!(batches.lines().filter(|line| !line.is_empty()).count(), 6);
     let tested = git(&dir, &["notes", "--ref=orch-tests", "list"]);
     let untested = git(&dir, &["log", "--first-parent", "--format=%T", "main"])

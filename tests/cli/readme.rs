@@ -15,13 +15,18 @@ fn sessions() -> Vec<Vec<String>> {
     let blocks = readme();
     let blocks = blocks.split("```console\n").skip(1);
     let lines = blocks.map(|block| block.split("```").next().unwrap().to_owned());
-    lines.map(|block| block.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()).collect()
+    lines
+        .map(|block| block.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect())
+        .collect()
 }
 
 #[test]
 fn the_sessions_of_the_readme_work_as_they_stand() {
     let sandbox = Sandbox::new();
-    sandbox.write("orch.toml", "[tests]\nall = \"for f in greet*.sh; do sh -n $f || exit 1; done\"\nreport = \"exit\"\n");
+    sandbox.write(
+        "orch.toml",
+        "[tests]\nall = \"for f in greet*.sh; do sh -n $f || exit 1; done\"\nreport = \"exit\"\n",
+    );
     sandbox.write("greet.sh", "echo hello\n");
     sandbox.git(&["add", "-A"]);
     sandbox.git(&["commit", "-q", "-m", "Say hello"]);
@@ -35,7 +40,8 @@ fn the_sessions_of_the_readme_work_as_they_stand() {
         let script = script.replace("--no-land || exit $?", "--no-land || test $? = 4 || exit 1");
         run(&sandbox, &script);
     }
-    let landed = sandbox.git(&["log", "--first-parent", "--format=%(trailers:key=Orch-Task,valueonly)", "main"]);
+    let landed =
+        sandbox.git(&["log", "--first-parent", "--format=%(trailers:key=Orch-Task,valueonly)", "main"]);
     let mut landed: Vec<&str> = landed.lines().filter(|line| !line.is_empty()).collect();
     landed.sort_unstable();
     assert_eq!(landed, ["bonjour", "topic-a", "topic-b"]);
@@ -53,7 +59,8 @@ fn run(sandbox: &Sandbox, script: &str) {
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .output()
         .unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{script}\n{text}");
 }
 
