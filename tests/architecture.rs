@@ -43,7 +43,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("std::thread", &["process", "store", "flow"]),
     ("tokio", &["process", "agent", "flow", "cli"]),
     ("SystemTime::now", &["store", "flow", "cli"]),
-    ("Instant::now", &["process", "flow", "cli"]),
+    ("Instant::now", &["process", "store", "flow", "cli"]),
     ("Timestamp::now", &["flow", "cli"]),
     ("Zoned::now", &["flow", "cli"]),
     ("refs/orch", &["store"]), // a string that starts so

@@ -232,7 +232,8 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
     (
         Code::NoTests,
         "E-NO-TESTS",
-        "Nothing lands without tests, and tests.all is not set: the command that runs the full suite.",
+        "Nothing lands without tests, and tests.all is not set: the command that runs the full suite. \
+         Write it under [tests] as all = \"COMMAND\" into orch.toml of the base branch (see Settings in the README).",
     ),
     (
         Code::NoEvidence,

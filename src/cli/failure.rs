@@ -438,8 +438,7 @@ fn environment(err: &FlowError) -> Failure {
         FlowError::OldGit { .. } => failure(Code::OldGit).hint("which git is this", "git --version"),
         FlowError::Shallow => failure(Code::Shallow).hint("get the rest", "git fetch --unshallow"),
         _ => failure(Code::NoTests)
-            .hint("let it be found and set", "git orch init")
-            .hint("or write tests.all into", "orch.toml"),
+            .hint("write the command under [tests] as all = \"COMMAND\"", "$EDITOR orch.toml"),
     }
 }
 
@@ -702,8 +701,7 @@ mod tests {
           hint: get the rest: git fetch --unshallow
           [E-SHALLOW, exit 7]
         error: no tests are configured
-          hint: let it be found and set: git orch init
-                or write tests.all into: orch.toml
+          hint: write the command under [tests] as all = "COMMAND": $EDITOR orch.toml
           [E-NO-TESTS, exit 7]
         error: task id '../x' may only use a-z 0-9 - (found '.')
           hint: let one be made: git orch add TITLE

@@ -113,7 +113,7 @@ impl TaskJson {
             task,
             has_worktree.then(|| worktree.display().to_string()),
             project.policy.cap.caps.diff,
-            needs(task, project.has_reviewers()),
+            needs(task, &Eyes::of(project)),
         )
     }
 
@@ -182,17 +182,32 @@ impl RowJson {
     }
 }
 
-/// Whether a person has to do something about a task. With reviewers, a task under review is theirs first.
-pub(crate) fn needs_person(card: &Card, reviewers: bool) -> bool {
+/// Who looks at what is handed in.
+#[derive(Debug, Clone)]
+pub(crate) struct Eyes {
+    /// The person who asks: nobody approves their own work.
+    pub(crate) who: String,
+    /// Whether agents review first.
+    pub(crate) agents: bool,
+}
+
+impl Eyes {
+    pub(crate) fn of(project: &Project) -> Eyes {
+        Eyes { who: project.who.clone(), agents: project.agents_review() }
+    }
+}
+
+/// Whether a person has to do something about a task. Where agents review, a task under review is theirs first.
+pub(crate) fn needs_person(card: &Card, eyes: &Eyes) -> bool {
     match &card.need {
         None => false,
-        Some(Need::Approval) => !reviewers || card.state == "domain-review",
+        Some(Need::Approval) => !eyes.agents || card.state == "domain-review",
         Some(Need::Decision { .. } | Need::Held { .. }) => true,
     }
 }
 
 /// Why a task needs somebody, and what would answer it.
-pub(crate) fn needs(task: &Task, reviewers: bool) -> Option<NeedsJson> {
+pub(crate) fn needs(task: &Task, eyes: &Eyes) -> Option<NeedsJson> {
     let plain = |kind: &str, why: String, options: Vec<String>| NeedsJson {
         kind: kind.to_owned(),
         why,
@@ -203,11 +218,15 @@ pub(crate) fn needs(task: &Task, reviewers: bool) -> Option<NeedsJson> {
         confirmed: false,
         options,
     };
-    let options = || options(task).into_iter().map(|(command, _)| command).collect();
+    let options = || options(task, &eyes.who).into_iter().map(|(command, _)| command).collect();
     match &task.state {
-        State::UnderReview { .. } if reviewers => None,
+        State::UnderReview { .. } if eyes.agents => None,
         State::UnderReview { .. } | State::DomainReview { .. } => {
-            Some(plain("approval", "was handed in and waits for a review".to_owned(), options()))
+            let why = match owns(task, &eyes.who) {
+                true => "was handed in and waits for a review: somebody else must approve",
+                false => "was handed in and waits for a review",
+            };
+            Some(plain("approval", why.to_owned(), options()))
         }
         State::Blocked { because, .. } => Some(plain("held", because.clone(), options())),
         State::Escalated { because, .. } => Some(of_evidence(because, options())),
@@ -239,10 +258,16 @@ pub(crate) fn of_evidence(evidence: &Evidence, options: Vec<String>) -> NeedsJso
     }
 }
 
-/// What a person can do with a task now: commands, each with what it does.
-pub(crate) fn options(task: &Task) -> Vec<(String, &'static str)> {
+/// Whether somebody wrote the change of a task: then another has to approve it.
+fn owns(task: &Task, who: &str) -> bool {
+    !task.adopted && task.state.change().is_some_and(|change| change.claim.owner.0 == who)
+}
+
+/// What `who` can do with a task now: commands, each with what it does.
+pub(crate) fn options(task: &Task, who: &str) -> Vec<(String, &'static str)> {
     let id = &task.id;
     let approve = format!("git orch approve {id}");
+    let looked_at = if owns(task, who) { format!("{approve} --as NAME") } else { approve.clone() };
     let reject = (format!("git orch reject {id} -m \"...\""), "send it back with a reason");
     let see = (format!("git orch show -p {id}"), "see the change");
     let give_up = (format!("git orch stop {id} --abandon"), "give it up; its work is kept");
@@ -259,7 +284,11 @@ pub(crate) fn options(task: &Task) -> Vec<(String, &'static str)> {
             (format!("git orch stop {id}"), "hold it"),
         ],
         State::UnderReview { .. } | State::DomainReview { .. } => {
-            vec![(approve, "put it into the queue"), reject, see]
+            let what = match owns(task, who) {
+                true => "somebody else puts it into the queue",
+                false => "put it into the queue",
+            };
+            vec![(looked_at, what), reject, see]
         }
         State::ReadyForHandoff { .. } => vec![
             (format!("git orch queue why {id}"), "what it waits for"),
@@ -280,7 +309,8 @@ pub(crate) fn options(task: &Task) -> Vec<(String, &'static str)> {
                 let again = (format!("git orch queue add {}", task.branch), "once the branch is mended");
                 return vec![(approve, anyway), again, see, give_up];
             }
-            vec![(approve, anyway), reject, see, give_up]
+            let again = was.change().is_none() || !because.trouble.may_be_accepted();
+            vec![(if again { approve } else { looked_at }, anyway), reject, see, give_up]
         }
         State::Completed { .. } | State::Cancelled { .. } => vec![see],
     }

@@ -12,9 +12,9 @@ use super::progress::Step;
 use super::{FlowError, Project};
 
 impl Project {
-    /// Whether agents review what is handed in: without any, it waits for a person at once.
-    pub(crate) fn has_reviewers(&self) -> bool {
-        self.policy.agents.review.is_some() && !self.policy.review.reviewers.is_empty()
+    /// Whether agents look at what is handed in: without one that is called for it, people do.
+    pub(crate) fn agents_review(&self) -> bool {
+        !self.policy.review.reviewers.is_empty() && self.policy.agents.review.is_some()
     }
 
     /// Reviewers that have to be asked about the change of a task now: those without an answer, and once more those

@@ -12,7 +12,7 @@ use crate::cli::codes::Code;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::{TaskJson, needs, needs_person};
+use crate::cli::json::{Eyes, TaskJson, needs, needs_person};
 use crate::cli::{Context, text};
 
 /// The word that means the whole queue.
@@ -135,10 +135,10 @@ fn which(project: &Project, what: Option<&str>) -> Result<(Stored, bool), Failur
     if let Some(what) = what {
         return Ok((project.find_open(what)?, false));
     }
-    let reviewers = project.has_reviewers();
+    let eyes = Eyes::of(project);
     let rows = project.store.open_tasks().map_err(FlowError::from)?.rows;
     let waiting: Vec<TaskId> =
-        rows.into_iter().filter(|row| needs_person(&row.card, reviewers)).map(|row| row.card.id).collect();
+        rows.into_iter().filter(|row| needs_person(&row.card, &eyes)).map(|row| row.card.id).collect();
     match waiting.as_slice() {
         [] => Err(FlowError::NothingWaits.into()),
         [only] => Ok((project.find_open(only.as_str())?, true)),
@@ -160,7 +160,8 @@ fn commit(project: &Project, text: &str) -> Result<CommitId, Failure> {
 /// Shows a task and asks for a yes.
 fn confirmed(ctx: &Context, project: &Project, stored: &Stored) -> Result<bool, Failure> {
     let task = &stored.task;
-    let why = needs(task, false).map(|needs| needs.why).unwrap_or_default();
+    let eyes = Eyes { agents: false, ..Eyes::of(project) };
+    let why = needs(task, &eyes).map(|needs| needs.why).unwrap_or_default();
     ctx.out.question(&format!("{}  {}\n  {}\n", task.id, text::line(&task.title), text::line(&why)));
     loop {
         match ctx.ask("approve? [y]es, [n]o, see the [d]iff: ").as_deref() {

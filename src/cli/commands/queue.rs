@@ -20,7 +20,7 @@ use crate::cli::codes::Code;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::{TaskJson, needs, needs_person};
+use crate::cli::json::{Eyes, TaskJson, needs, needs_person};
 use crate::cli::watcher::watcher;
 use crate::cli::{Context, text};
 
@@ -140,14 +140,14 @@ struct Entry {
 fn list(ctx: &Context, project: &Project) -> Result<Exit, Failure> {
     let cards = project.store.open_tasks().map_err(FlowError::from)?.cards();
     let state = project.store.repo_state().map_err(FlowError::from)?;
-    let reviewers = project.has_reviewers();
+    let eyes = Eyes::of(project);
     let mut entries = Vec::new();
     for card in in_order(&cards) {
         if let Some(stored) = project.store.load(&card.id).map_err(FlowError::from)? {
             entries.extend(entry(&stored.task));
         }
     }
-    let left = cards.iter().filter(|card| needs_person(card, reviewers) && card.head.is_some());
+    let left = cards.iter().filter(|card| needs_person(card, &eyes) && card.head.is_some());
     let left = left.filter(|card| matches!(card.column, Column::Queue | Column::Testing));
     let left = left.map(|card| (card.id.clone(), need_text(card))).collect();
     let screen = Screen {
@@ -407,8 +407,8 @@ fn why(ctx: &Context, project: &Project, task: &str) -> Result<Exit, Failure> {
 
 /// Why a task does not wait in the queue.
 fn not_queued(project: &Project, task: &Task) -> String {
-    let reviewers = project.has_reviewers();
-    match (&task.state, needs(task, reviewers)) {
+    let eyes = Eyes::of(project);
+    match (&task.state, needs(task, &eyes)) {
         (State::Completed { landed }, _) => format!("landed as {}", landed.short()),
         (State::Cancelled { .. }, _) => "not in the queue: it was given up".to_owned(),
         (_, Some(needs)) => format!("not in the queue: {}", needs.why),

@@ -15,7 +15,7 @@ use crate::cli::codes;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::{TaskJson, needs, options};
+use crate::cli::json::{Eyes, TaskJson, needs, options};
 use crate::cli::{Context, text};
 
 /// Lines of the timeline at most: the screen fits 40 lines.
@@ -39,7 +39,7 @@ pub(crate) struct ShowArgs {
 struct Screen<'a> {
     task: &'a Task,
     cap: u64,
-    reviewers: bool,
+    eyes: Eyes,
     /// When, column, in words.
     timeline: Vec<(Seconds, String)>,
     now: Seconds,
@@ -73,7 +73,7 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     let screen = Screen {
         task: &stored.task,
         cap: project.policy.cap.caps.diff,
-        reviewers: project.has_reviewers(),
+        eyes: Eyes::of(&project),
         timeline: events.iter().map(|(_, event)| (event.at, event.event.subject(&event.actor.who))).collect(),
         now: now(),
     };
@@ -153,8 +153,10 @@ fn render(screen: &Screen<'_>) -> String {
         out.push_str(&format!("  {}  {}\n", text::clock(*at, screen.now), text::cut(subject, 100)));
     }
     out.push_str("\nwhat you can do\n");
-    let rows: Vec<Vec<String>> =
-        options(task).into_iter().map(|(command, what)| vec![command, what.to_owned()]).collect();
+    let rows: Vec<Vec<String>> = options(task, &screen.eyes.who)
+        .into_iter()
+        .map(|(command, what)| vec![command, what.to_owned()])
+        .collect();
     out + &text::table(&rows, "  ")
 }
 
@@ -165,7 +167,7 @@ fn head(screen: &Screen<'_>) -> String {
         text::clock(task.since, screen.now),
         text::span(screen.now.0 - task.since.0)
     );
-    let waits = needs(task, screen.reviewers).is_some();
+    let waits = needs(task, &screen.eyes).is_some();
     let place = if waits { text::attention("NEEDS YOU") } else { state_words(task).to_owned() };
     let mut out = format!("{}  {}   {place} {since}\n", task.id, text::line(&task.title));
     let mut facts = vec![match task.state.change() {
@@ -227,7 +229,7 @@ fn why(screen: &Screen<'_>) -> String {
         _ => None,
     };
     let mut out = String::new();
-    match (evidence, needs(task, screen.reviewers)) {
+    match (evidence, needs(task, &screen.eyes)) {
         (Some(evidence), needs) => {
             let title = if needs.is_some() { "why it waits" } else { "why it was sent back" };
             out.push_str(&format!("\n{title}   {}\n", text::line(&evidence.text)));
@@ -296,7 +298,7 @@ mod tests {
         let screen = Screen {
             task: &task,
             cap: 200,
-            reviewers: false,
+            eyes: Eyes { who: "ana".to_owned(), agents: false },
             timeline: vec![(Seconds(0), "added by ana: Add retry to net".to_owned()); 16],
             now: Seconds(180),
         };

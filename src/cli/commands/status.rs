@@ -17,7 +17,7 @@ use crate::task::state::Column;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::{RowJson, needs, needs_person};
+use crate::cli::json::{Eyes, RowJson, needs, needs_person};
 use crate::cli::{Context, text};
 
 /// Ready tasks that are shown without `-a`.
@@ -100,7 +100,7 @@ fn matches(card: &Card, filter: &[String]) -> bool {
 }
 
 fn sorted(project: &Project, cards: &[Card], filter: &[String]) -> Screen {
-    let reviewers = project.has_reviewers();
+    let eyes = Eyes::of(project);
     let open: BTreeMap<&TaskId, &Card> = cards.iter().map(|card| (&card.id, card)).collect();
     // Many tasks wait for the same ones.
     let known: RefCell<HashMap<TaskId, Option<Finished>>> = RefCell::default();
@@ -120,7 +120,7 @@ fn sorted(project: &Project, cards: &[Card], filter: &[String]) -> Screen {
         ..Screen::default()
     };
     for card in cards.iter().filter(|card| matches(card, filter)) {
-        if needs_person(card, reviewers) {
+        if needs_person(card, &eyes) {
             screen.needs.push(card.clone());
         } else if card.state == "ready-for-handoff" && card.column == Column::Queue {
             screen.queue.push(card.clone());
@@ -318,11 +318,11 @@ fn next(screen: &Screen) -> Vec<String> {
 
 fn data(project: &Project, screen: &Screen, cards: &[Card]) -> Result<serde_json::Value, Failure> {
     let cap = project.policy.cap.caps.diff;
-    let reviewers = project.has_reviewers();
+    let eyes = Eyes::of(project);
     let mut needs_you = Vec::new();
     for card in &screen.needs {
         if let Some(stored) = project.store.load(&card.id).map_err(FlowError::from)? {
-            needs_you.push(RowJson::of(card, cap, needs(&stored.task, reviewers)));
+            needs_you.push(RowJson::of(card, cap, needs(&stored.task, &eyes)));
         }
     }
     let shown = [&screen.needs, &screen.hand, &screen.queue, &screen.ready, &screen.waiting];

@@ -7,7 +7,7 @@ use crate::cli::Context;
 use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::TaskJson;
+use crate::cli::json::{Eyes, TaskJson, needs};
 use crate::cli::text;
 use crate::flow::submit::HandIn;
 use crate::flow::{FlowError, Project};
@@ -18,7 +18,7 @@ use crate::task::{State, Trouble};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Commits what is in the task's worktree (or takes your commits), measures it, and puts it before its\n\
-                        reviewers; without reviewers it waits for somebody's git orch approve.\n\n\
+                        reviewers; without an agent for reviews it waits for somebody else's git orch approve.\n\n\
                         Examples:\n  git orch submit                      in the task's worktree\n  \
                         git orch submit t-7k3f -m \"Fix the login race\""
 )]
@@ -58,8 +58,8 @@ pub(crate) fn run(ctx: &Context, args: &SubmitArgs) -> Result<Exit, Failure> {
     });
     let waits = match &stored.task.state {
         State::Escalated { because, .. } => format!("waits for an exception: {}", text::line(&because.text)),
-        _ if project.has_reviewers() => "waits for its reviewers".to_owned(),
-        _ => "waits for somebody's approval".to_owned(),
+        _ if project.agents_review() => "waits for its reviewers".to_owned(),
+        _ => "waits for somebody else's approval".to_owned(),
     };
     let files = measured.files.len();
     let line = format!(
@@ -70,7 +70,10 @@ pub(crate) fn run(ctx: &Context, args: &SubmitArgs) -> Result<Exit, Failure> {
         project.policy.cap.caps.diff,
         text::count(files, "file"),
     );
-    let next = [format!("git orch show {id}"), format!("git orch approve {id}")];
+    let mut next = vec![format!("git orch show {id}")];
+    if needs(&stored.task, &Eyes::of(&project)).is_some() {
+        next.push(format!("git orch approve {id} --as NAME"));
+    }
     ctx.out.success("submit", data, || line, &next);
     Ok(Exit::Done)
 }
