@@ -212,7 +212,7 @@ impl Project {
             checked.selected = Some(chosen.len());
             let which = Which::Some(chosen.iter().map(|chosen| chosen.test.clone()).collect());
             if self.test_command(&which).is_some() {
-                note(watcher, Step::Test, format!("{} selected tests", chosen.len()));
+                note(watcher, Step::Test, counted(chosen.len(), "selected test"));
                 self.run_tests(&candidate, &which, &stop)?;
                 if self.refused_by(&tree, &which, &baseline)? {
                     return self.worse(checked, &tree, &baseline);
@@ -226,7 +226,11 @@ impl Project {
         let judged = self.judge(&tree, &baseline)?;
         if judged.green > 0 {
             let results = self.full_results(&tree)?.unwrap_or_default();
-            return Ok(answer(Says::Pass, format!("{} tests pass", results.passed.len())));
+            let text = match results.passed.len() {
+                1 => "1 test passes".to_owned(),
+                many => format!("{many} tests pass"),
+            };
+            return Ok(answer(Says::Pass, text));
         }
         if judged.red > 0 {
             return self.worse(checked, &tree, &baseline);
@@ -287,6 +291,10 @@ impl Project {
     }
 }
 
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 fn note(watcher: &dyn Watcher, step: Step, text: String) {
     watcher.line(&Line { step, tasks: Vec::new(), seconds: None, text });
 }
@@ -311,7 +319,7 @@ fn paths(measured: &Measured) -> Answer {
     let refusal = measured.refusal().filter(|evidence| evidence.trouble != Trouble::TooBig);
     let (says, text) = match refusal {
         Some(evidence) => (Says::No, evidence.text),
-        None => (Says::Pass, format!("{} files, all where they may be", measured.files.len())),
+        None => (Says::Pass, format!("{}, all where they may be", counted(measured.files.len(), "file"))),
     };
     Answer { gate: Gate::Paths, says, text }
 }
@@ -338,6 +346,7 @@ fn review(task: Option<&Task>, checked: &mut Checked) -> Answer {
     } else if reviews.is_empty() {
         answer(Says::Neutral, "nobody has reviewed it yet".to_owned())
     } else {
-        answer(Says::Pass, format!("{} reviewers, {} findings", reviews.len(), checked.findings.len()))
+        let findings = counted(checked.findings.len(), "finding");
+        answer(Says::Pass, format!("{}, {findings}", counted(reviews.len(), "reviewer")))
     }
 }
