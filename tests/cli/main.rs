@@ -16,3 +16,4 @@ mod supervise;
 mod support;
 mod tasks;
 mod undo;
+mod words;
