@@ -114,6 +114,8 @@ fn refuse(err: &clap::Error, help: &str, json: bool) -> Exit {
         let text = err.to_string();
         let whole = text.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
         out.failure(&Failure::new(Exit::Usage, Code::Usage, whole).hint("what it takes", help));
+    } else if err.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = err.print(); // the whole help: no need to name it
     } else {
         let _ = err.print();
         out.note(&format!("  hint: {help}\n  [{}, exit {}]\n", Code::Usage.name(), Exit::Usage.code()));

@@ -17,7 +17,9 @@ fn without_a_review_agent_a_person_is_waited_for() {
     let folder = sandbox.run(&["pick", "hola", "--path"]).exits(0).stdout;
     std::fs::write(format!("{}/hola.txt", folder.trim_end()), "hola\n").unwrap();
     let checked = sandbox.run(&["check", "hola", "--only", "size"]);
-    assert!(checked.stderr.contains("no branch") || checked.stderr.contains("1 uncommitted file is not"));
+    let warning =
+        "warning: 1 uncommitted file is not part of this check: git orch submit hola commits them\n";
+    assert!(checked.stderr.contains(warning), "{checked:?}");
     let submitted = sandbox.run(&["submit", "hola"]).exits(0);
     assert!(submitted.stdout.ends_with("; waits for somebody else's approval\n"), "{}", submitted.stdout);
     let answer = sandbox.run(&["show", "hola", "--json"]).exits(0).json();
@@ -63,6 +65,17 @@ fn what_is_given_up_is_not_done_and_can_be_taken_back() {
 }
 
 #[test]
+fn a_path_outside_of_a_tasks_own_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "Do it", "--id", "own", "--paths", "src/**"]).exits(0);
+    let folder = sandbox.run(&["pick", "own", "--path"]).exits(0).stdout;
+    std::fs::write(format!("{}/z.txt", folder.trim_end()), "z\n").unwrap();
+    let refused = sandbox.run(&["submit", "own"]).exits(3).stderr;
+    assert!(refused.starts_with("error: own: z.txt is outside of the task's paths (src/**)\n"), "{refused}");
+    assert!(refused.contains("hint: let it touch more: git orch edit own --paths GLOB\n"), "{refused}");
+}
+
+#[test]
 fn names_of_nothing_say_so() {
     let sandbox = Sandbox::new();
     sandbox.run(&["add", "x", "--id", "far"]).exits(0);
@@ -70,6 +83,7 @@ fn names_of_nothing_say_so() {
     assert_eq!(first(&["show", "r-nope"]), "error: no run 'r-nope'");
     assert_eq!(first(&["show", "E-NOPE"]), "error: no such code 'E-NOPE'");
     assert_eq!(first(&["show", "fxy"]), "error: no task 'fxy'");
+    assert_eq!(first(&["show", "a\nb"]), "error: task id 'a\\nb' may only use a-z 0-9 - (found \\u{a})");
     assert_eq!(
         first(&["config", "set", "cap.diff", "0"]),
         "error: config set: cap.diff must be a whole number above 0"

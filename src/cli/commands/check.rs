@@ -45,10 +45,10 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
     } else {
         Gate::ALL.into_iter().filter(|gate| args.only.iter().any(|word| gate_of(*word) == *gate)).collect()
     };
+    warn_of_uncommitted(ctx, &project, args.change.as_deref());
     let watcher = watcher(&ctx.out);
     let checked = project.check(args.change.as_deref(), &gates, watcher.as_ref())?;
     drop(watcher);
-    warn_of_uncommitted(ctx, &project, args.change.as_deref());
     let next = if checked.refused() {
         vec![format!("git orch check {} --explain", checked.what)]
     } else {
