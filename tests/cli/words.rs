@@ -76,6 +76,19 @@ fn a_path_outside_of_a_tasks_own_says_so() {
 }
 
 #[test]
+fn nobody_died_where_a_person_sent_it_back() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "Do it", "--id", "back"]).exits(0);
+    let run =
+        |text: &str| sandbox.run(&["run", "--no-land", "--agent", &format!("exec:echo {text} >> g.txt")]);
+    run("one").exits(4);
+    sandbox.run(&["reject", "back", "-m", "say two"]).exits(0);
+    let again = run("two").exits(4);
+    assert!(!again.stderr.contains("its agent died"), "{}", again.stderr);
+    assert!(again.stderr.contains("back"), "{}", again.stderr);
+}
+
+#[test]
 fn names_of_nothing_say_so() {
     let sandbox = Sandbox::new();
     sandbox.run(&["add", "x", "--id", "far"]).exits(0);
