@@ -8,6 +8,8 @@ use crate::git::GitError;
 use crate::git::exchange::ExchangeError;
 use crate::git::repo::OpenError;
 use crate::git::worktree::RemoveRefused;
+use crate::guard::paths;
+use crate::guard::size::ADDS_BINARY;
 use crate::plan::ready::Waits;
 use crate::process::ProcessError;
 use crate::store::record::RecordError;
@@ -558,14 +560,15 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
         failure = failure.because(format!("{}: {}", test.name, test.line));
     }
     match (code, &evidence.reproduce) {
+        (Code::TooBig, _) if evidence.text.starts_with(ADDS_BINARY) => {
+            failure.hint("what the cap is", "git orch config explain cap.binary_mb")
+        }
         (Code::TooBig, _) => failure
-            .because(if evidence.files.is_empty() {
-                "of its size".to_owned()
-            } else {
-                evidence.files.join(", ")
-            })
             .hint("split it", format!("git orch add \"second half\" --after {id}"))
             .hint("or see the cap", "git orch config explain cap.diff"),
+        (Code::Outside, _) if evidence.text.contains(paths::TASKS) => {
+            failure.hint("let it touch more", format!("git orch edit {id} --paths GLOB"))
+        }
         (Code::Conflict, Some(reproduce)) => failure
             .hint("see the conflict", reproduce.clone())
             .hint("after a merge of the base", format!("git orch queue add {id}")),
@@ -646,7 +649,7 @@ mod tests {
                 id: "x".to_owned(),
                 evidence: Box::new(
                     Evidence::new(Trouble::TooBig, "diff is 201 lines, the cap is 200")
-                        .with_files(vec!["f.rs 201".to_owned()]),
+                        .with_files(vec!["f.rs".to_owned()]),
                 ),
             },
             FlowError::QueueBusy { pid: Some(12), since: Seconds(0) },
@@ -737,7 +740,6 @@ mod tests {
           hint: see what is there: git log --oneline main..x
           [E-NO-CHANGE, exit 3]
         error: x: diff is 201 lines, the cap is 200
-          because: f.rs 201
           hint: split it:       git orch add "second half" --after x
                 or see the cap: git orch config explain cap.diff
           [E-TOO-BIG, exit 3]

@@ -275,7 +275,7 @@ pub(crate) fn options(task: &Task, who: &str) -> Vec<(String, &'static str)> {
         State::InPlanning => vec![(approve, "let it be worked on"), give_up],
         State::Pending => vec![
             (format!("git orch pick {id}"), "work on it yourself"),
-            (format!("git orch edit {id}"), "change it"),
+            (format!("git orch edit {id} -p 4"), "change it, here to the least urgent"),
             give_up,
         ],
         State::Assigned { .. } | State::InProgress { .. } => vec![

@@ -85,10 +85,11 @@ pub(crate) fn run() -> u8 {
 
 fn parse_and_run(words: Vec<OsString>) -> Exit {
     let json = words.iter().any(|word| word == "--json");
+    let help = help_for(&words);
     let parsed = Cli::command().try_get_matches_from(words).and_then(|found| Cli::from_arg_matches(&found));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(err) => return refuse(&err, json),
+        Err(err) => return refuse(&err, &help, json),
     };
     trace::start(cli.global.verbose);
     let context = context(&cli);
@@ -102,25 +103,40 @@ fn parse_and_run(words: Vec<OsString>) -> Exit {
 }
 
 /// What clap says: help, the version, or wrong usage.
-fn refuse(err: &clap::Error, json: bool) -> Exit {
-    let wrong = err.use_stderr();
-    if json && wrong {
-        let text = err.to_string();
-        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let failure = Failure::new(Exit::Usage, Code::Usage, first).hint("what there is", "git orch --help");
-        let out = Output::new(&args::Global {
-            json: true,
-            quiet: false,
-            verbose: 0,
-            color: args::When::Never,
-            no_input: true,
-            offline: false,
-        });
-        out.failure(&failure);
-    } else {
+fn refuse(err: &clap::Error, help: &str, json: bool) -> Exit {
+    if !err.use_stderr() {
         let _ = err.print(); // a reader that went away is no error of ours
+        return Exit::Done;
     }
-    if wrong { Exit::Usage } else { Exit::Done }
+    let out = Output::new(&args::Global {
+        json,
+        quiet: false,
+        verbose: 0,
+        color: args::When::Auto,
+        no_input: true,
+        offline: false,
+    });
+    if json {
+        let text = err.to_string();
+        let whole = text.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
+        out.failure(&Failure::new(Exit::Usage, Code::Usage, whole).hint("what it takes", help));
+    } else if err.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = err.print(); // the whole help: no need to name it
+    } else {
+        let _ = err.print();
+        out.note(&format!("  hint: {help}\n  [{}, exit {}]\n", Code::Usage.name(), Exit::Usage.code()));
+    }
+    Exit::Usage
+}
+
+/// The command that says what these words may be.
+fn help_for(words: &[OsString]) -> String {
+    let grammar = Cli::command();
+    let known = words.iter().skip(1).filter_map(|word| word.to_str());
+    match known.filter_map(|word| grammar.find_subcommand(word)).next() {
+        Some(command) => format!("git orch {} --help", command.get_name()),
+        None => "git orch --help".to_owned(),
+    }
 }
 
 fn context(cli: &Cli) -> Context {
@@ -158,6 +174,8 @@ impl Command {
             Command::Stop(args) => args.acts_as.clone(),
             Command::Queue(args) => args.acts_as.clone(),
             Command::Submit(args) => args.acts_as.clone(),
+            Command::Edit(args) => args.acts_as.clone(),
+            Command::Undo(args) => args.acts_as.clone(),
             _ => None,
         }
     }

@@ -25,6 +25,7 @@ pub(crate) fn watcher(out: &Output) -> Box<dyn Watcher> {
 pub(crate) fn shown_line(line: &Line) -> String {
     let tasks: Vec<&str> = line.tasks.iter().map(|id| id.as_str()).collect();
     let time = match line.seconds {
+        Some(0) => "[  <1s]".to_owned(),
         Some(seconds) => format!("[{:>5}]", text::span(i64::try_from(seconds).unwrap_or(i64::MAX))),
         None => "       ".to_owned(),
     };

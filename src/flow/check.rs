@@ -215,7 +215,7 @@ impl Project {
             checked.selected = Some(chosen.len());
             let which = Which::Some(chosen.iter().map(|chosen| chosen.test.clone()).collect());
             if self.test_command(&which).is_some() {
-                note(watcher, Step::Test, format!("{} selected tests", chosen.len()));
+                note(watcher, Step::Test, counted(chosen.len(), "selected test"));
                 self.run_tests(&candidate, &which, &stop)?;
                 if self.refused_by(&tree, &which, &baseline)? {
                     return self.worse(checked, &tree, &baseline);
@@ -290,6 +290,10 @@ impl Project {
     }
 }
 
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 fn note(watcher: &dyn Watcher, step: Step, text: String) {
     watcher.line(&Line { step, tasks: Vec::new(), seconds: None, text });
 }
@@ -314,7 +318,7 @@ fn paths(measured: &Measured) -> Answer {
     let refusal = measured.refusal().filter(|evidence| evidence.trouble != Trouble::TooBig);
     let (says, text) = match refusal {
         Some(evidence) => (Says::No, evidence.text),
-        None => (Says::Pass, format!("{} files, all where they may be", measured.files.len())),
+        None => (Says::Pass, format!("{}, all where they may be", counted(measured.files.len(), "file"))),
     };
     Answer { gate: Gate::Paths, says, text }
 }
@@ -341,6 +345,7 @@ fn review(task: Option<&Task>, checked: &mut Checked) -> Answer {
     } else if reviews.is_empty() {
         answer(Says::Neutral, "nobody has reviewed it yet".to_owned())
     } else {
-        answer(Says::Pass, format!("{} reviewers, {} findings", reviews.len(), checked.findings.len()))
+        let findings = counted(checked.findings.len(), "finding");
+        answer(Says::Pass, format!("{}, {findings}", counted(reviews.len(), "reviewer")))
     }
 }

@@ -98,7 +98,7 @@ impl Project {
             .map(|row| row.card.id)
             .map(|id| (strsim::damerau_levenshtein(id.as_str(), wanted), id))
             .min()
-            .filter(|(distance, _)| *distance <= 2)
+            .filter(|(distance, _)| *distance <= 2 && wanted.len() >= 4 && distance * 2 < wanted.len())
             .map(|(_, id)| id);
         FlowError::Unknown { wanted: shown(wanted), near }
     }

@@ -2,7 +2,7 @@
 
 use crate::git::diff::Status;
 use crate::guard::generated::Attributes;
-use crate::guard::paths::{self, OutsidePath};
+use crate::guard::paths::{self, OutsidePath, Whose};
 use crate::guard::size::{self, Breach, Exclusions, FileChange, Size};
 use crate::select::choose::ChangedFile;
 use crate::select::globs::Globs;
@@ -77,12 +77,13 @@ impl Project {
         let changes = self.repo.changes(base, head)?;
         let size = self.sized(&changes)?;
         let files = changed_files(&changes);
-        let mut allowed = self.policy.paths.allow.clone();
+        let mut allowed = self.allowed_paths();
         if let Some(task) = task.filter(|task| !task.paths.is_empty()) {
-            allowed.push(Globs::parse(&task.paths).map_err(|bad| FlowError::BadValue {
+            let globs = Globs::parse(&task.paths).map_err(|bad| FlowError::BadValue {
                 what: format!("bad glob '{}' in the paths of {}", shown(&bad.glob), task.id),
                 why: bad.why,
-            })?);
+            })?;
+            allowed.push((Whose::Task, globs));
         }
         let names: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let outside = paths::check(&names, &allowed, &self.policy.paths.deny).err().unwrap_or_default();
@@ -94,6 +95,11 @@ impl Project {
         }
         let exception = task.is_some_and(|task| task.exception);
         Ok(Measured { base: base.clone(), head: head.clone(), size, outside, marked, files, exception })
+    }
+
+    /// The lists of paths that the settings allow.
+    pub(super) fn allowed_paths(&self) -> Vec<(Whose, Globs)> {
+        self.policy.paths.allow.iter().map(|globs| (Whose::Settings, globs.clone())).collect()
     }
 
     /// Whether a file got conflict markers that it did not have: a test's own data may contain some.
@@ -127,9 +133,7 @@ impl Measured {
         }
         let breach = self.size.breaches.first()?;
         let files = match breach {
-            Breach::TooBig { largest, .. } => {
-                largest.iter().map(|(path, lines)| format!("{path} {lines}")).collect()
-            }
+            Breach::TooBig { largest, .. } => largest.iter().map(|(path, _)| path.clone()).collect(),
             Breach::Binary { path, .. } => vec![path.clone()],
         };
         let mut text = breach.to_string();

@@ -39,6 +39,13 @@ pub(crate) struct Refusal {
     pub(crate) measured: Measured,
 }
 
+impl Refusal {
+    /// Whether it is the base branch that was pushed.
+    pub(crate) fn is_base(&self) -> bool {
+        self.task.is_none() && self.what == self.base
+    }
+}
+
 /// Reads what git tells the hook on standard input.
 ///
 /// # Errors
@@ -263,7 +270,7 @@ impl Project {
             let starts = |line: &[u8]| MARKERS.iter().any(|mark| line.starts_with(mark.as_bytes()));
             text.split(|&byte| byte == b'\n').any(starts)
         };
-        Ok(paths::check(&names, &self.policy.paths.allow, &self.policy.paths.deny).is_ok()
+        Ok(paths::check(&names, &self.allowed_paths(), &self.policy.paths.deny).is_ok()
             && !touched.iter().any(|file| marked(&file.text)))
     }
 }

@@ -259,9 +259,11 @@ impl Project {
         let mine = format!("@{}", self.clone_id()?);
         let mut released = Vec::new();
         for row in self.store.open_tasks()?.rows {
-            let Card { id, state, owner, .. } = &row.card;
+            let Card { id, state, owner, sent_back, .. } = &row.card;
             let ours = owner.as_ref().is_some_and(|owner| owner.ends_with(&mine));
-            if !ours || !matches!(state.as_str(), "in-progress" | "assigned") {
+            // What was sent back waits for its next turn: nobody works on it, so nobody died.
+            let working = state == "in-progress" || (state == "assigned" && !sent_back);
+            if !ours || !working {
                 continue;
             }
             self.store.change::<FlowError>(op, &Actor::orchestrator(), id, |stored| {

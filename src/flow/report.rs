@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     started: Seconds,
     base: CommitId,
     scope: BTreeSet<TaskId>,
+    /// Only some tasks were asked for: others count where they landed.
+    narrow: bool,
     landed: BTreeSet<TaskId>,
     ran: Vec<Ran>,
     log: String,
@@ -39,12 +41,14 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Starts to collect.
-    pub(crate) fn begin(project: &Project, _run: &RunId, started: Seconds) -> Tally {
+    pub(crate) fn begin(project: &Project, only: &[TaskId], started: Seconds) -> Tally {
         let rows = project.store.open_tasks().map(|tasks| tasks.rows).unwrap_or_default();
+        let all = rows.into_iter().map(|row| row.card.id);
         Tally {
             started,
             base: project.base.tip.clone(),
-            scope: rows.into_iter().map(|row| row.card.id).collect(),
+            scope: all.filter(|id| only.is_empty() || only.contains(id)).collect(),
+            narrow: !only.is_empty(),
             landed: BTreeSet::new(),
             ran: Vec::new(),
             log: String::new(),
@@ -54,8 +58,11 @@ impl Tally {
 
     /// Writes the first commit of the run's chain.
     pub(crate) fn begin_log(&mut self, project: &Project, op: &Op, run: &RunId) -> Result<(), FlowError> {
-        let tasks = self.scope.len();
-        self.log(project, op, run, &format!("started with {tasks} open tasks on {}", self.base.short()))
+        let tasks = match self.scope.len() {
+            1 => "1 open task".to_owned(),
+            many => format!("{many} open tasks"),
+        };
+        self.log(project, op, run, &format!("started with {tasks} on {}", self.base.short()))
     }
 
     /// Adds a line to the run's log, and the log to its chain.
@@ -110,7 +117,9 @@ impl Tally {
         end: RunEnd,
     ) -> Result<RunReport, FlowError> {
         let mut scope = self.scope.clone();
-        scope.extend(project.store.open_tasks()?.rows.into_iter().map(|row| row.card.id));
+        if !self.narrow {
+            scope.extend(project.store.open_tasks()?.rows.into_iter().map(|row| row.card.id));
+        }
         scope.extend(project.store.archived_since(self.started)?.into_iter().map(|(id, _)| id));
         let mut tasks = Vec::new();
         for id in scope {

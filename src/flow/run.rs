@@ -136,7 +136,7 @@ impl<'a> Dispatcher<'a> {
     ) -> Dispatcher<'a> {
         let (sender, news) = unbounded_channel();
         let run = RunId(format!("r-{}", random_letters(4)));
-        let tally = Tally::begin(&project, &run, op.at);
+        let tally = Tally::begin(&project, &request.only, op.at);
         Dispatcher {
             project,
             request,

@@ -219,14 +219,16 @@ impl Project {
     fn record_turn(&self, op: &Op, ready: &Ready, result: &TurnResult) -> Result<(), FlowError> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one turn")]
         let seconds = result.outcome.seconds.round() as u64;
+        // What replays recorded changes asks nobody who charges.
+        let free = matches!(ready.agent.kind, Kind::Script { .. }).then_some(0);
         let record = TurnRecord {
             role: ready.turn.role.to_string(),
             agent: ready.agent.name.clone(),
             run: Some(ready.turn.run.0.clone()),
             ended: ended_in_words(result.outcome.ended, ready.turn.limit),
             seconds,
-            tokens: result.usage.tokens,
-            cost: result.usage.cost_usd_micros.map(MicroUsd),
+            tokens: result.usage.tokens.or(free),
+            cost: result.usage.cost_usd_micros.or(free).map(MicroUsd),
             prompt: Some(ready.prompt.clone()),
         };
         let written =

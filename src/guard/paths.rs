@@ -14,12 +14,22 @@ pub(crate) struct OutsidePath {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outside {
     /// No glob of this list matches.
-    NotAllowed { allowed: Vec<String> },
+    NotAllowed { whose: Whose, allowed: Vec<String> },
     /// A glob forbids it.
     Denied { glob: String },
     /// No checkout may hold it.
     Unsafe(UnsafePath),
 }
+
+/// Whose list of allowed paths it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Settings,
+    Task,
+}
+
+/// What a task's own list of paths is called.
+pub(crate) const TASKS: &str = "the task's paths";
 
 /// Why a path is not safe to write below a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,14 +50,14 @@ pub(crate) enum UnsafePath {
 
 /// Holds changed paths (old and new ones of a rename) against the limits.
 ///
-/// `allowed` holds one list for each layer of settings that has one: a path must match each of them; an empty list
-/// allows everything. What is denied is denied even where it is allowed. `.git` is always denied.
+/// `allowed` holds one list for each layer of settings that has one, and the task's own: a path must match each of them;
+/// an empty list allows everything. What is denied is denied even where it is allowed. `.git` is always denied.
 ///
 /// # Errors
 /// Every path outside, in the order given.
 pub(crate) fn check<S: AsRef<str>>(
     changed: &[S],
-    allowed: &[Globs],
+    allowed: &[(Whose, Globs)],
     denied: &Globs,
 ) -> Result<(), Vec<OutsidePath>> {
     let outside: Vec<OutsidePath> = changed
@@ -60,7 +70,7 @@ pub(crate) fn check<S: AsRef<str>>(
     if outside.is_empty() { Ok(()) } else { Err(outside) }
 }
 
-fn outside(path: &str, allowed: &[Globs], denied: &Globs) -> Option<Outside> {
+fn outside(path: &str, allowed: &[(Whose, Globs)], denied: &Globs) -> Option<Outside> {
     if let Err(reason) = safe_path(path) {
         return Some(Outside::Unsafe(reason));
     }
@@ -69,8 +79,8 @@ fn outside(path: &str, allowed: &[Globs], denied: &Globs) -> Option<Outside> {
     }
     allowed
         .iter()
-        .find(|globs| !globs.is_empty() && !globs.matches(path))
-        .map(|globs| Outside::NotAllowed { allowed: globs.texts().to_vec() })
+        .find(|(_, globs)| !globs.is_empty() && !globs.matches(path))
+        .map(|(whose, globs)| Outside::NotAllowed { whose: *whose, allowed: globs.texts().to_vec() })
 }
 
 /// Whether a path of a tree is safe to write below a folder, on every system.
@@ -118,8 +128,12 @@ impl fmt::Display for OutsidePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = &self.path;
         match &self.because {
-            Outside::NotAllowed { allowed } => {
-                write!(f, "{path} is outside of the allowed paths ({})", allowed.join(", "))
+            Outside::NotAllowed { whose, allowed } => {
+                let list = match whose {
+                    Whose::Settings => "paths.allow",
+                    Whose::Task => TASKS,
+                };
+                write!(f, "{path} is outside of {list} ({})", allowed.join(", "))
             }
             Outside::Denied { glob } => write!(f, "{path} is in paths.deny ({glob})"),
             Outside::Unsafe(reason) => write!(f, "{path} cannot be written safely: {reason}"),
@@ -140,14 +154,16 @@ mod tests {
     #[test]
     fn every_path_outside_is_named() {
         let changed = ["src/a.rs", "docs/x.md", "src/secret/key", ".git/hooks/x", "tests/b.rs"];
-        let allowed = [globs(&["src/**", "tests/**"]), globs(&[]), globs(&["src", "docs"])];
+        let settings = |texts: &[&str]| (Whose::Settings, globs(texts));
+        let of_task = (Whose::Task, globs(&["src", "docs"]));
+        let allowed = [settings(&["src/**", "tests/**"]), settings(&[]), of_task];
         let outside = check(&changed, &allowed, &globs(&["secret/"])).unwrap_err();
         let lines: Vec<String> = outside.iter().map(ToString::to_string).collect();
         assert_snapshot!(lines.join("\n"), @"
-        docs/x.md is outside of the allowed paths (src/**, tests/**)
+        docs/x.md is outside of paths.allow (src/**, tests/**)
         src/secret/key is in paths.deny (secret/)
         .git/hooks/x cannot be written safely: it is inside a .git folder, or is read so on some systems
-        tests/b.rs is outside of the allowed paths (src, docs)
+        tests/b.rs is outside of the task's paths (src, docs)
         ");
         assert_eq!(check(&["a", "b/c"], &[], &Globs::default()), Ok(()));
     }
@@ -186,8 +202,9 @@ mod tests {
     proptest! {
         #[test]
         fn another_list_never_allows_more(path in "[ab]/[ab]", first in "[ab]/[*ab]", second in "[ab]/[*ab]") {
-            let one = [globs(&[&first])];
-            let both = [globs(&[&first]), globs(&[&second])];
+            let list = |text: &str| (Whose::Settings, globs(&[text]));
+            let one = [list(&first)];
+            let both = [list(&first), list(&second)];
             let none = Globs::default();
             if check(&[&path], &both, &none).is_ok() {
                 prop_assert!(check(&[&path], &one, &none).is_ok());

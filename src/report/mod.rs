@@ -16,4 +16,4 @@ pub(crate) use metrics::{Metrics, Share, Sum, metrics};
 pub(crate) use run::{
     Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine,
 };
-pub(crate) use text::text;
+pub(crate) use text::{text, text_so_far};

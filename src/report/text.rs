@@ -13,6 +13,17 @@ const WHY_LINES: usize = 3;
 
 /// The report as text. Each line ends with a line feed and has no blanks at its end.
 pub(crate) fn text(report: &RunReport) -> String {
+    let mut out = text_so_far(report);
+    let next = words::next(report);
+    if !next.is_empty() {
+        out.push_str("\nNext:\n");
+        next.iter().for_each(|command| out.push_str(&format!("  {command}\n")));
+    }
+    out
+}
+
+/// The report without what to do next, for whoever says that better.
+pub(crate) fn text_so_far(report: &RunReport) -> String {
     let metrics = metrics(report);
     let mut lines = wrapped(&words::verdict(report, &metrics), "");
     lines.push(String::new());
@@ -38,12 +49,6 @@ pub(crate) fn text(report: &RunReport) -> String {
             count => format!("{count} commands"),
         }
     ));
-    let next = words::next(report);
-    if !next.is_empty() {
-        lines.push(String::new());
-        lines.push("Next:".to_owned());
-        lines.extend(next.into_iter().map(|command| format!("  {command}")));
-    }
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 

@@ -108,7 +108,10 @@ fn regressions(Share { part, of }: Share) -> String {
 fn caught(share: Share) -> String {
     match share.percent() {
         None => "no CRITICAL or HIGH finding".to_owned(),
-        Some(percent) => format!("{} of {} findings fixed ({percent} %)", share.part, share.of),
+        Some(percent) => {
+            let noun = if share.of == 1 { "finding" } else { "findings" };
+            format!("{} of {} {noun} fixed ({percent} %)", share.part, share.of)
+        }
     }
 }
 
@@ -124,7 +127,7 @@ pub(super) fn dollars(sum: Sum) -> String {
     match sum {
         Sum::Exactly(micros) => amount(micros),
         Sum::AtLeast(micros) => format!("at least {}", amount(micros)),
-        Sum::Unknown => "cost unknown".to_owned(),
+        Sum::Unknown => "unknown".to_owned(),
     }
 }
 

@@ -200,7 +200,11 @@ impl Event {
             Event::Reviewed(review) => match &review.verdict {
                 Ok(ReviewVerdict::Approve) => format!("review {}: approve", review.reviewer),
                 Ok(ReviewVerdict::Revise) => {
-                    format!("review {}: revise, {} findings", review.reviewer, review.findings.len())
+                    let findings = match review.findings.len() {
+                        1 => "1 finding".to_owned(),
+                        many => format!("{many} findings"),
+                    };
+                    format!("review {}: revise, {findings}", review.reviewer)
                 }
                 Err(why) => format!("review {}: no verdict ({why})", review.reviewer),
             },

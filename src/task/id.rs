@@ -45,7 +45,7 @@ impl TaskId {
                 c if c.is_control() => format!("\\u{{{:x}}}", u32::from(c)),
                 c => format!("'{c}' U+{:04X}", u32::from(c)),
             };
-            return Err(BadId::Char { shown: shown(text), found });
+            return Err(BadId::Char { shown: shown(text).replace('\n', "\\n"), found });
         }
         if text.starts_with('-') {
             return Err(BadId::Dash);

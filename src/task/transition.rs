@@ -355,7 +355,12 @@ impl Task {
             Event::Approved { head, .. } => self.state_after_approval(head.as_ref(), actor),
             Event::Rejected { because } => self.state_after_rejection(because),
             Event::Enqueued { change } => match state {
-                State::Pending | State::Escalated { .. } | State::ReadyForHandoff { .. } if self.adopted => {
+                State::Pending
+                | State::Blocked { .. }
+                | State::Escalated { .. }
+                | State::ReadyForHandoff { .. }
+                    if self.adopted =>
+                {
                     Ok(queued(change, &actor.who.0, false))
                 }
                 _ => not_now(),

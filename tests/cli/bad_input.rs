@@ -44,6 +44,7 @@ fn names_of_tasks() {
     assert_snapshot!(errors(&sandbox, &[
         &["add", "x", "--id", "fix"],
         &["show", "fxi"],
+        &["show", "far-11"],
         &["show", "far"],
         &["show", "nothing-like-it"],
         &["add", "x", "--id", "t-1", "--after", "b"],
@@ -54,7 +55,8 @@ fn names_of_tasks() {
         &["queue", "drop", "fix"],
     ]), @"
     2 error: task 'fix' exists (READY)
-    2 error: no task 'fxi'; did you mean 'fix'?
+    2 error: no task 'fxi'
+    2 error: no task 'far-11'; did you mean 'far-1'?
     2 error: 'far' may be any of far-1, far-2
     2 error: no task 'nothing-like-it'
     2 error: t-1 depends on 'b', which does not exist

@@ -88,7 +88,7 @@ fn plain_git_answers(dir: &Path) {
     let verdict = sh(dir, "git notes --ref=orch-tests show 'main^{tree}'");
     assert!(verdict.contains("\"verdict\": \"green\""), "{verdict}");
     let cost = sh(dir, &format!("git show refs/orch/runs/{}:report.md", run.trim()));
-    assert!(cost.contains("cost"), "{cost}");
+    assert!(cost.contains("| cost | $0.00, 0 tokens |"), "{cost}");
 }
 
 fn git(dir: &Path, args: &[&str]) -> String {

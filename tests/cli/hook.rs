@@ -82,6 +82,7 @@ fn the_base_is_measured_from_what_the_remote_has() {
     scratch.commit("a", &lines(201));
     let answer = scratch.try_git(&["push", "-q", "origin", "main"]);
     assert!(answer.code != 0 && answer.err.contains("main is too big to push: 201 lines"), "{}", answer.err);
+    assert!(answer.err.contains("hint: put it on a branch: git switch -c TOPIC\n"), "{}", answer.err);
     // A branch from there is not smaller.
     scratch.git(&["switch", "-q", "-c", "work"]);
     scratch.commit("b", "one\n");
@@ -115,6 +116,7 @@ fn landings_of_the_queue_pass_and_work_by_hand_between_them_counts() {
     scratch.commit("h", &lines(100));
     let answer = scratch.try_git(&["push", "-q", "origin", "main"]);
     assert!(answer.err.contains("main is too big to push: 201 lines"), "{}", answer.err);
+    assert!(answer.err.contains("hint: put it on a branch: git switch -c TOPIC\n"), "{}", answer.err);
     // A branch on landings that the remote does not have yet.
     scratch.git(&["reset", "-q", "--hard", "origin/main"]);
     land(&scratch, "i", 150);

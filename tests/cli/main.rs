@@ -1,6 +1,7 @@
 //! Drives the built program, as a person or a script does.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
+#![expect(clippy::print_stderr, reason = "the racing tests say what they measured")]
 
 mod agents;
 mod bad_input;
@@ -22,3 +23,4 @@ mod support;
 mod tasks;
 mod undo;
 mod worker_loop;
+mod words;

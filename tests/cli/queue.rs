@@ -40,7 +40,6 @@ fn a_branch_over_the_cap_or_in_conflict_is_refused_at_once() {
     let refs = sandbox.git(&["for-each-ref"]);
     assert_snapshot!(sandbox.run(&["queue", "add", "big"]).exits(3).stderr, @r#"
     error: big: diff is 201 lines, the cap is 200 (largest: big.txt 201)
-      because: big.txt 201
       hint: split it:       git orch add "second half" --after big
             or see the cap: git orch config explain cap.diff
       [E-TOO-BIG, exit 3]

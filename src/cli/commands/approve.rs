@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::flow::{FlowError, Project};
 use crate::store::Stored;
+use crate::task::State;
 use crate::task::id::{CommitId, TaskId};
 
 use crate::cli::codes::Code;
@@ -75,10 +76,17 @@ pub(crate) fn run(ctx: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
         return would(ctx, &project, &stored, &event, "approve");
     }
     let task = project.approve(&project.op(), &id, seen.as_ref(), args.message.as_deref())?.task;
-    let queued = task.state.word() == "ready-for-handoff";
-    let next = if queued { "git orch queue run".to_owned() } else { format!("git orch show {id}") };
+    let looks = needs(&task, &Eyes::of(&project)).is_some();
+    let next = match &task.state {
+        State::ReadyForHandoff { .. } => "git orch queue run".to_owned(),
+        State::UnderReview { .. } if looks => format!("git orch approve {id}"),
+        _ => format!("git orch show {id}"),
+    };
     let data = TaskJson::of(&project, &task);
-    let line = format!("approved {id}: now {}\n", task.state.word());
+    let line = match &task.state {
+        State::UnderReview { .. } => format!("approved {id}: the size is allowed; it still needs a review\n"),
+        state => format!("approved {id}: now {}\n", state.word()),
+    };
     ctx.out.success("task", data, || line, &[next]);
     Ok(Exit::Done)
 }

@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text;
 use crate::cli::watcher::watcher;
+use crate::flow::Project;
 use crate::flow::check::{Checked, Gate, Says};
 
 /// What `check` is asked for.
@@ -44,6 +45,7 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
     } else {
         Gate::ALL.into_iter().filter(|gate| args.only.iter().any(|word| gate_of(*word) == *gate)).collect()
     };
+    warn_of_uncommitted(ctx, &project, args.change.as_deref());
     let watcher = watcher(&ctx.out);
     let checked = project.check(args.change.as_deref(), &gates, watcher.as_ref())?;
     drop(watcher);
@@ -54,6 +56,30 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
     };
     ctx.out.success("check", data(&checked), || shown(&checked, args.explain), &next);
     Ok(if checked.refused() { Exit::Gate } else { Exit::Done })
+}
+
+/// Only commits are checked: says so where the worktree has more.
+fn warn_of_uncommitted(ctx: &Context, project: &Project, change: Option<&str>) {
+    let task = match change {
+        Some(change) => project.find_open(change).ok().map(|stored| stored.task.id),
+        None => project.task_here(&ctx.given.dir),
+    };
+    let folder = match (&task, change) {
+        (Some(id), _) => project.worktree_of(id),
+        (None, None) => ctx.given.dir.clone(),
+        (None, Some(_)) => return,
+    };
+    // A task without a worktree has nothing uncommitted.
+    let files = project.repo.status(&folder).map_or(0, |status| status.len());
+    if files > 0 {
+        let verb = if files == 1 { "is" } else { "are" };
+        let how = match &task {
+            Some(id) => format!(": git orch submit {id} commits them"),
+            None => String::new(),
+        };
+        let files = text::count(files, "uncommitted file");
+        ctx.out.warning(&format!("{files} {verb} not part of this check{how}"));
+    }
 }
 
 fn gate_of(word: Word) -> Gate {

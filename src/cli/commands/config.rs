@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::flow::FlowError;
+use crate::flow::{FlowError, Project};
 use crate::policy::key;
 use crate::policy::layers::{Layer, Listed};
 
@@ -83,11 +83,12 @@ pub(crate) fn run(ctx: &Context, args: &ConfigArgs) -> Result<Exit, Failure> {
         What::Set { key, value, global, dry } => {
             let full = key::find(key).map(|_| key.clone()).or_else(|| key::find_in_git(key));
             let full = full.ok_or_else(|| unknown(key))?;
-            Layer::of_flag(key, &full, value).map_err(FlowError::from)?;
+            Layer::of_flag("config set", &full, value).map_err(FlowError::from)?;
             // git allows no `_` in the last part of a name.
             let name = format!("orch.{}", full.replace('_', "-"));
             if !dry.dry_run {
                 project.repo.set_config(&name, value, *global).map_err(FlowError::from)?;
+                warn_where_another_holds(ctx, &project.reopened()?, &full, value);
             }
             let would = if dry.dry_run { "would set " } else { "" };
             let data = json!({"key": full, "value": value, "git": name});
@@ -100,6 +101,15 @@ pub(crate) fn run(ctx: &Context, args: &ConfigArgs) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// A limit can only be tightened here: says so where what was set is not what is used.
+fn warn_where_another_holds(ctx: &Context, project: &Project, key: &str, value: &str) {
+    let Some(found) = project.settings.explain(key) else { return };
+    let passed_over = found.rows.iter().find(|row| !row.used && row.value == value && row.notable);
+    if passed_over.is_some() && found.used != value {
+        ctx.out.warning(&format!("{key} stays {}: see git orch config explain {key}", found.used));
+    }
 }
 
 fn list(listed: &[Listed], origin: bool) -> String {

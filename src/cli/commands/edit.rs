@@ -45,6 +45,9 @@ pub(crate) struct EditArgs {
     /// Read the new spec from a file; - is standard input
     #[arg(short = 'F', long = "file", value_name = "FILE")]
     pub(crate) file: Option<String>,
+    /// Act under this name
+    #[arg(long = "as", value_name = "WHO")]
+    pub(crate) acts_as: Option<String>,
     #[command(flatten)]
     pub(crate) dry: DryRun,
 }

@@ -72,10 +72,13 @@ pub(crate) fn render(refusal: &Refusal) -> String {
         }
         _ => {
             let because = refusal.measured.refusal().map(|evidence| evidence.text).unwrap_or_default();
+            let hint = match refusal.is_base() {
+                true => on_a_branch(),
+                false => format!("  hint: see what the gate says: git orch check {}\n", refusal.what),
+            };
             format!(
-                "error: {} may not be pushed\n  because: {because}\n  hint: see what the gate says: git orch check {}\n  \
-                 [E-GATE, exit 3]\n",
-                refusal.what, refusal.what
+                "error: {} may not be pushed\n  because: {because}\n{hint}  [E-GATE, exit 3]\n",
+                refusal.what
             )
         }
     }
@@ -97,12 +100,19 @@ fn figures(file: &FileChange) -> String {
     }
 }
 
+/// The base branch itself only takes what fits; larger work goes through a branch.
+fn on_a_branch() -> String {
+    "  hint: put it on a branch: git switch -c TOPIC\n        then queue it:      git orch queue add TOPIC\n"
+        .to_owned()
+}
+
 fn hints(refusal: &Refusal) -> String {
     match &refusal.task {
         Some(id) => format!(
             "  hint: split it:          git orch add \"second half\" --after {id}\n        \
              or ask for more:   git orch submit {id} -m \"why it cannot be split\"    (a person decides; recorded)\n"
         ),
+        None if refusal.is_base() => on_a_branch(),
         None => format!(
             "  hint: split it into branches of at most {} lines; what there is: git diff --stat {}...\n        \
              or let people decide on more: cap.diff in orch.toml on {}\n",

@@ -49,7 +49,8 @@ pub(crate) fn run(ctx: &Context, args: &LogArgs) -> Result<Exit, Failure> {
                    "state": event.state, "op": event.op, "text": event.subject})
         })
         .collect();
-    ctx.out.success("log", json!({"events": data}), || render(&events, now, args.oneline), &[]);
+    let shown = || if args.number == 0 { String::new() } else { render(&events, now, args.oneline) };
+    ctx.out.success("log", json!({"events": data}), shown, &[]);
     Ok(Exit::Done)
 }
 

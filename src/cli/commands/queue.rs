@@ -12,7 +12,7 @@ use crate::plan::Card;
 use crate::process::Stop;
 use crate::store::{Op, layout};
 use crate::task::id::{Seconds, TaskId};
-use crate::task::state::{Column, Phase};
+use crate::task::state::Phase;
 use crate::task::{State, Task};
 
 use crate::cli::args::DryRun;
@@ -20,7 +20,7 @@ use crate::cli::codes::Code;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::{Eyes, TaskJson, needs, needs_person};
+use crate::cli::json::{Eyes, TaskJson, needs};
 use crate::cli::watcher::watcher;
 use crate::cli::{Context, text};
 
@@ -140,15 +140,13 @@ struct Entry {
 fn list(ctx: &Context, project: &Project) -> Result<Exit, Failure> {
     let cards = project.store.open_tasks().map_err(FlowError::from)?.cards();
     let state = project.store.repo_state().map_err(FlowError::from)?;
-    let eyes = Eyes::of(project);
     let mut entries = Vec::new();
     for card in in_order(&cards) {
         if let Some(stored) = project.store.load(&card.id).map_err(FlowError::from)? {
             entries.extend(entry(&stored.task));
         }
     }
-    let left = cards.iter().filter(|card| needs_person(card, &eyes) && card.head.is_some());
-    let left = left.filter(|card| matches!(card.column, Column::Queue | Column::Testing));
+    let left = cards.iter().filter(|card| card.state == "escalated" && card.head.is_some());
     let left = left.map(|card| (card.id.clone(), need_text(card))).collect();
     let screen = Screen {
         branch: project.base.branch.clone(),
@@ -301,6 +299,7 @@ fn add(ctx: &Context, project: &Project, words: &[String], dry: bool) -> Result<
 
 /// A branch of somebody's own, or a task. An exact name counts before a prefix.
 fn classify(project: &Project, word: &str) -> Result<Added, Failure> {
+    let word = word.strip_prefix("refs/heads/").unwrap_or(word);
     let exact = match TaskId::parse(word) {
         Ok(id) => project.store.load(&id).map_err(FlowError::from)?,
         Err(_) => None,
@@ -336,6 +335,11 @@ fn of_task(task: Task) -> Result<Added, Failure> {
         State::UnderReview { .. } | State::DomainReview { .. } => refuse(
             format!("{id} is under review; it lands after approval and tests"),
             "somebody else says yes",
+            format!("git orch approve {id}"),
+        ),
+        State::Blocked { .. } | State::Escalated { .. } => refuse(
+            format!("{id} is {}; it waits for a person", task.state.word()),
+            "go on with it",
             format!("git orch approve {id}"),
         ),
         state => refuse(
@@ -400,7 +404,11 @@ fn why(ctx: &Context, project: &Project, task: &str) -> Result<Exit, Failure> {
         _ => not_queued(project, &found),
     };
     let line = format!("{id}: {}\n", text::line(&why));
-    let next = if queued { Vec::new() } else { vec![format!("git orch show {id}")] };
+    let next = match needs(&found, &Eyes::of(project)) {
+        _ if queued => Vec::new(),
+        Some(needs) => needs.options,
+        None => vec![format!("git orch show {id}")],
+    };
     ctx.out.success("queue-why", json!({"id": id.as_str(), "why": why}), || line, &next);
     Ok(Exit::Done)
 }
@@ -411,7 +419,7 @@ fn not_queued(project: &Project, task: &Task) -> String {
     match (&task.state, needs(task, &eyes)) {
         (State::Completed { landed }, _) => format!("landed as {}", landed.short()),
         (State::Cancelled { .. }, _) => "not in the queue: it was given up".to_owned(),
-        (_, Some(needs)) => format!("not in the queue: {}", needs.why),
+        (_, Some(needs)) => format!("not in the queue: it waits for a person: {}", needs.why),
         (state, None) => format!("not in the queue: it is {}", state.word()),
     }
 }

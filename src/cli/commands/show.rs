@@ -11,7 +11,7 @@ use crate::task::id::{RunId, Seconds, shown};
 use crate::task::state::{Change, Column};
 use crate::task::{Evidence, State, Task};
 
-use crate::cli::codes;
+use crate::cli::codes::{self, Code};
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -51,6 +51,10 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
         ctx.out.success("code", data, || format!("{name}\n{meaning}\n"), &[]);
         return Ok(Exit::Done);
     }
+    if let Some(what) = args.what.as_deref().filter(|what| what.starts_with("E-")) {
+        return Err(Failure::new(Exit::Usage, Code::Unknown, format!("no such code '{}'", shown(what)))
+            .hint("a code stands at the end of an error, as in", "git orch show E-CLAIMED"));
+    }
     let project = ctx.project()?;
     let found = match &args.what {
         Some(what) => match report_of_run(ctx, &project, what)? {
@@ -88,7 +92,13 @@ fn report_of_run(ctx: &Context, project: &Project, what: &str) -> Result<Option<
     }
     let run = RunId(what.to_owned());
     let file = |name: &str| project.store.run_file(&run, name).map_err(FlowError::from);
-    let Ok(Some(markdown)) = file("report.md") else { return Ok(None) };
+    let Ok(Some(markdown)) = file("report.md") else {
+        // A task may be called so, too.
+        return match project.find(what) {
+            Ok(_) => Ok(None),
+            Err(_) => Err(FlowError::NoRun(shown(what)).into()),
+        };
+    };
     let report: serde_json::Value =
         file("report.json")?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     ctx.out.success("run", report, || shown(&String::from_utf8_lossy(&markdown)), &[]);

@@ -1,7 +1,7 @@
 //! `git orch status`: what is going on, and what to do next. From cards alone: fast with 10,000 tasks.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -12,6 +12,7 @@ use crate::flow::{FlowError, Project};
 use crate::plan::Card;
 use crate::plan::card::Need;
 use crate::plan::ready::{self, Finished};
+use crate::task::State;
 use crate::task::id::{Seconds, TaskId};
 use crate::task::state::Column;
 
@@ -72,7 +73,7 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
     let state = project.store.repo_state().map_err(FlowError::from)?;
     (screen.paused, screen.stopped) = (state.paused, state.stopped);
     let today = screen.now - 86_400;
-    screen.done_today = project.store.archived_since(Seconds(today)).map_err(FlowError::from)?.len();
+    screen.done_today = done_since(&project, &cards, Seconds(today))?;
     if args.short {
         ctx.out.success("status-short", short_json(&screen), || short(&screen), &[]);
         return Ok(Exit::Done);
@@ -87,6 +88,21 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
         ctx.out.success("status", (), || render(&screen), &next(&screen));
     }
     Ok(Exit::Done)
+}
+
+/// How many tasks were completed at or after `since`, and are still.
+fn done_since(project: &Project, open: &[Card], since: Seconds) -> Result<usize, Failure> {
+    let archived = project.store.archived_since(since).map_err(FlowError::from)?;
+    let mut ids: BTreeSet<TaskId> = archived.into_iter().map(|(id, _)| id).collect();
+    for card in open {
+        ids.remove(&card.id); // taken back since
+    }
+    let mut done = 0;
+    for id in ids {
+        let task = project.store.archived_task(&id).map_err(FlowError::from)?;
+        done += usize::from(task.is_some_and(|task| matches!(task.state, State::Completed { .. })));
+    }
+    Ok(done)
 }
 
 /// Whether a card has all words of a filter somewhere.

@@ -10,14 +10,16 @@ use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::json::TaskJson;
+use crate::task::State;
 
 /// What `stop` is asked for.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  git orch stop                 the run ends after the work in hand\n  \
     git orch stop t-c3v7          hold it; git orch approve t-c3v7 goes on\n  \
-    git orch stop t-c3v7 --abandon")]
+    git orch stop t-c3v7 --abandon\n\n\
+    A task that waits for a person already is given up; git orch undo takes that back.")]
 pub(crate) struct StopArgs {
-    /// Tasks to hold; without any, the run is asked to end
+    /// Tasks to hold, or, where they wait for a person already, to give up; without any, the run is asked to end
     #[arg(add = ArgValueCompleter::new(task_ids))]
     pub(crate) tasks: Vec<String>,
     /// Give them up; their work is kept
@@ -51,18 +53,23 @@ pub(crate) fn run(ctx: &Context, args: &StopArgs) -> Result<Exit, Failure> {
     let op = project.op();
     let (mut lines, mut tasks, mut next) = (String::new(), Vec::new(), Vec::new());
     for task in found {
+        let waits = matches!(task.state, State::Escalated { .. } | State::Blocked { .. });
         let task =
             if args.dry.dry_run { task } else { project.stop(&op, &task.id, args.abandon, &because)?.task };
         let id = &task.id;
-        let verb = match (args.dry.dry_run, args.abandon || task.state.is_finished()) {
+        let gives_up = args.abandon || waits || task.state.is_finished();
+        let verb = match (args.dry.dry_run, gives_up) {
             (true, true) => "would give up",
             (true, false) => "would hold",
             (false, true) => "gave up",
             (false, false) => "holds",
         };
-        lines.push_str(&format!("{verb} {id}\n"));
+        let why = if waits && !args.abandon { ": it waited for a person already" } else { "" };
+        lines.push_str(&format!("{verb} {id}{why}\n"));
         if !task.state.is_finished() {
             next.push(format!("git orch approve {id}"));
+        } else if !args.dry.dry_run {
+            next.push("git orch undo".to_owned());
         }
         tasks.push(TaskJson::of(&project, &task));
     }

@@ -19,6 +19,9 @@ use crate::cli::text;
 pub(crate) struct UndoArgs {
     /// The operation: its id, or a commit that git orch log shows; without it the last one
     op: Option<String>,
+    /// Act under this name
+    #[arg(long = "as", value_name = "WHO")]
+    pub(crate) acts_as: Option<String>,
     #[command(flatten)]
     dry: DryRun,
 }
