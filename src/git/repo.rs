@@ -4,6 +4,7 @@ use super::GitError;
 use super::command::Git;
 use super::error::Cause;
 use gix::bstr::{BString, ByteSlice};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -17,8 +18,8 @@ pub(crate) struct Repo {
     version: Arc<OnceLock<Version>>,
     /// Objects that were written and are not yet on the disk for sure; shared, as any clone may write the ref.
     pub(super) unsynced: Arc<Mutex<Vec<gix::ObjectId>>>,
-    /// The packed refs file that gix has read.
-    pub(super) packed_seen: Arc<Mutex<Option<super::refs::FileMark>>>,
+    /// The packed refs file that this very clone of gix has read.
+    pub(super) packed_seen: Cell<Option<super::refs::FileMark>>,
 }
 
 /// Why no repository could be opened.
@@ -96,7 +97,7 @@ impl Repo {
             here,
             version: Arc::default(),
             unsynced: Arc::default(),
-            packed_seen: Arc::default(),
+            packed_seen: Cell::default(),
         })
     }
 

@@ -295,7 +295,7 @@ impl Store {
         let mut swept = Vec::new();
         loop {
             if let Some(alone) = Exclusive::try_take(&self.repo)? {
-                let (paths, now) = (self.lock_paths(), SystemTime::now());
+                let (paths, now) = (self.lock_paths(), file_time());
                 swept.extend(lock::sweep_stale_locks(&alone, &self.repo, &paths, LOCK_GRACE, now));
                 if !lock::any_lock(&paths) {
                     return Ok(swept);
