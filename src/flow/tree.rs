@@ -48,7 +48,8 @@ impl Project {
     pub(crate) fn ensure_folder(&self) -> Result<PathBuf, FlowError> {
         let folder = self.root().join(FOLDER);
         let ignore = folder.join(".gitignore");
-        if !ignore.exists() {
+        // A kill may leave it empty.
+        if std::fs::read(&ignore).ok().as_deref() != Some(b"*\n") {
             std::fs::create_dir_all(&folder).map_err(FlowError::file("make", &folder))?;
             std::fs::write(&ignore, "*\n").map_err(FlowError::file("write", &ignore))?;
         }

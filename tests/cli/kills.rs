@@ -127,8 +127,8 @@ impl Killer {
             refs("refs/orch/tasks")
         );
         assert!(!dir.join(".git/orch/checkout").exists(), "seed {seed}: a checkout is still to follow");
-        // The checkouts for tests are kept on purpose.
-        let slots = |name: &str| name.starts_with("_test-");
+        // The checkouts for tests are kept on purpose, as is what keeps the folder out of commits.
+        let slots = |name: &str| name.starts_with("_test-") || name == ".gitignore";
         let mut left = Vec::new();
         for entry in fs::read_dir(dir.join(".worktrees")).into_iter().flatten().flatten() {
             left.extend(entry.file_name().into_string().ok().filter(|name| !slots(name)));

@@ -51,7 +51,7 @@ fn three_tasks_go_from_a_worker_to_main() {
         let would = repo.orch_in(&worktree, &["submit", "--as", "w", "--dry-run"]).with(0);
         assert_eq!(would, format!("would commit 1 file and hand {task} in\n+1 -0 of 200, 1 file\n"));
         let said = repo.orch_in(&worktree, &["submit", "--as", "w"]).with(0);
-        assert!(said.contains("+1 -0 of 200, 1 file; waits for somebody's approval"), "{said}");
+        assert!(said.contains("+1 -0 of 200, 1 file; waits for somebody else's approval"), "{said}");
         assert_eq!(column(&repo, &task), "REVIEW");
     }
     // Nobody reviews by himself here, so that each waits for a person; and what comes after has to wait.
@@ -114,5 +114,5 @@ fn a_refused_hand_in_says_what_can_be_done() {
     fs::write(worktree.join("other.txt"), "").unwrap();
     let refused = repo.orch_in(&worktree, &["submit", "--as", "w"]);
     assert_eq!(refused.code, 3);
-    assert!(refused.err.contains("other.txt is outside of the allowed paths (much.txt)"), "{}", refused.err);
+    assert!(refused.err.contains("other.txt is outside of the task's paths (much.txt)"), "{}", refused.err);
 }

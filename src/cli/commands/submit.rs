@@ -88,9 +88,6 @@ fn refused(err: FlowError, id: &TaskId) -> Failure {
     match trouble {
         Some(Trouble::TooBig) => failure
             .hint("or ask for an exception", format!("git orch submit {id} -m \"why it cannot be split\"")),
-        Some(Trouble::OutsidePaths) => {
-            failure.hint("or let it touch more", format!("git orch edit {id} --paths GLOB"))
-        }
         _ => failure,
     }
 }
