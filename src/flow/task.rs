@@ -242,13 +242,18 @@ impl Project {
             {
                 return Err(FlowError::NotReady { id: id.clone(), waits });
             }
+            let state = stored.task.state;
+            if !matches!(state, State::Pending | State::Assigned { .. } | State::InProgress { .. }) {
+                let refused = crate::task::Refused::NotNow { event: "claimed", state: state.word() };
+                return Err(StoreError::Refused { id: id.clone(), refused, state: Box::new(state) }.into());
+            }
             if let Some(claimed) = self.try_claim(op, actor, id, take_over)? {
                 return Ok(claimed);
             }
         }
     }
 
-    /// One try at one task; `None` if somebody else was faster.
+    /// One try at one task; `None` if somebody else was faster, however far they got meanwhile.
     fn try_claim(
         &self,
         op: &Op,
@@ -274,12 +279,7 @@ impl Project {
                     Event::Started,
                 ]
             }
-            State::Assigned { .. } | State::InProgress { .. } => return Ok(None),
-            state => {
-                let refused = crate::task::Refused::NotNow { event: "claimed", state: state.word() };
-                let state = Box::new(state.clone());
-                return Err(StoreError::Refused { id: id.clone(), refused, state }.into());
-            }
+            _ => return Ok(None),
         };
         let next = self.store.prepare(op, actor, &stored, &events)?;
         if let Some(remote) = self.remote()

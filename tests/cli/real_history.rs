@@ -221,7 +221,10 @@ fn who_stands_first_in_queue_add_goes_first() {
     assert_eq!((replay.landed, replay.left), (vec!["zeta".to_owned()], vec!["alpha".to_owned()]));
     let why = |task: &str| repo.orch(&["queue", "why", task]).with(0);
     assert!(why("zeta").starts_with("zeta: landed as "), "{}", why("zeta"));
-    assert_eq!(why("alpha"), "alpha: not in the queue: it waits for a person: conflicts with zeta in same.txt\n");
+    assert_eq!(
+        why("alpha"),
+        "alpha: not in the queue: it waits for a person: conflicts with zeta in same.txt\n"
+    );
     let shown = repo.orch(&["show", "alpha"]).with(0);
     assert!(shown.contains("git orch queue add alpha"), "{shown}");
     let dropped = repo.orch(&["queue", "drop", "zeta"]);
