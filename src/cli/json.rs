@@ -150,7 +150,7 @@ impl TaskJson {
             adopted: task.adopted,
             spec: task.spec.clone(),
             landed: match &task.state {
-                State::Completed { landed } => Some(landed.to_string()),
+                State::Completed { landed, .. } => Some(landed.to_string()),
                 _ => None,
             },
         }

@@ -2,7 +2,7 @@
 //!
 //! `plan` is called at every tick with everything read afresh, and answers what to do now. What is always true (what may
 //! land, what may be tested, who is ejected) is in `rules`; which prefix of a chain to try next is in `policy`. Carrying
-//! the actions out is not here: it is in `flow/queue.rs`.
+//! the actions out is not here: it is in `flow/queue/`.
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod action;

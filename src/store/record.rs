@@ -101,15 +101,40 @@ enum PhaseWire {
 enum StateWire {
     Pending,
     InPlanning,
-    Assigned { claim: ClaimWire },
-    InProgress { claim: ClaimWire },
-    UnderReview { change: ChangeWire },
-    DomainReview { change: ChangeWire },
-    ReadyForHandoff { change: ChangeWire, approved_by: String, accept_worse: bool, phase: PhaseWire },
-    Completed { landed: String },
-    Blocked { because: String, was: Box<StateWire> },
-    Escalated { because: Box<EvidenceWire>, was: Box<StateWire> },
-    Cancelled { because: String },
+    Assigned {
+        claim: ClaimWire,
+    },
+    InProgress {
+        claim: ClaimWire,
+    },
+    UnderReview {
+        change: ChangeWire,
+    },
+    DomainReview {
+        change: ChangeWire,
+    },
+    ReadyForHandoff {
+        change: ChangeWire,
+        approved_by: String,
+        accept_worse: bool,
+        phase: PhaseWire,
+    },
+    Completed {
+        landed: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+    },
+    Blocked {
+        because: String,
+        was: Box<StateWire>,
+    },
+    Escalated {
+        because: Box<EvidenceWire>,
+        was: Box<StateWire>,
+    },
+    Cancelled {
+        because: String,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -383,7 +408,10 @@ fn state_wire(state: &State) -> StateWire {
                 }
             },
         },
-        State::Completed { landed } => StateWire::Completed { landed: landed.to_string() },
+        State::Completed { landed, owner } => StateWire::Completed {
+            landed: landed.to_string(),
+            owner: owner.as_ref().map(|who| who.0.clone()),
+        },
         State::Blocked { because, was } => {
             StateWire::Blocked { because: because.clone(), was: Box::new(state_wire(was)) }
         }
@@ -411,7 +439,9 @@ fn state_of(wire: StateWire) -> Result<State, RecordError> {
                 PhaseWire::Held { behind, files } => Phase::Held { behind: task_id(&behind)?, files },
             },
         },
-        StateWire::Completed { landed } => State::Completed { landed: commit(&landed)? },
+        StateWire::Completed { landed, owner } => {
+            State::Completed { landed: commit(&landed)?, owner: owner.map(Who) }
+        }
         StateWire::Blocked { because, was } => State::Blocked { because, was: Box::new(state_of(*was)?) },
         StateWire::Escalated { because, was } => {
             State::Escalated { because: evidence_of(*because)?, was: Box::new(state_of(*was)?) }

@@ -86,7 +86,10 @@ pub(crate) struct Task {
 impl Task {
     /// Who holds or handed in the task.
     pub(crate) fn owner(&self) -> Option<&Who> {
-        self.state.claim().map(|claim| &claim.owner)
+        match &self.state {
+            State::Completed { owner, .. } => owner.as_ref(),
+            state => state.claim().map(|claim| &claim.owner),
+        }
     }
 
     /// The handed-in commit, if there is one.

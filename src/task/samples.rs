@@ -82,7 +82,7 @@ pub(crate) fn states() -> Vec<State> {
         queued(Phase::Waiting),
         queued(Phase::Testing { candidate: commit('e') }),
         queued(Phase::Held { behind: TaskId::parse("t-2").unwrap(), files: vec!["a".to_owned()] }),
-        State::Completed { landed: commit('f') },
+        State::Completed { landed: commit('f'), owner: Some(Who("ana".to_owned())) },
         State::Blocked { because: "wait".to_owned(), was: Box::new(State::Pending) },
         State::Escalated {
             because: evidence(Trouble::Worse),

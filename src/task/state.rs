@@ -64,8 +64,8 @@ pub(crate) enum State {
     DomainReview { change: Change },
     /// In the queue.
     ReadyForHandoff { change: Change, approval: Approval, phase: Phase },
-    /// On the base branch, as this commit.
-    Completed { landed: CommitId },
+    /// On the base branch, as this commit; whose work it was, where somebody had claimed it.
+    Completed { landed: CommitId, owner: Option<Who> },
     /// A person holds it.
     Blocked { because: String, was: Box<State> },
     /// It needs a person's decision.

@@ -389,7 +389,10 @@ impl Task {
                 _ => Ok(State::Escalated { because: because.clone(), was: Box::new(at_rest(state)) }),
             },
             // The proof is on the base branch; no state of the record can take that back.
-            Event::Landed { commit } => Ok(State::Completed { landed: commit.clone() }),
+            Event::Landed { commit } => {
+                let owner = state.claim().map(|claim| claim.owner.clone());
+                Ok(State::Completed { landed: commit.clone(), owner })
+            }
             Event::Stopped { because } => match state {
                 State::Blocked { .. } => not_now(),
                 _ => Ok(State::Blocked { because: because.clone(), was: Box::new(at_rest(state)) }),

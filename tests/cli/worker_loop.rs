@@ -85,6 +85,12 @@ fn three_tasks_go_from_a_worker_to_main() {
     let landed = repo.orch_in(&worktree, &["queue", "run"]).with(0);
     assert_eq!(landed, "landed: twice\n");
     assert!(!worktree.exists());
+    let shown = repo.orch(&["show", "twice", "--json"]).data(0);
+    assert_eq!(
+        (&shown["state"], &shown["owner"]),
+        (&"completed".into(), &"w".into()),
+        "whose work it was stays"
+    );
 
     let trailers = "--format=%(trailers:key=Orch-Task,valueonly,separator=)";
     let tasks = repo.git(&["log", "--first-parent", trailers, "main"]);

@@ -417,7 +417,7 @@ fn why(ctx: &Context, project: &Project, task: &str) -> Result<Exit, Failure> {
 fn not_queued(project: &Project, task: &Task) -> String {
     let eyes = Eyes::of(project);
     match (&task.state, needs(task, &eyes)) {
-        (State::Completed { landed }, _) => format!("landed as {}", landed.short()),
+        (State::Completed { landed, .. }, _) => format!("landed as {}", landed.short()),
         (State::Cancelled { .. }, _) => "not in the queue: it was given up".to_owned(),
         (_, Some(needs)) => format!("not in the queue: it waits for a person: {}", needs.why),
         (state, None) => format!("not in the queue: it is {}", state.word()),

@@ -109,7 +109,7 @@ fn report_of_run(ctx: &Context, project: &Project, what: &str) -> Result<Option<
 pub(super) fn patch(project: &Project, stored: &Stored) -> Result<String, Failure> {
     let (repo, task) = (&project.repo, &stored.task);
     let (base, head) = match (&task.state, task.state.change()) {
-        (State::Completed { landed }, _) => {
+        (State::Completed { landed, .. }, _) => {
             let commit = repo.read_commit(landed).map_err(FlowError::from)?;
             let own =
                 commit.trailers.iter().any(|(key, value)| key == "Orch-Task" && value == task.id.as_str());
@@ -213,7 +213,7 @@ fn head(screen: &Screen<'_>) -> String {
         let time = text::span(i64::try_from(task.spent.seconds).unwrap_or(i64::MAX));
         more.push(format!("{}, {tokens}, {time}", text::money(task.spent.cost.map(|cost| cost.0))));
     }
-    if let State::Completed { landed } = &task.state {
+    if let State::Completed { landed, .. } = &task.state {
         more.push(format!("landed as {}", landed.short()));
     }
     if !more.is_empty() {
