@@ -3,7 +3,7 @@
 use super::batch::grow;
 use super::order::ordered;
 use super::rules::{self, Standing};
-use super::{Entry, Purpose, View, policy};
+use super::{Entry, Purpose, View, halves as policy};
 use crate::task::id::TaskId;
 
 /// What `task` waits for, as one line without a full stop.

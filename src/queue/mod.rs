@@ -13,7 +13,8 @@ mod explain;
 mod footprint;
 mod order;
 mod plan;
-mod policy;
+mod halves;
+pub(crate) mod policy;
 mod rules;
 #[cfg(test)]
 mod simulation;

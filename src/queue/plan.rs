@@ -1,8 +1,8 @@
 //! The plan of one tick: first what is certain, then what may land, then what to compose and to test.
 
 use super::batch::{Batch, grow};
+use super::halves::{self as policy, Try};
 use super::order::{Order, ordered};
-use super::policy::{self, Try};
 use super::rules::{self, Sentence, Standing, Use};
 use super::{Action, Composition, Ejection, Finished, LandedOn, OnWorse, Purpose, Question, Stop, View};
 use crate::task::id::{CommitId, Seconds, TaskId, TreeId};

@@ -1,0 +1,48 @@
+//! The largest rectangle: the prefix that adds most to the expected landings.
+//!
+//! Of nested candidates the longest green one lands. So the expected landings of candidates of lengths `a < b` are
+//! `a` times the chance that `a` passes, and `b - a` times the chance that `b` does: steps under a falling curve.
+
+use super::state::{Kind, Pairs, Pipeline, Run};
+
+impl<P: Pairs> Pipeline<P> {
+    /// Starts the best prefix of the order, where one is worth a run.
+    pub(super) fn start_rectangle(&mut self, now: f64) -> bool {
+        let (order, blames) = self.order(now);
+        let chances = self.prefixes(&order, &blames);
+        let weights: Vec<f64> = std::iter::once(0.0)
+            .chain(order.iter().scan(0.0, |sum, (id, _)| {
+                let waited = self.item(*id).map_or(0.0, |item| now - item.arrived).max(0.0);
+                *sum += 1.0 + self.settings.age_weight * waited / self.settings.rates.suite;
+                Some(*sum)
+            }))
+            .collect();
+        let prefix = |run: &&Run| {
+            run.lands() && run.chain.len() <= order.len() && {
+                order[..run.chain.len()].iter().all(|(id, _)| run.has(*id))
+            }
+        };
+        let running: Vec<usize> = self.runs.iter().filter(prefix).map(|run| run.chain.len()).collect();
+        let mut best: Option<(f64, usize)> = None;
+        for (length, &chance) in (1..).zip(&chances) {
+            if running.contains(&length) {
+                continue;
+            }
+            let shorter = running.iter().copied().filter(|&other| other < length).max().unwrap_or(0);
+            let longer = running.iter().copied().filter(|&other| other > length).min();
+            let covered = longer.and_then(|other| chances.get(other - 1)).copied().unwrap_or(0.0);
+            let gain = (chance - covered) * (weights[length] - weights[shorter]);
+            if best.is_none_or(|(most, _)| gain > most) {
+                best = Some((gain, length));
+            }
+        }
+        match best {
+            Some((gain, length)) if gain > self.settings.idle_gain || self.runs.is_empty() => {
+                let chain = order[..length].iter().map(|(id, _)| *id).collect();
+                self.start(chain, Kind::Chain, false, now);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+}
