@@ -190,11 +190,15 @@ fn go_on(ctx: &Context, project: &Project, dry: bool) -> Result<Exit, Failure> {
         Some(why) => format!("the queue goes on (it was stopped: {})\n", text::line(why)),
     };
     if stopped.is_some() && !dry {
+        // Whoever lets it go on has seen what the base lost, if it lost anything.
+        let newest = project.store.newest_landing().map_err(FlowError::from)?;
+        let given_up = newest.map(|(_, landed)| landed);
         let subject = format!("queue goes on, says {}", project.who);
         project
             .store
             .change_repo(&project.op(), &project.who, &subject, |mut state| {
                 state.stopped = None;
+                state.given_up.clone_from(&given_up);
                 state
             })
             .map_err(FlowError::from)?;
