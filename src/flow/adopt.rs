@@ -11,6 +11,8 @@ use super::gate::Measured;
 use super::task::{PRIORITY, conflict_with_base};
 use super::{FlowError, Project};
 
+/// The trailer of a landing that names the branch's tip where history itself does not.
+pub(crate) const LANDED_HEAD: &str = "Orch-Head";
 /// How a commit says of itself that it is not ready.
 const DRAFTS: [&str; 7] = ["wip", "[wip]", "draft", "[draft]", "fixup!", "squash!", "amend!"];
 
@@ -51,9 +53,13 @@ impl Project {
         if let Some(evidence) = measured.refusal() {
             return refuse(evidence);
         }
-        match Composer::open(&self.repo)?.merge(&self.base.tip, &head)? {
+        // What it is stacked on may have landed as other commits, or is to land ahead of it.
+        let fork = match onto {
+            Some(onto) => Some(onto.clone()),
+            None => self.landed_below(&head)?,
+        };
+        match Composer::open(&self.repo)?.merge_from(fork.as_ref(), &self.base.tip, &head)? {
             Merged::Clean(_) => Ok(measured),
-            // What it is stacked on may have landed as other commits; the queue knows, history does not.
             Merged::Conflict { .. } if onto.is_some() => Ok(measured),
             Merged::Conflict { files, .. } => refuse(conflict_with_base(&self.base.branch, files)),
             Merged::Unrelated => {
@@ -70,12 +76,36 @@ impl Project {
             .ok_or_else(|| FlowError::NoBranch(crate::task::id::shown(branch)))?;
         let base = match onto {
             Some(onto) => onto.clone(),
-            None => self.merge_base(&head)?,
+            None => match self.landed_below(&head)? {
+                Some(below) => below,
+                None => self.merge_base(&head)?,
+            },
         };
         if base == head {
             return Err(FlowError::NoChange { branch: branch.to_owned(), base: self.base.branch.clone() });
         }
         Ok((head, base))
+    }
+
+    /// The tip of the nearest branch below a commit that landed as other commits, squashed or rebased: its landing
+    /// names it, as history cannot.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn landed_below(&self, head: &CommitId) -> Result<Option<CommitId>, FlowError> {
+        let fork = self.repo.merge_base(&self.base.tip, head)?;
+        let mut nearest: Option<CommitId> = None;
+        for landing in self.repo.first_parent(&self.base.tip, fork.as_ref(), usize::MAX)? {
+            let named = landing.trailers.iter().find(|(key, _)| key == LANDED_HEAD);
+            let Some(below) = named.and_then(|(_, id)| CommitId::parse(id).ok()) else { continue };
+            if self.repo.has_object(&below)?
+                && self.repo.is_ancestor(&below, head)?
+                && nearest.as_ref().map_or(Ok(true), |nearest| self.repo.is_ancestor(nearest, &below))?
+            {
+                nearest = Some(below);
+            }
+        }
+        Ok(nearest)
     }
 
     /// Puts a branch that nobody manages into the queue as a task. Adding it by hand is its approval.

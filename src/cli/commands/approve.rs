@@ -71,6 +71,7 @@ pub(crate) fn run(ctx: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
     }
     let seen = seen.or_else(|| if guessed { stored.task.head().cloned() } else { None });
     let id = stored.task.id.clone();
+    let already = matches!(stored.task.state, State::ReadyForHandoff { .. });
     if args.dry.dry_run {
         let event = crate::task::Event::Approved { head: seen, note: args.message.clone() };
         return would(ctx, &project, &stored, &event, "approve");
@@ -84,6 +85,7 @@ pub(crate) fn run(ctx: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
     };
     let data = TaskJson::of(&project, &task);
     let line = match &task.state {
+        _ if already => format!("approved {id}: it was approved already; your note is kept\n"),
         State::UnderReview { .. } => format!("approved {id}: the size is allowed; it still needs a review\n"),
         state => format!("approved {id}: now {}\n", state.word()),
     };

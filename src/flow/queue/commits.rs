@@ -1,6 +1,7 @@
 //! The commits that a task lands as: one merge, one commit, or its own commits one by one; the tree is the same.
 
 use crate::flow::FlowError;
+use crate::flow::adopt::LANDED_HEAD;
 use crate::git::merge_tree::{Composer, Merged};
 use crate::git::objects::{CommitInfo, NewCommit, Person};
 use crate::policy::Mode;
@@ -10,9 +11,6 @@ use crate::task::State;
 use crate::task::id::{CommitId, Seconds, TreeId};
 
 use super::{Lander, Queued};
-
-/// The trailer that names the branch's tip where history itself does not.
-pub(super) const HEAD: &str = "Orch-Head";
 
 impl Lander<'_> {
     /// The commit, or the last of the commits, that brings `tree` onto `onto`. The same facts give the same commits,
@@ -123,7 +121,7 @@ impl Lander<'_> {
             trailers.push(("Orch-Approved-By".to_owned(), one_line(&approval.by.0)));
         }
         if self.project.policy.queue.mode != Mode::Merge {
-            trailers.push((HEAD.to_owned(), member.entry.head.to_string()));
+            trailers.push((LANDED_HEAD.to_owned(), member.entry.head.to_string()));
         }
         if self.project.policy.signoff {
             let signed = format!("{} <{}>", one_line(&person.name), person.email);
@@ -138,17 +136,17 @@ impl Lander<'_> {
         if self.project.policy.queue.mode == Mode::Merge {
             return Ok(None);
         }
-        let mut nearest: Option<&CommitId> = None;
-        for below in self.landed_heads.iter().chain(ahead.iter().copied()) {
-            if below != head
-                && self.project.repo.has_object(below)?
-                && self.project.repo.is_ancestor(below, head)?
-                && nearest.map_or(Ok(true), |nearest| self.project.repo.is_ancestor(nearest, below))?
+        let mut nearest = self.project.landed_below(head)?.filter(|below| below != head);
+        for below in ahead.iter().copied().filter(|below| *below != head) {
+            if self.project.repo.is_ancestor(below, head)?
+                && nearest
+                    .as_ref()
+                    .map_or(Ok(true), |nearest| self.project.repo.is_ancestor(nearest, below))?
             {
-                nearest = Some(below);
+                nearest = Some(below.clone());
             }
         }
-        Ok(nearest.cloned())
+        Ok(nearest)
     }
 }
 

@@ -7,8 +7,9 @@ use crate::git::GitError;
 use crate::git::merge_tree::{Composer, Merged, Pair};
 use crate::queue::{self, Composition};
 use crate::store::journal::one_line;
-use crate::task::Task;
 use crate::task::id::{CommitId, TaskId, TreeId};
+use crate::task::state::Phase;
+use crate::task::{State, Task};
 
 use super::{Chain, Lander, Queued};
 
@@ -51,6 +52,48 @@ impl Lander<'_> {
             }
         }
         Ok(progressed)
+    }
+
+    /// Forgets chains that were composed on another base, or from heads that moved.
+    pub(super) fn drop_stale(&mut self, queued: &[Queued]) {
+        let tip = &self.project.base.tip;
+        if self.composed_on.as_ref() != Some(tip) {
+            self.compositions.clear();
+            self.composed_on = Some(tip.clone());
+        }
+        let heads: BTreeMap<&TaskId, &CommitId> =
+            queued.iter().map(|queued| (&queued.entry.task, &queued.entry.head)).collect();
+        self.compositions.retain(|chain, _| chain.iter().all(|(task, head)| heads.get(task) == Some(&head)));
+    }
+
+    /// Composes again the chains that the records say were under test: what was tested by a process that is gone must
+    /// count, whatever this one would choose by itself.
+    pub(super) fn recompose(&mut self, queued: &[Queued]) -> Result<(), FlowError> {
+        self.drop_stale(queued);
+        let mut candidates: BTreeSet<&CommitId> = BTreeSet::new();
+        for member in queued {
+            if let State::ReadyForHandoff { phase: Phase::Testing { candidate }, .. } =
+                &member.stored.task.state
+            {
+                candidates.insert(candidate);
+            }
+        }
+        let base = &self.project.base.tip;
+        let mut chains = Vec::new();
+        for candidate in candidates {
+            if !self.project.repo.has_object(candidate)? || !self.project.repo.is_ancestor(base, candidate)? {
+                continue;
+            }
+            let mut chain = Vec::new();
+            for commit in self.project.repo.first_parent(candidate, Some(base), usize::MAX)? {
+                let task = commit.trailers.iter().find(|(key, _)| key == "Orch-Task");
+                chain.extend(task.and_then(|(_, id)| TaskId::parse(id).ok()));
+            }
+            chain.reverse();
+            chains.push(chain);
+        }
+        let chains: Vec<&Vec<TaskId>> = chains.iter().collect();
+        self.compose(queued, &chains).map(|_| ())
     }
 
     /// The step that makes the last prefix of `members`; `None` where it is known, or cannot be made yet.

@@ -98,8 +98,6 @@ pub(crate) struct Lander<'a> {
     stop: Stop,
     slots: u32,
     compositions: BTreeMap<Chain, Composition>,
-    /// The tips of branches that landed as other commits since the oldest entry came.
-    landed_heads: Vec<CommitId>,
     composed_on: Option<CommitId>,
     /// The base at which it was last seen to have all landings.
     forward_at: Option<CommitId>,
@@ -132,7 +130,6 @@ impl<'a> Lander<'a> {
             stop,
             slots: slots.max(1),
             compositions: BTreeMap::new(),
-            landed_heads: Vec::new(),
             composed_on: None,
             forward_at: None,
             footprints: HashMap::new(),
@@ -179,6 +176,7 @@ impl<'a> Lander<'a> {
                 self.stop_queue(&text)?;
             }
             let queued = self.staying()?;
+            self.recompose(&queued)?;
             let view = self.view(&queued)?;
             let reached = self.bound_reached(bounds, begun);
             let slots = if reached.is_some() { 0 } else { self.slots };

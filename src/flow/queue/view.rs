@@ -13,7 +13,6 @@ use crate::task::State;
 use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
 use crate::task::state::Phase;
 
-use super::commits::HEAD;
 use super::decide::hold_of;
 use super::{BARRIERS, Lander, Queued, SKEW, entry_nonce};
 
@@ -123,13 +122,7 @@ impl Lander<'_> {
 
     pub(super) fn view(&mut self, queued: &[Queued]) -> Result<View, FlowError> {
         let tip = self.project.base.tip.clone();
-        if self.composed_on.as_ref() != Some(&tip) {
-            self.compositions.clear();
-            self.composed_on = Some(tip.clone());
-        }
-        let heads: BTreeMap<&TaskId, &CommitId> =
-            queued.iter().map(|queued| (&queued.entry.task, &queued.entry.head)).collect();
-        self.compositions.retain(|chain, _| chain.iter().all(|(task, head)| heads.get(task) == Some(&head)));
+        self.drop_stale(queued);
         let tree = self.project.repo.tree_of(&tip)?;
         let baseline = self.project.full_results(&tree)?;
         let state = self.project.store.repo_state()?;
@@ -242,12 +235,11 @@ impl Lander<'_> {
 
     /// What the base's first-parent history says has landed since the oldest entry came.
     pub(super) fn landed_since(
-        &mut self,
+        &self,
         tip: &CommitId,
         queued: &[Queued],
     ) -> Result<BTreeSet<(TaskId, Nonce)>, FlowError> {
         let mut landed = BTreeSet::new();
-        self.landed_heads.clear();
         let Some(oldest) = queued.iter().map(|queued| queued.entry.enqueued_at.0).min() else {
             return Ok(landed);
         };
@@ -265,7 +257,6 @@ impl Lander<'_> {
             {
                 landed.insert((task, Nonce(nonce)));
             }
-            self.landed_heads.extend(trailer(HEAD).and_then(|head| CommitId::parse(&head).ok()));
             next = commit.parents.first().cloned();
         }
         Ok(landed)
