@@ -180,6 +180,12 @@ impl From<FlowError> for Failure {
             )
             .hint("see what is there", format!("git log --oneline {base}..{}", shown(&branch))),
             FlowError::Gate { id, evidence } => gate(&id, &evidence),
+            FlowError::MayNotApprove { ref id, ref approvers, .. } => {
+                let one = approvers.first().cloned().unwrap_or_default();
+                Failure::new(Exit::Gate, Code::NotYours, err.to_string())
+                    .hint("one of them lets you", format!("git orch edit {id} --delegate NAME --as {one}"))
+                    .hint("see where the list is", "git orch config explain review.approvers")
+            }
             FlowError::CheckoutInWay { .. } => {
                 Failure::new(Exit::Person, Code::CheckoutInWay, err.to_string())
                     .hint("put them aside", "git stash")
@@ -553,6 +559,8 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
         | Trouble::NoVerdict
         | Trouble::HeadMoved
         | Trouble::BranchGone
+        | Trouble::Dependency
+        | Trouble::Draft
         | Trouble::Rejected => Code::Gate,
     };
     let mut failure = Failure::new(Exit::Gate, code, format!("{id}: {}", evidence.text));

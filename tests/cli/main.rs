@@ -18,6 +18,7 @@ mod queue;
 mod readme;
 mod real_history;
 mod sandbox;
+mod scenarios;
 mod scratch;
 mod supervise;
 mod support;

@@ -6,9 +6,8 @@ use crate::flow::FlowError;
 use crate::flow::progress::Step;
 use crate::git::slot::{self, Landing, MergeSlot, Tested};
 use crate::queue::{Finished, LandedOn, View};
-use crate::store::layout;
 use crate::task::id::{CommitId, TaskId, TreeId};
-use crate::task::{Actor, Event, Evidence, Trouble};
+use crate::task::{Actor, Event};
 
 use super::{Lander, Queued};
 
@@ -22,8 +21,11 @@ impl Lander<'_> {
         tree: &TreeId,
         on: &LandedOn,
     ) -> Result<bool, FlowError> {
-        if let Some(gone) = self.first_moved(queued, members)? {
-            return self.left_the_queue(&gone);
+        for member in members.iter().filter_map(|task| Self::find(queued, task)) {
+            if let Some(evidence) = self.moved(member)? {
+                self.leaves(&member.entry.task, &evidence)?;
+                return Ok(true);
+            }
         }
         let old = self.project.base.tip.clone();
         self.check_composition(queued, members, commit, tree)?;
@@ -42,7 +44,8 @@ impl Lander<'_> {
         let text = match on {
             LandedOn::Green => format!("{} {}..{}", self.project.base.branch, old.short(), commit.short()),
             LandedOn::Flaky => {
-                format!("{} {}..{} (a test was flaky)", self.project.base.branch, old.short(), commit.short())
+                let flaky = self.project.flaky_tests(tree)?.join(", ");
+                format!("{} {}..{} (flaky: {flaky})", self.project.base.branch, old.short(), commit.short())
             }
             LandedOn::Accepted { .. } => {
                 format!(
@@ -100,40 +103,6 @@ impl Lander<'_> {
         Err(crate::store::StoreError::Locked { name: project.base.full() }.into())
     }
 
-    /// The first member whose approval no longer fits: its branch moved, or its record changed in this moment.
-    pub(super) fn first_moved(
-        &self,
-        queued: &[Queued],
-        members: &[TaskId],
-    ) -> Result<Option<(TaskId, Evidence)>, FlowError> {
-        for task in members {
-            let Some(member) = Self::find(queued, task) else { continue };
-            let tip = self.project.repo.tip(&layout::branch_ref(&member.stored.task.branch))?;
-            let head = &member.entry.head;
-            let evidence = match tip {
-                Some(tip) if tip == *head => continue,
-                Some(tip) => Evidence::new(
-                    Trouble::HeadMoved,
-                    format!("branch moved {}..{} after it was approved", head.short(), tip.short()),
-                ),
-                // Deleted by its owner after it was queued: the approved commit is all that counts, and it is there.
-                None => continue,
-            };
-            return Ok(Some((task.clone(), evidence)));
-        }
-        Ok(None)
-    }
-
-    pub(super) fn left_the_queue(&mut self, gone: &(TaskId, Evidence)) -> Result<bool, FlowError> {
-        let (task, evidence) = gone;
-        self.say(Step::Eject, std::slice::from_ref(task), None, evidence.text.clone());
-        self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |_| {
-            Ok(vec![Event::Escalated { because: evidence.clone() }])
-        })?;
-        self.rounds.needs_you.push(task.clone());
-        Ok(true)
-    }
-
     /// Writes down what the base branch already says: each member landed.
     pub(super) fn record_landing(
         &mut self,
@@ -142,7 +111,7 @@ impl Lander<'_> {
         old: &CommitId,
         tip: &CommitId,
     ) -> Result<(), FlowError> {
-        let landings = self.project.repo.first_parent(tip, Some(old), members.len() + 1)?;
+        let landings = self.project.repo.first_parent(tip, Some(old), usize::MAX)?;
         self.project = self.project.reopened()?;
         for task in members {
             let commit = landings

@@ -11,7 +11,7 @@ const FRESH_MAX: usize = 64;
 
 impl<P: Pairs> Pipeline<P> {
     /// Whether more fresh items wait than two groups of them would test.
-    pub(super) fn backlog(&self) -> bool {
+    pub(crate) fn backlog(&self) -> bool {
         let fresh: Vec<&Item> = self.fresh().take(FRESH_MAX).collect();
         if fresh.len() < BACKLOG_MIN {
             return false;
@@ -41,12 +41,11 @@ impl<P: Pairs> Pipeline<P> {
             Some(failed) => self.part_of(failed, 1.0 - self.settings.target(), failed.named.is_some()),
             None => self.next_fresh(&cleared),
         };
-        let chain: Vec<ItemId> = cleared.into_iter().chain(group.iter().copied()).collect();
-        if group.is_empty() || self.failed.iter().any(|failed| failed.within(&chain)) {
+        if group.is_empty() {
             return false;
         }
-        self.start(chain, Kind::Chain, false, now);
-        true
+        let chain: Vec<ItemId> = cleared.into_iter().chain(group).collect();
+        self.start(chain, Kind::Chain, false, now)
     }
 
     /// The oldest failed set of several that no run searches.
@@ -71,7 +70,8 @@ impl<P: Pairs> Pipeline<P> {
             sum += weight;
             sum <= share
         });
-        let count = fits.count().clamp(1, failed.items.len() - 1);
+        let most = self.settings.batch_max.min(failed.items.len() - 1);
+        let count = fits.count().clamp(1, most);
         members[..count].iter().map(|(_, id)| *id).collect()
     }
 
@@ -80,7 +80,7 @@ impl<P: Pairs> Pipeline<P> {
         let mut group: Vec<&Item> = cleared.iter().filter_map(|id| self.item(*id)).collect();
         let riding = group.len();
         let mut chance = 1.0;
-        for item in self.fresh().take(FRESH_MAX) {
+        for item in self.fresh().take(FRESH_MAX.min(self.settings.batch_max)) {
             let pairs: f64 = group.iter().map(|other| 1.0 - self.pair(item, other)).product();
             chance *= (1.0 - item.risk()) * pairs;
             if chance < self.settings.target() && group.len() > riding {
@@ -102,12 +102,7 @@ impl<P: Pairs> Pipeline<P> {
             .min_by_key(|failed| (failed.items.len(), Reverse(failed.named.is_some())));
         let Some(failed) = wanted else { return false };
         let group = self.part_of(failed, 0.5, true);
-        let running = self.runs.iter().any(|run| run.chain.len() == group.len() && run.has_all(&group));
-        if running || self.failed.iter().any(|failed| failed.within(&group)) {
-            return false;
-        }
         let stale = !self.runs.is_empty(); // it then only clears
-        self.start(group, Kind::Lane, stale, now);
-        true
+        self.start(group, Kind::Lane, stale, now)
     }
 }

@@ -16,6 +16,7 @@
 
 mod backlog;
 mod evidence;
+mod facts;
 mod order;
 mod rectangle;
 mod risk;
@@ -23,4 +24,4 @@ mod settings;
 mod state;
 
 pub(crate) use settings::{Rates, Settings};
-pub(crate) use state::{Item, ItemId, Pairs, Pipeline, RunId, Step};
+pub(crate) use state::{Item, ItemId, Kind, Pairs, Pipeline, RunId, Step};

@@ -42,7 +42,24 @@ impl<P: Pairs> Pipeline<P> {
         }
         suspects.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         order.extend(suspects.into_iter().map(|(_, id, risk)| (id, risk)));
+        if window.iter().any(|item| !item.needs.is_empty()) {
+            order = self.after_needs(order);
+        }
         (order, blames)
+    }
+
+    /// The same order, but each item after those that it needs; without items that need one which is not there.
+    fn after_needs(&self, order: Vec<(ItemId, f64)>) -> Vec<(ItemId, f64)> {
+        let mut placed: Vec<(ItemId, f64)> = Vec::with_capacity(order.len());
+        let mut rest = order;
+        let able = |id: ItemId, placed: &[(ItemId, f64)]| {
+            let needs = self.item(id).map_or(&[][..], |item| &item.needs);
+            needs.iter().all(|need| placed.iter().any(|(before, _)| before == need))
+        };
+        while let Some(at) = rest.iter().position(|(id, _)| able(*id, &placed)) {
+            placed.push(rest.remove(at));
+        }
+        placed
     }
 
     /// How much an item is suspected: the most by any failed set that it is in.

@@ -3,6 +3,7 @@
 //! Of nested candidates the longest green one lands. So the expected landings of candidates of lengths `a < b` are
 //! `a` times the chance that `a` passes, and `b - a` times the chance that `b` does: steps under a falling curve.
 
+use super::ItemId;
 use super::state::{Kind, Pairs, Pipeline, Run};
 
 impl<P: Pairs> Pipeline<P> {
@@ -23,12 +24,13 @@ impl<P: Pairs> Pipeline<P> {
             }
         };
         let running: Vec<usize> = self.runs.iter().filter(prefix).map(|run| run.chain.len()).collect();
+        let ids: Vec<ItemId> = order.iter().map(|(id, _)| *id).collect();
         let mut best: Option<(f64, usize)> = None;
         for (length, &chance) in (1..).zip(&chances) {
-            if running.contains(&length) {
+            let shorter = running.iter().copied().filter(|&other| other < length).max().unwrap_or(0);
+            if length - shorter > self.settings.batch_max || self.is_answered(&ids[..length]) {
                 continue;
             }
-            let shorter = running.iter().copied().filter(|&other| other < length).max().unwrap_or(0);
             let longer = running.iter().copied().filter(|&other| other > length).min();
             let covered = longer.and_then(|other| chances.get(other - 1)).copied().unwrap_or(0.0);
             let gain = (chance - covered) * (weights[length] - weights[shorter]);
@@ -38,9 +40,7 @@ impl<P: Pairs> Pipeline<P> {
         }
         match best {
             Some((gain, length)) if gain > self.settings.idle_gain || self.runs.is_empty() => {
-                let chain = order[..length].iter().map(|(id, _)| *id).collect();
-                self.start(chain, Kind::Chain, false, now);
-                true
+                self.start(ids[..length].to_vec(), Kind::Chain, false, now)
             }
             Some(_) | None => false,
         }

@@ -30,8 +30,10 @@ pub(crate) struct Settings {
     pub(crate) backlog_factor: f64,
     /// Suspects that have waited this many suites get a run of their own.
     pub(crate) lane_age: f64,
-    /// Most items that are looked at together, at most 64.
+    /// Most items that are looked at together.
     pub(crate) window: usize,
+    /// Most items that one candidate has more than the next shorter one that runs.
+    pub(crate) batch_max: usize,
     /// Whether a green candidate lands although something landed that it was not tested with, where both touch nothing
     /// in common. Then some landings are red: about 1 to 3 of 1,000 where 0.1 % of disjoint pairs fail together.
     pub(crate) commute: bool,
@@ -49,6 +51,7 @@ impl Settings {
             backlog_factor: 2.0,
             lane_age: 4.0,
             window: 60,
+            batch_max: usize::MAX,
             commute: false,
         }
     }

@@ -30,11 +30,13 @@ pub(crate) struct Item {
     pub(super) cleared: Option<(f64, RunId)>,
     /// Red answers that leave only this item as the culprit.
     pub(super) single_reds: u32,
+    /// Undecided items that must be before it in a chain.
+    pub(crate) needs: Vec<ItemId>,
 }
 
 impl Item {
     pub(crate) fn new(id: ItemId, arrived: f64, based_at: f64, own: f64) -> Item {
-        Item { id, arrived, based_at, own, kept: 1.0, cleared: None, single_reds: 0 }
+        Item { id, arrived, based_at, own, kept: 1.0, cleared: None, single_reds: 0, needs: Vec::new() }
     }
 
     /// Chance that it fails on today's base.
@@ -141,6 +143,8 @@ pub(crate) struct Pipeline<P> {
     pub(super) failed: Vec<FailedSet>,
     /// What landed, and when: oldest first.
     pub(super) landed: Vec<(f64, ItemId)>,
+    /// Sets that are not to be tested, because the answer is there.
+    pub(super) answered: Vec<Vec<ItemId>>,
     pub(super) next_run: RunId,
     pub(super) steps: Vec<Step>,
 }
@@ -155,6 +159,7 @@ impl<P: Pairs> Pipeline<P> {
             runs: Vec::new(),
             failed: Vec::new(),
             landed: Vec::new(),
+            answered: Vec::new(),
             next_run: 0,
             steps: Vec::new(),
         }
@@ -199,17 +204,55 @@ impl<P: Pairs> Pipeline<P> {
             .collect();
         for id in singles {
             let confirming = self.runs.iter().any(|run| run.kind == Kind::Confirm && run.has(id));
-            if !confirming && self.runs.len() < self.slots {
+            let able = self.item(id).is_some_and(|item| item.needs.is_empty());
+            if able && !confirming && self.runs.len() < self.slots {
                 self.start(vec![id], Kind::Confirm, false, now);
             }
         }
     }
 
-    pub(super) fn start(&mut self, chain: Vec<ItemId>, kind: Kind, stale: bool, now: f64) {
+    /// Starts a run of these items and of all that they need, unless its answer is known.
+    pub(super) fn start(&mut self, chain: Vec<ItemId>, kind: Kind, stale: bool, now: f64) -> bool {
+        let chain = self.with_needs(chain);
+        let known_red = kind != Kind::Confirm && self.failed.iter().any(|failed| failed.within(&chain));
+        if known_red || self.is_answered(&chain) {
+            return false;
+        }
         let id = self.next_run;
         self.next_run += 1;
         self.steps.push(Step::Start { run: id, chain: chain.clone(), kind });
         self.runs.push(Run { id, chain, started: now, kind, stale });
+        true
+    }
+
+    /// The items, each after what it needs.
+    fn with_needs(&self, chain: Vec<ItemId>) -> Vec<ItemId> {
+        let needs = |id: &ItemId| self.item(*id).map_or(&[][..], |item| &item.needs);
+        if chain.iter().all(|id| needs(id).is_empty()) {
+            return chain;
+        }
+        let mut whole: Vec<ItemId> = Vec::new();
+        let mut open: Vec<ItemId> = chain.into_iter().rev().collect();
+        while let Some(id) = open.pop() {
+            let missing: Vec<ItemId> =
+                needs(&id).iter().copied().filter(|need| !whole.contains(need)).collect();
+            if whole.contains(&id) {
+                continue;
+            }
+            if missing.is_empty() {
+                whole.push(id);
+            } else {
+                open.push(id);
+                open.extend(missing);
+            }
+        }
+        whole
+    }
+
+    /// Whether this very set has its answer, or is being asked.
+    pub(super) fn is_answered(&self, chain: &[ItemId]) -> bool {
+        let same = |set: &[ItemId]| set.len() == chain.len() && chain.iter().all(|id| set.contains(id));
+        self.runs.iter().any(|run| same(&run.chain)) || self.answered.iter().any(|set| same(set))
     }
 
     pub(super) fn item(&self, id: ItemId) -> Option<&Item> {

@@ -170,6 +170,8 @@ impl World {
             task: id(at),
             nonce: nonce(at),
             head: CommitId::parse(&format!("{:040x}", 1_000_000 + at)).unwrap(),
+            hotfix: false,
+            repairs: false,
             priority: change.priority,
             enqueued_at: Seconds(i64::from(change.arrives)),
             after: after.filter(|&other| self.waiting(other)).map(id).into_iter().collect(),
@@ -178,6 +180,23 @@ impl World {
             suspect: false,
             accept_worse: change.accept_worse,
         }
+    }
+
+    /// What runs said of trees that are today's base with others on top, or that were of an earlier one.
+    fn tried(&self) -> Vec<Tried> {
+        let said = self.answers.keys().filter_map(|tree| {
+            let content = &self.trees[usize::from_str_radix(tree.as_str(), 16).unwrap()];
+            let rest: Vec<usize> =
+                content.1.iter().copied().filter(|member| !self.base.1.contains(member)).collect();
+            let here = !rest.is_empty() && rest.iter().all(|&member| self.waiting(member));
+            here.then(|| Tried {
+                members: rest.into_iter().map(id).collect(),
+                green: self.known(tree).verdict == Verdict::Green,
+                started: Seconds(0),
+                ended: Seconds(1),
+            })
+        });
+        if self.scenario.forgets { Vec::new() } else { said.collect() }
     }
 
     pub(super) fn view(&mut self) -> View {
@@ -201,6 +220,13 @@ impl World {
             compositions: self.compositions.clone(),
             verdicts,
             running: self.running.iter().map(|(run, _)| run.clone()).collect(),
+            tried: self.tried(),
+            belief: Belief {
+                failing: 0.1,
+                flake: 0.02,
+                suite_seconds: 2.0,
+                fail_fast: self.scenario.fail_fast,
+            },
             held: self.held.clone(),
             rules: self.scenario.rules.clone(),
             paused: false,
@@ -215,10 +241,11 @@ impl World {
             self.befall();
             self.finish_runs();
             let view = self.view();
-            let actions = plan(&view, Seconds(0), self.scenario.slots);
+            let now = Seconds(i64::from(self.tick));
+            let actions = plan(&view, now, self.scenario.slots);
             let mut mirrored = view.clone();
             mirrored.entries.reverse();
-            prop_assert_eq!(&actions, &plan(&mirrored, Seconds(9), self.scenario.slots));
+            prop_assert_eq!(&actions, &plan(&mirrored, now, self.scenario.slots));
             for entry in &view.entries {
                 prop_assert!(!why(&view, &entry.task).is_empty());
             }
@@ -272,7 +299,7 @@ impl World {
                     tests.insert(format!("flake{}", self.runs));
                     Answer::Failing(tests)
                 }
-                (Luck::Fine, _) | (Luck::Flake, Purpose::Baseline) => Answer::Failing(tests),
+                (Luck::Fine, _) | (Luck::Flake, Purpose::Baseline | Purpose::Blame) => Answer::Failing(tests),
             };
             self.answers.entry(run.tree).or_default().push(answer);
         }
@@ -294,7 +321,8 @@ impl World {
             Action::StartRun { members, commit, tree, purpose } => {
                 self.check_start(view, &members, &commit, &tree, purpose)?;
                 let seconds = self.scenario.seconds[self.runs % self.scenario.seconds.len()];
-                self.running.push((Running { members, tree, purpose }, self.tick + seconds));
+                let started = Seconds(i64::from(self.tick));
+                self.running.push((Running { members, tree, purpose, started }, self.tick + seconds));
             }
             Action::CancelRun { tree } => self.running.retain(|(run, _)| run.tree != tree),
             Action::Land { members, commit, tree, on } => self.land(&members, &commit, &tree, &on)?,
