@@ -51,6 +51,8 @@ pub(crate) enum AgentError {
     Unknown { given: String, known: String },
     #[error("agent '{agent}:' names no model behind the colon")]
     NoModel { agent: String },
+    #[error("{program}, the program of agent '{agent}', is not installed: it is not found in PATH")]
+    NotInstalled { agent: String, program: String },
     #[error("agent '{kind}:' names nothing behind the colon")]
     Empty { kind: &'static str },
     #[error("no script for task {task}: neither {task}.toml nor _default.toml in {}", folder.display())]

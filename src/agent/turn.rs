@@ -7,7 +7,7 @@ use super::{
     price, script,
 };
 use crate::{
-    policy::agents::Output,
+    policy::agents::{Call, Output},
     process::{self, Job, Outcome, Stop},
     task::{
         id::{RunId, TaskId},
@@ -130,6 +130,11 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         Kind::Program(entry) => Some(entry.as_ref()),
         Kind::Script { .. } => None,
     };
+    if let Some(Call::Argv(argv)) = entry.map(|entry| &entry.call)
+        && let Some(program) = argv.first().filter(|program| process::which(program).is_none())
+    {
+        return Err(AgentError::NotInstalled { agent: agent.name.clone(), program: program.clone() });
+    }
     let Started { argv, stdin } = match &agent.kind {
         Kind::Program(entry) => call::start(entry, turn, &Files { prompt: &prompt, temp: &temp })?,
         Kind::Script { folder } => Started { argv: script::call(folder, turn)?, stdin: String::new() },

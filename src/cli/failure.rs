@@ -404,6 +404,8 @@ fn agent(err: &AgentError) -> Failure {
         | AgentError::NoModel { .. }
         | AgentError::Empty { .. }
         | AgentError::LongPrompt { .. } => explain(of(Exit::Usage, Code::Agent, err)),
+        AgentError::NotInstalled { agent, .. } => of(Exit::Environment, Code::Agent, err)
+            .hint("see what is missing", format!("git orch doctor --ping {}", shown(agent))),
         AgentError::NoScript { .. } | AgentError::Path(_) => explain(of(Exit::Failed, Code::Agent, err)),
         AgentError::File { .. } => {
             of(Exit::Failed, Code::File, err).hint("look for what is wrong", "git orch doctor")

@@ -44,11 +44,11 @@ impl Diagnosis {
         self.checks.iter().all(|check| check.ok)
     }
 
-    fn fine(&mut self, check: &'static str, message: impl Into<String>) {
+    pub(super) fn fine(&mut self, check: &'static str, message: impl Into<String>) {
         self.checks.push(Check { check, ok: true, message: message.into(), fix: None });
     }
 
-    fn wrong(&mut self, check: &'static str, message: impl Into<String>, fix: &str) {
+    pub(super) fn wrong(&mut self, check: &'static str, message: impl Into<String>, fix: &str) {
         self.checks.push(Check { check, ok: false, message: message.into(), fix: Some(fix.to_owned()) });
     }
 

@@ -260,6 +260,22 @@ impl Project {
         Ok(())
     }
 
+    /// The agent cannot be called by anybody: its task goes back to the pool, and no try is counted.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn turn_not_possible(&self, op: &Op, ready: &Ready, why: &str) -> Result<(), FlowError> {
+        match &ready.work {
+            Work::Review { .. } => Ok(()),
+            Work::Fix { task } | Work::Implement { task } => match self.store.load(task)? {
+                Some(stored) if matches!(stored.task.state, State::InProgress { .. }) => {
+                    self.back_to_pool(op, &stored, why)
+                }
+                Some(_) | None => Ok(()),
+            },
+        }
+    }
+
     fn same_as_before(&self, stored: &Stored, head: &CommitId) -> Result<bool, FlowError> {
         let Some(last) = stored.task.reviews.last().filter(|_| stored.task.rounds > 0) else {
             return Ok(false);
@@ -356,7 +372,7 @@ fn record_of(ready: &Ready, result: &TurnResult) -> TurnRecord {
 }
 
 /// How a turn ended, with all that its program says about it.
-fn how_it_ended(result: &TurnResult, limit: Duration) -> String {
+pub(super) fn how_it_ended(result: &TurnResult, limit: Duration) -> String {
     let mut parts = vec![ended_in_words(result.outcome.ended, limit)];
     match &result.failure {
         Some(failure) => parts.push(failure.to_string()),

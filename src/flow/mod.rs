@@ -14,6 +14,7 @@ pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod interrupt;
 mod judge;
+mod ping;
 pub(crate) mod progress;
 pub(crate) mod project;
 pub(crate) mod queue;

@@ -365,6 +365,11 @@ impl<'a> Dispatcher<'a> {
             Ok(result) => result,
             Err(err) => {
                 let text = crate::store::chain(&err);
+                if matches!(err, AgentError::NotInstalled { .. }) {
+                    self.project.turn_not_possible(&self.op, ready, &text)?;
+                    self.tell_breaker(&ready.agent.name, Went::Never, &text);
+                    return Ok(());
+                }
                 self.project.turn_not_started(&self.op, ready, &text)?;
                 self.say(Step::Note, &[task], None, format!("{}: {text}", ready.turn.role));
                 self.tell_breaker(&ready.agent.name, Went::Badly, &text);

@@ -140,3 +140,27 @@ fn usage_that_is_missing_stays_unknown() {
     assert_eq!(states(&sandbox, &cases), "one: under-review, -, tokens null");
     assert!(sandbox.run(&["report"]).exits(0).stdout.contains("unknown"));
 }
+
+#[test]
+fn an_agent_that_is_not_installed_is_named_with_the_command_that_installs_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("orch.toml", "[agent.codex]\nargv = ['no-such-codex', 'exec']\n");
+    sandbox.git(&["commit", "-qam", "settings"]);
+    let pinged = sandbox.run(&["doctor", "--ping", "codex"]).exits(7).stdout;
+    assert_eq!(
+        pinged,
+        "WRONG  installed    no-such-codex is not found in PATH\n                     fix: command -v no-such-codex\n1 \
+         thing is wrong.\n"
+    );
+    sandbox.run(&["add", "One", "--id", "one"]).exits(0);
+    let ran = sandbox.run(&["run", "--agent", "codex"]).exits(4);
+    let left = "1 task is left, and no agent may have a turn: codex: no-such-codex, the program of agent 'codex', is not \
+                installed: it is not found in PATH";
+    assert!(ran.stdout.contains(left), "{}", ran.stdout);
+    assert_eq!(sandbox.run(&["show", "one", "--json"]).exits(0).json()["data"]["state"], "pending");
+    let unknown = sandbox.run(&["doctor", "--ping", "cluade"]).exits(2).stderr;
+    assert!(
+        unknown.contains("there are aider, claude, codex, gemini, opencode, pi, qwen; or exec:COMMAND"),
+        "{unknown}"
+    );
+}

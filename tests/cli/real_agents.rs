@@ -143,3 +143,25 @@ fn a_real_program_that_only_says_done_has_done_nothing() {
     let task = sandbox.run(&["show", "fix-it", "--json"]).exits(0).json();
     assert_eq!((&task["data"]["state"], &task["data"]["tokens"]), (&"escalated".into(), &2580.into()));
 }
+
+#[test]
+fn doctor_tries_an_agent_from_end_to_end() {
+    if installed("pi").is_none() {
+        return;
+    }
+    let server = ModelServer::start(Model::Runs("echo pong > ping.txt"));
+    let sandbox = ready(&server, "pi");
+    let pinged = sandbox.run(&["doctor", "--ping", "pi:mock/m1"]).exits(0).stdout;
+    assert!(pinged.contains("ok     installed    pi 0."), "{pinged}");
+    assert!(pinged.contains("ok     edited       ping.txt is as it was asked for"), "{pinged}");
+    assert!(pinged.contains("ok     usage        2580 tokens, $0.009084 by its own account"), "{pinged}");
+
+    let server = ModelServer::start(Model::Refuses(401));
+    let sandbox = ready(&server, "pi");
+    let pinged = sandbox.run(&["doctor", "--ping", "pi:mock/m1"]).exits(7).stdout;
+    assert!(
+        pinged.contains("WRONG  answered     exit 0, not logged in to its model: 401 invalid key"),
+        "{pinged}"
+    );
+    assert!(pinged.contains("fix: git orch config explain agent.pi.argv"), "{pinged}");
+}
