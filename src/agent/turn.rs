@@ -159,12 +159,12 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         read_end(&log, turn.log_cap, readable).map_err(|source| failed(&log, source))?;
     let (stderr, _) =
         read_end(&error_log, turn.log_cap, ERROR_MAX).map_err(|source| failed(&error_log, source))?;
-    let Said { answer, failure, tokens, cost_usd_micros, model, denied } =
+    let Said { answer, failure, tokens, only_sum, cost_usd_micros, model, denied } =
         output::read(form, &stdout, &stderr);
     let model = model.or_else(|| turn.model.clone()).or_else(|| entry.and_then(|entry| entry.model.clone()));
     let cost = match cost_usd_micros {
         Some(micros) => Some(Cost::Reported(MicroUsd(micros))),
-        None => price::estimate(entry, model.as_deref(), tokens).map(Cost::Estimated),
+        None => price::estimate(entry, tokens.filter(|_| !only_sum)).map(Cost::Estimated),
     };
     let exit_means = match outcome.ended {
         process::Ended::Exited(code) => entry.and_then(|entry| entry.exits.get(&code)).cloned(),

@@ -164,3 +164,39 @@ fn an_agent_that_is_not_installed_is_named_with_the_command_that_installs_it() {
         "{unknown}"
     );
 }
+
+/// The lines of the page's example, with a program that exists.
+#[test]
+fn an_agent_of_ones_own_takes_the_ten_lines_that_the_page_shows() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/agents.md")).unwrap();
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    assert!(example.lines().count() <= 10, "{example}");
+    let sandbox = Sandbox::new();
+    let program = sandbox.home().join("my-agent");
+    let script = "#!/bin/sh\necho \"$@\" > args.txt\nenv | grep ^MY_AGENT | sort >> args.txt\ncat >> args.txt\n\
+                  echo '{\"git-orch-usage\":{\"input\":1000000,\"output\":100000}}'\n";
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let example = example.replace("\"my-agent\"", &format!("\"{}\"", program.display()));
+    let text = std::fs::read_to_string(sandbox.path().join("orch.toml")).unwrap();
+    sandbox.write("orch.toml", &format!("{text}{example}"));
+    sandbox.git(&["commit", "-qam", "mine"]);
+    sandbox.run(&["add", "Say how you were called", "--id", "one"]).exits(0);
+    let variables = [("MY_AGENT_KEY", "dummy"), ("OTHER_KEY", "secret")];
+    sandbox.run_with_all(&variables, &["run", "--no-land", "--agent", "implement=mine:small-1"]).exits(4);
+    let args = sandbox.git(&["show", "orch/one:args.txt"]);
+    let worktree = sandbox.path().join(".worktrees/one");
+    let called = format!(
+        "--headless --json --root {} --allow edit,run --model small-1\nMY_AGENT_KEY=dummy\nMY_AGENT_NO_HOOKS=1\n",
+        worktree.display()
+    );
+    assert!(args.starts_with(&called) && args.contains("Say how you were called"), "{args}");
+    let report = sandbox.run(&["report", "--json"]).exits(0).json();
+    let turn = &report["data"]["turns"][0];
+    assert_eq!(
+        (&turn["tier"], &turn["model"], &turn["tokens"]),
+        (&"cheap".into(), &"small-1".into(), &1_100_000.into())
+    );
+    assert_eq!((&turn["cost_usd_micros"], &turn["estimated"]), (&4_500_000.into(), &true.into()));
+}

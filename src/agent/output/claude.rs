@@ -25,6 +25,7 @@ pub(super) fn read(stdout: &str) -> Said {
         cost_usd_micros: result["total_cost_usd"].as_f64().and_then(micros),
         model: result["modelUsage"].as_object().and_then(|models| models.keys().next().cloned()),
         denied: result["permission_denials"].as_array().map_or(0, Vec::len),
+        ..Said::default()
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Said {
     /// Why the program itself says that it could not go on.
     pub(crate) failure: Option<Failure>,
     pub(crate) tokens: Option<Tokens>,
+    /// Only the sum of the tokens is told, and stands as their input: no cost follows from it.
+    pub(crate) only_sum: bool,
     /// Millionths of a US dollar, as the program reports them.
     pub(crate) cost_usd_micros: Option<u64>,
     /// The model that answered, where the program says.

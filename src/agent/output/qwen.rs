@@ -29,8 +29,8 @@ pub(super) fn read(stdout: &str) -> Said {
             cached: number(&usage["cache_read_input_tokens"]),
             output: number(&usage["output_tokens"]),
         }),
-        cost_usd_micros: None,
         model: result["stats"]["models"].as_object().and_then(|models| models.keys().next().cloned()),
         denied: result["permission_denials"].as_array().map_or(0, Vec::len),
+        ..Said::default()
     }
 }

@@ -158,6 +158,9 @@ fn a_commands_last_line_may_tell_its_usage() {
     let both = usage(r#"{"git-orch-usage":{"tokens":1200,"cost_usd":0.12}}"#);
     assert_eq!(both.answer.as_deref(), Some("report"));
     assert_eq!((both.tokens.map(Tokens::total), both.cost_usd_micros), (Some(1200), Some(120_000)));
+    assert!(both.only_sum);
+    let split = usage(r#"{"git-orch-usage":{"input":900,"cached":100,"output":30}}"#);
+    assert_eq!((split.tokens, split.only_sum), (Some(Tokens { input: 900, cached: 100, output: 30 }), false));
     assert_eq!(usage(r#"{"git-orch-usage":{"tokens":1}}"#).cost_usd_micros, None);
     assert_eq!(usage(r#"{"git-orch-usage":{"cost_usd":0}}"#).cost_usd_micros, Some(0));
     assert_eq!(usage(r#"{"git-orch-usage":{"cost_usd":-1}}"#).cost_usd_micros, None);
