@@ -8,8 +8,8 @@ use crate::plan::breaker::{Breaker, Gate, Rules, Went};
 use crate::plan::route::{self, Candidate, Choice, Needs, Nobody};
 use crate::plan::turns::{Roles, Work};
 use crate::process::random_share;
-use crate::task::Task;
 use crate::task::id::Seconds;
+use crate::task::{State, Task};
 
 use super::turn::{Crew, domains_of, tier_of};
 
@@ -122,5 +122,9 @@ pub(super) fn needs<'a>(work: &Work, task: &'a Task) -> Needs<'a> {
         Work::Review { .. } => 0,
         Work::Implement { .. } | Work::Fix { .. } => task.try_number.saturating_sub(1) + task.rounds,
     };
-    Needs { weight: task.tier, domain: task.domain.as_deref(), failures }
+    let holder = match &task.state {
+        State::Assigned { claim } if failures > 0 => claim.owner.0.rsplit_once('@').map(|(agent, _)| agent),
+        _ => None,
+    };
+    Needs { weight: task.tier, domain: task.domain.as_deref(), failures, failed: holder }
 }

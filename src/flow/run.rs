@@ -380,7 +380,7 @@ impl<'a> Dispatcher<'a> {
         let seconds = judged.record.seconds;
         self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
         if let Some(went) = judged.went {
-            self.tell_breaker(&ready.agent.name, went, &judged.record.ended);
+            self.tell_breaker(&ready.agent.name, went, &judged.text);
         }
         self.tally.add(Ran {
             what: format!("{} {} {task}", ready.agent.name, ready.turn.role),

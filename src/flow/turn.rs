@@ -10,7 +10,7 @@ use crate::process::random_letters;
 use crate::store::{Op, Stored};
 use crate::task::id::{CommitId, RunId, TaskId};
 use crate::task::role::{ReviewerName, Role};
-use crate::task::{Actor, Authority, State, Who};
+use crate::task::{Actor, Authority, State, Task, Who};
 
 use super::suite::Slot;
 use super::{FlowError, Project};
@@ -138,7 +138,14 @@ impl Project {
     ) -> Result<Option<Ready>, FlowError> {
         let task = work.task();
         let actor = self.worker(agent)?;
-        let picked = match self.pick(op, &actor, Some(task), false) {
+        // Another agent of this run takes over what came back to one of ours.
+        let take_over = match self.store.load(task)? {
+            Some(Stored { task: Task { state: State::Assigned { claim }, .. }, .. }) => {
+                claim.owner != actor.who && claim.owner.0.ends_with(&format!("@{}", self.clone_id()?))
+            }
+            Some(_) | None => false,
+        };
+        let picked = match self.pick(op, &actor, Some(task), take_over) {
             Ok(picked) => picked,
             Err(FlowError::Claimed { .. } | FlowError::NotReady { .. }) => return Ok(None),
             Err(FlowError::Gate { evidence, .. }) => {

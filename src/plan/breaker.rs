@@ -101,6 +101,11 @@ impl Breaker {
         rules: Rules,
     ) -> Option<String> {
         let was_open = self.open.is_some();
+        if self.open.as_ref().is_some_and(|open| !open.trying) && went != Went::Never {
+            // It had begun before: what opened the breaker is known already, and one that went well shows no more
+            // than that it did then.
+            return None;
+        }
         let opens = match went {
             Went::Well => {
                 *self = Breaker::default();
@@ -173,6 +178,7 @@ mod tests {
     fn after_a_pause_one_turn_tries_and_a_failure_doubles_the_pause() {
         let mut breaker = Breaker::default();
         assert!(ended(&mut breaker, Went::Later, NOW).unwrap().starts_with("no turns for 30 s"));
+        assert_eq!(ended(&mut breaker, Went::Badly, NOW), None, "one that had begun before");
         breaker.started();
         assert!(matches!(breaker.gate(Seconds(9_999)), Gate::Later { .. }));
         assert!(ended(&mut breaker, Went::Badly, NOW).unwrap().starts_with("no turns for 60 s"));
@@ -193,6 +199,7 @@ mod tests {
         fn a_pause_is_never_longer_than_a_quarter_of_an_hour(times in 1..100_u32, spread in 0.0..1.0_f64) {
             let mut breaker = Breaker::default();
             for _ in 0..times {
+                breaker.started();
                 breaker.ended(Went::Later, "x", NOW, spread, Rules::DEFAULT);
             }
             prop_assert_eq!(breaker.gate(Seconds(NOW.0 + PAUSE_MAX)), Gate::Free);

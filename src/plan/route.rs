@@ -66,6 +66,8 @@ pub(crate) struct Needs<'a> {
     pub(crate) domain: Option<&'a str>,
     /// Attempts that failed or were sent back.
     pub(crate) failures: u32,
+    /// Whose attempt failed the last time: another agent sees it with other eyes.
+    pub(crate) failed: Option<&'a str>,
 }
 
 /// Who takes a turn, and why.
@@ -87,7 +89,8 @@ pub(crate) enum Nobody {
 }
 
 /// Chooses an agent for a turn: of those that may work, the lowest tier that the task needs, then whoever knows its
-/// domain, then whoever has the least to do, then the order in which they were named.
+/// domain, then another one than the last that failed, then whoever has the least to do, then the order in which they
+/// were named.
 ///
 /// An expensive agent has one turn at a time where others could be asked.
 ///
@@ -100,15 +103,19 @@ pub(crate) fn choose(candidates: &[Candidate<'_>], needs: &Needs<'_>) -> Result<
     let mixed = candidates.windows(2).any(|pair| pair[0].tier != pair[1].tier);
     let spare = |one: &Candidate<'_>| mixed && one.tier == Tier::Expensive && one.busy > 0;
     let free = candidates.iter().enumerate().filter(|(_, one)| one.gate == Gate::Free && !spare(one));
+    // Whoever knows the domain, then whoever knows any, then whoever knows others.
     let knows = |one: &Candidate<'_>| match needs.domain {
-        Some(domain) => !one.domains.iter().any(|own| own == domain),
-        None => !one.domains.is_empty(),
+        Some(domain) if one.domains.iter().any(|own| own == domain) => 0,
+        Some(_) | None if one.domains.is_empty() => 1,
+        Some(_) | None => 2,
     };
     // The nearest tier from the wanted one up; below it only where there is none.
     let distance = |tier: Tier| {
         if tier >= wanted { tier as usize - wanted as usize } else { 3 + (wanted as usize - tier as usize) }
     };
-    let best = free.min_by_key(|(index, one)| (distance(one.tier), knows(one), one.busy, *index));
+    let best = free.min_by_key(|(index, one)| {
+        (distance(one.tier), knows(one), needs.failed == Some(one.name), one.busy, *index)
+    });
     let Some((index, one)) = best else { return Err(nobody(candidates)) };
     Ok(Choice { index, tier: one.tier, why: why(candidates, one, start, wanted, needs) })
 }
@@ -173,7 +180,7 @@ mod tests {
     }
 
     fn needs(weight: u8, failures: u32) -> Needs<'static> {
-        Needs { weight, domain: None, failures }
+        Needs { weight, domain: None, failures, failed: None }
     }
 
     #[test]
@@ -205,7 +212,9 @@ mod tests {
         (all[0].domains, all[1].domains, all[2].domains) = (&none, &web, &none);
         all[0].busy = 2;
         let chosen = |domain| all[choose(&all, &Needs { domain, ..needs(2, 0) }).unwrap().index].name;
-        assert_eq!((chosen(Some("frontend")), chosen(Some("data")), chosen(None)), ("b", "b", "c"));
+        assert_eq!((chosen(Some("frontend")), chosen(Some("data")), chosen(None)), ("b", "c", "c"));
+        let after_c = Needs { failed: Some("c"), ..needs(2, 1) };
+        assert_eq!(all[choose(&all, &after_c).unwrap().index].name, "a");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod init;
 mod kill_support;
 mod kills;
 mod mended;
+mod mixed;
 mod model_server;
 mod programs;
 mod queue;
