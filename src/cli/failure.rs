@@ -409,9 +409,12 @@ fn agent(err: &AgentError) -> Failure {
         |failure: Failure| failure.hint("which agents are set", "git orch config explain agents.implement");
     match err {
         AgentError::Process(err) => process(err),
-        AgentError::Unknown { .. } | AgentError::Empty { .. } | AgentError::LongPrompt { .. } => {
-            explain(of(Exit::Usage, Code::Agent, err))
-        }
+        AgentError::Unknown { .. }
+        | AgentError::NoModel { .. }
+        | AgentError::Empty { .. }
+        | AgentError::LongPrompt { .. } => explain(of(Exit::Usage, Code::Agent, err)),
+        AgentError::NotInstalled { agent, .. } => of(Exit::Environment, Code::Agent, err)
+            .hint("see what is missing", format!("git orch doctor --ping {}", shown(agent))),
         AgentError::NoScript { .. } | AgentError::Path(_) => explain(of(Exit::Failed, Code::Agent, err)),
         AgentError::File { .. } => {
             of(Exit::Failed, Code::File, err).hint("look for what is wrong", "git orch doctor")
@@ -558,6 +561,7 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
         Trouble::NoChange
         | Trouble::TimeLimit
         | Trouble::NotStarted
+        | Trouble::AgentFailed
         | Trouble::Findings
         | Trouble::NoVerdict
         | Trouble::HeadMoved

@@ -299,7 +299,8 @@ pub(crate) fn file_mark(path: &Path) -> Option<FileMark> {
     Some(mark_of(&path.metadata().ok()?))
 }
 
-fn mark_of(found: &Metadata) -> FileMark {
+/// What [`file_mark`] is of a file that was opened.
+pub(crate) fn mark_of(found: &Metadata) -> FileMark {
     use std::os::unix::fs::MetadataExt;
     (found.ino(), found.size(), found.mtime(), found.mtime_nsec(), found.ctime_nsec())
 }

@@ -76,10 +76,14 @@ impl Repo {
         if self.tip(&name)?.is_some() {
             return Err(GitError::BranchExists(branch.to_owned()));
         }
+        let lock = Arc::new(lock);
+        // In two steps: with -b, git runs two more programs, for the branch and for the files.
+        let add = self.add_command(Arc::clone(&lock)).args(["--no-checkout", "--detach", "--"]);
+        add.arg(path).arg(start.as_str()).output()?;
         // --no-track: it would write the shared settings, whose lock collides (ready-for-agent#614).
-        let git =
-            self.add_command(lock).args(["--no-track", "-b", branch, "--"]).arg(path).arg(start.as_str());
-        git.output().map(|_| ()).inspect_err(|_| self.undo_add(&name, start))
+        let git = Git::in_worktree(self, &self.admin(path)?, path).holding(lock);
+        let checkout = git.args(["checkout", "--quiet", "--force", "--no-recurse-submodules", "--no-track"]);
+        checkout.args(["-b", branch, "--"]).output().map(|_| ()).inspect_err(|_| self.undo_add(&name, start))
     }
 
     /// Makes a worktree on a branch that exists, given by its short name.
@@ -95,7 +99,7 @@ impl Repo {
         self.add_command(lock).args(["--detach", "--"]).arg(path).arg(commit.as_str()).output().map(|_| ())
     }
 
-    fn add_command(&self, lock: File) -> Git {
+    fn add_command(&self, lock: impl Into<Arc<File>>) -> Git {
         let git =
             Git::on(self).holding(lock).without_local_filters(self).config("submodule.recurse", "false");
         git.args(["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON])
@@ -178,6 +182,23 @@ impl Repo {
         let git =
             Git::in_worktree(self, &admin, path).args(["ls-files", "-z", "--others", "--ignored", &exclude]);
         Ok(fields(&git.output()?).collect())
+    }
+
+    /// Removes untracked files of a worktree, ignored ones too, that match one of the patterns (git's own globs, from
+    /// the top).
+    ///
+    /// # Errors
+    /// The folder is no worktree of this repository, or git fails.
+    pub(crate) fn remove_untracked(&self, path: &Path, patterns: &[String]) -> Result<(), GitError> {
+        let admin = self.admin(path)?;
+        self.restore_git_file(&admin, path)?;
+        let git = Git::in_worktree(self, &admin, path).holding(Shared::wait(self)?.into_file());
+        let git =
+            git.env("GIT_LITERAL_PATHSPECS", "0").args(["clean", "--quiet", "--force", "-d", "-x", "--"]);
+        // A pattern without the second form matches no folder.
+        let forms = |pattern: &String| [format!(":(top,glob){pattern}"), format!(":(top,glob){pattern}/**")];
+        let places: Vec<String> = patterns.iter().flat_map(forms).collect();
+        git.args(places.iter().map(String::as_str)).output().map(|_| ())
     }
 
     /// Tells whether a worktree has nothing that is not committed.
