@@ -180,11 +180,14 @@ impl From<FlowError> for Failure {
             )
             .hint("see what is there", format!("git log --oneline {base}..{}", shown(&branch))),
             FlowError::Gate { id, evidence } => gate(&id, &evidence),
-            FlowError::MayNotApprove { ref id, ref approvers, .. } => {
+            FlowError::MayNotApprove { ref id, ref approvers, ref command, .. } => {
                 let one = approvers.first().cloned().unwrap_or_default();
-                Failure::new(Exit::Gate, Code::NotYours, err.to_string())
-                    .hint("one of them lets you", format!("git orch edit {id} --delegate NAME --as {one}"))
-                    .hint("see where the list is", "git orch config explain review.approvers")
+                let failure = Failure::new(Exit::Gate, Code::NotYours, err.to_string())
+                    .hint("one of them may", format!("git orch {command} --as {one}"));
+                if command.starts_with("queue add") {
+                    return failure.hint("see where the list is", "git orch config explain review.approvers");
+                }
+                failure.hint("or lets you", format!("git orch edit {id} --delegate NAME --as {one}"))
             }
             FlowError::CheckoutInWay { .. } => {
                 Failure::new(Exit::Person, Code::CheckoutInWay, err.to_string())
@@ -406,9 +409,12 @@ fn agent(err: &AgentError) -> Failure {
         |failure: Failure| failure.hint("which agents are set", "git orch config explain agents.implement");
     match err {
         AgentError::Process(err) => process(err),
-        AgentError::Unknown { .. } | AgentError::Empty { .. } | AgentError::LongPrompt { .. } => {
-            explain(of(Exit::Usage, Code::Agent, err))
-        }
+        AgentError::Unknown { .. }
+        | AgentError::NoModel { .. }
+        | AgentError::Empty { .. }
+        | AgentError::LongPrompt { .. } => explain(of(Exit::Usage, Code::Agent, err)),
+        AgentError::NotInstalled { agent, .. } => of(Exit::Environment, Code::Agent, err)
+            .hint("see what is missing", format!("git orch doctor --ping {}", shown(agent))),
         AgentError::NoScript { .. } | AgentError::Path(_) => explain(of(Exit::Failed, Code::Agent, err)),
         AgentError::File { .. } => {
             of(Exit::Failed, Code::File, err).hint("look for what is wrong", "git orch doctor")
@@ -555,6 +561,7 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
         Trouble::NoChange
         | Trouble::TimeLimit
         | Trouble::NotStarted
+        | Trouble::AgentFailed
         | Trouble::Findings
         | Trouble::NoVerdict
         | Trouble::HeadMoved
@@ -653,6 +660,12 @@ mod tests {
             },
             FlowError::Claimed { id: id("t-1"), owner: "exec@k3f9".to_owned(), since: Seconds(0) },
             FlowError::NoChange { branch: "x".to_owned(), base: "main".to_owned() },
+            FlowError::MayNotApprove {
+                who: "bo".to_owned(),
+                id: "t-1".to_owned(),
+                approvers: vec!["lead".to_owned()],
+                command: "approve t-1".to_owned(),
+            },
             FlowError::Gate {
                 id: "x".to_owned(),
                 evidence: Box::new(

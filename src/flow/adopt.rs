@@ -34,7 +34,7 @@ impl Project {
     /// # Errors
     /// No such branch, no change, no right, or a gate that says no.
     pub(crate) fn check_branch(&self, branch: &str, onto: Option<&CommitId>) -> Result<Measured, FlowError> {
-        self.refuse_stranger(branch, &[])?;
+        self.refuse_stranger("queue add", branch, &[])?;
         let (head, base) = self.ends(branch, onto)?;
         let measured = self.measure(None, &base, &head)?;
         let reproduce = format!("git merge-tree --write-tree --name-only {} {branch}", self.base.branch);
@@ -113,7 +113,7 @@ impl Project {
     /// # Errors
     /// No such branch, no change over the base, no right.
     pub(crate) fn adopt(&self, op: &Op, branch: &str, with: &Adoption) -> Result<Stored, FlowError> {
-        self.refuse_stranger(branch, &[])?;
+        self.refuse_stranger("queue add", branch, &[])?;
         let (head, base) = self.ends(branch, with.onto.as_ref())?;
         let size = self.size_of(&base, &head)?;
         let claim = Claim { owner: Who(self.who.clone()), epoch: 1 };

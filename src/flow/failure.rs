@@ -85,7 +85,7 @@ pub(crate) enum FlowError {
     CheckoutInWay { worktree: String, files: Vec<String> },
     /// The settings name who may approve, and this is somebody else.
     #[error("{who} may not approve {id}: review.approvers are {}", approvers.join(", "))]
-    MayNotApprove { who: String, id: String, approvers: Vec<String> },
+    MayNotApprove { who: String, id: String, approvers: Vec<String>, command: String },
     #[error("no branch '{0}'")]
     NoBranch(String),
     /// Another process of this machine lands.

@@ -169,6 +169,7 @@ impl Project {
             return Err(FlowError::Interrupted);
         }
         let verdict = Verdict {
+            run: crate::store::journal::nonce(),
             set: self.test_set(which),
             environment: self.environment(),
             at: now(),

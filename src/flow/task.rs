@@ -137,7 +137,7 @@ impl Project {
             check_globs("--paths", paths)?;
         }
         if edit.delegates.is_some() || edit.hotfix == Some(true) {
-            self.refuse_stranger(task.id.as_str(), &[])?; // a delegate cannot pass it on
+            self.refuse_stranger("edit", task.id.as_str(), &[])?; // a delegate cannot pass it on
         }
         if let Some(texts) = after {
             let after = self.dependencies(task.id.as_str(), texts)?;
@@ -347,14 +347,19 @@ impl Project {
     ) -> Result<Stored, FlowError> {
         self.store.change(op, &self.person(), id, |stored: &Stored| {
             let head = seen.cloned().or_else(|| stored.task.head().cloned());
-            self.refuse_stranger(stored.task.id.as_str(), &stored.task.delegates)?;
+            self.refuse_stranger("approve", stored.task.id.as_str(), &stored.task.delegates)?;
             self.refuse_moved(&stored.task)?;
             Ok(vec![Event::Approved { head, note: note.map(str::to_owned) }])
         })
     }
 
     /// Somebody whom the settings do not let approve, and whom nobody let approve this very task.
-    pub(super) fn refuse_stranger(&self, id: &str, delegates: &[Who]) -> Result<(), FlowError> {
+    pub(super) fn refuse_stranger(
+        &self,
+        command: &str,
+        id: &str,
+        delegates: &[Who],
+    ) -> Result<(), FlowError> {
         let approvers = &self.policy.review.approvers;
         let may = approvers.is_empty()
             || approvers.contains(&self.who)
@@ -366,6 +371,7 @@ impl Project {
             who: self.who.clone(),
             id: crate::task::id::shown(id),
             approvers: approvers.clone(),
+            command: format!("{command} {}", crate::task::id::shown(id)),
         })
     }
 

@@ -97,11 +97,17 @@ impl Lander<'_> {
         let base = &self.project.base;
         Ok(match because {
             Ejection::Conflict { files, with } => {
-                let files: Vec<String> = files.into_iter().collect();
                 let behind = Self::find(queued, task)
                     .and_then(|queued| hold_of(&queued.stored))
                     .map(|hold| hold.behind);
-                let pair = with.or(behind);
+                let landed = match Self::find(queued, task) {
+                    Some(member) if with.is_none() && behind.is_none() => {
+                        self.landed_on(&member.entry.head, &files)?
+                    }
+                    _ => None,
+                };
+                let pair = with.or(behind).or(landed);
+                let files: Vec<String> = files.into_iter().collect();
                 let (trouble, what) = match &pair {
                     Some(pair) => (Trouble::ConflictTask, pair.to_string()),
                     None => (Trouble::ConflictBase, base.branch.clone()),

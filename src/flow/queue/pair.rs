@@ -76,6 +76,20 @@ impl Lander<'_> {
         Ok(landings)
     }
 
+    /// The last task that landed since a change left the base and that touched one of these files.
+    pub(super) fn landed_on(
+        &self,
+        head: &CommitId,
+        files: &BTreeSet<String>,
+    ) -> Result<Option<TaskId>, FlowError> {
+        for (task, landing) in self.landings_since(head)?.into_iter().rev() {
+            if !self.paths_of(&landing)?.is_disjoint(files) {
+                return Ok(Some(task));
+            }
+        }
+        Ok(None)
+    }
+
     /// The tests that are worse, where they can be run alone.
     fn only(&self, worse: &[Worse]) -> Option<Which> {
         let which = Which::Some(worse.iter().map(|worse| worse.test.as_str().to_owned()).collect());
@@ -102,7 +116,7 @@ impl Lander<'_> {
             parents: &[onto.clone(), head.clone()],
             author: &person,
             committer: &person,
-            message: &format!("Try {} on {}", member.entry.task, onto.short()),
+            message: &format!("Try {0} on {1}\n\nOrch-Try: {0}", member.entry.task, onto.short()),
         })?;
         self.project.store.keep_candidate(&tree, &commit)?;
         Ok(Some(Point { commit, tree }))

@@ -5,6 +5,7 @@
 //! the compositions as well, or comes between a landing and its record.
 
 mod checks;
+mod numbered;
 mod scenario;
 mod world;
 
