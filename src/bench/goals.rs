@@ -201,7 +201,7 @@ pub(crate) fn reach(goal: &Goal, who: Contender, seeds: &[u64]) -> Result<Reache
 /// A contender broke a rule of the world: a bug of ours.
 pub(crate) fn culprit_search(who: Contender, seeds: &[u64]) -> Result<Vec<(String, f64, f64)>, String> {
     let mut rows = Vec::new();
-    for (fail_fast, how) in [(false, "plain"), (true, "fail-fast")] {
+    for (fail_fast, how) in [(false, "plain"), (true, "fail-fast, failing tests first")] {
         for confirmations in [0, 1] {
             let (runs, suites) = one_culprit_of_eight(who, fail_fast, confirmations, seeds)?;
             rows.push((format!("{how}, {confirmations} confirmations"), runs, suites));

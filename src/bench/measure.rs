@@ -62,7 +62,7 @@ pub(crate) fn measure(setting: &Setting, who: Contender, seeds: &[u64]) -> Resul
 /// Runs and suites' worth of minutes until all eight changes are decided, of which exactly one is broken: means over
 /// its eight positions and the seeds, with one slot.
 ///
-/// `seconds_first`: a failing run ends early, as the setting draws it; else each takes a whole suite.
+/// Where failures show early, tests that failed in an earlier run of the search go first in the next one.
 ///
 /// # Errors
 /// The contender broke a rule of the world: a bug of ours.
@@ -80,6 +80,7 @@ pub(crate) fn one_culprit_of_eight(
         confirmations,
         ..Setting::plain(1, 0.05)
     };
+    let noise = Noise { failing_first: fail_fast, ..Noise::NONE };
     let (mut runs, mut suites, mut times) = (0, 0.0, 0.0);
     for &seed in seeds {
         for position in 0..8 {
@@ -89,7 +90,7 @@ pub(crate) fn one_culprit_of_eight(
                 change.suite_minutes = 5.0;
             }
             let beliefs = Beliefs { confirmations, ..Beliefs::default() };
-            let played = play(&trace, Noise::NONE, &mut *who.on(&trace, beliefs))?;
+            let played = play(&trace, noise, &mut *who.on(&trace, beliefs))?;
             runs += played.runs.len();
             suites += played.runs.iter().map(|run| (run.end - run.start) / 5.0).sum::<f64>();
             times += 1.0;

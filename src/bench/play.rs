@@ -50,13 +50,16 @@ pub(crate) struct Noise {
     pub(crate) flakes: f64,
     /// Mean share of the suite after which a flake shows, where failures show early.
     pub(crate) early_mean: f64,
+    /// Whether tests that failed before run first, so that a known culprit shows at once.
+    pub(crate) failing_first: bool,
     /// Whether a failure whose culprit does not speak names somebody else, instead of nobody.
     pub(crate) wrong_names: bool,
     pub(crate) seed: u64,
 }
 
 impl Noise {
-    pub(crate) const NONE: Noise = Noise { flakes: 0.0, early_mean: 1.0, wrong_names: false, seed: 0 };
+    pub(crate) const NONE: Noise =
+        Noise { flakes: 0.0, early_mean: 1.0, failing_first: false, wrong_names: false, seed: 0 };
 }
 
 /// A moment, for ordering: minutes are never NaN.
@@ -84,12 +87,17 @@ struct Going {
     answer: Answer,
 }
 
+/// Share of a suite that the tests take that failed before.
+const SEEN_BEFORE: f64 = 0.05;
+
 struct Clockwork<'a> {
     truth: Truth<'a>,
     noise: Noise,
     random: fastrand::Rng,
     played: Played,
     going: Vec<Going>,
+    /// Changes whose failure was seen.
+    seen: Vec<bool>,
     ends: BinaryHeap<Reverse<(Moment, u32)>>,
     undecided: Vec<bool>,
 }
@@ -106,6 +114,7 @@ pub(crate) fn play(trace: &Trace, noise: Noise, policy: &mut dyn Policy) -> Resu
         random: fastrand::Rng::with_seed(noise.seed),
         played: Played { policy: policy.name().to_owned(), uses, ..Played::default() },
         going: Vec::new(),
+        seen: vec![false; trace.changes.len()],
         ends: BinaryHeap::new(),
         undecided: vec![false; trace.changes.len()],
     };
@@ -143,12 +152,23 @@ impl Clockwork<'_> {
             self.ends.pop();
             if let Some(place) = self.going.iter().position(|going| going.run == run) {
                 let going = self.going.swap_remove(place);
+                if self.noise.failing_first && going.answer != Answer::Pass {
+                    self.see(going.record);
+                }
                 self.played.runs[going.record].outcome = match going.answer {
                     Answer::Pass => Outcome::Pass,
                     Answer::Fail { .. } => Outcome::Fail,
                 };
                 return Some((run, going.answer));
             }
+        }
+    }
+
+    /// A failing run has shown what its culprits break.
+    fn see(&mut self, record: usize) {
+        let run = &self.played.runs[record];
+        for id in self.truth.culprits(&run.members, run.start) {
+            self.seen[id as usize] = true;
         }
     }
 
@@ -226,7 +246,10 @@ impl Clockwork<'_> {
     fn answer(&mut self, members: &[ChangeId], culprits: &[ChangeId]) -> (Answer, f64) {
         let trace = self.truth.trace;
         if let Some(&last) = culprits.iter().max() {
-            let early = culprits.iter().map(|&id| trace.change(id).early).fold(1.0, f64::min);
+            let mut early = culprits.iter().map(|&id| trace.change(id).early).fold(1.0, f64::min);
+            if self.noise.failing_first && culprits.iter().any(|&id| self.seen[id as usize]) {
+                early = early.min(SEEN_BEFORE);
+            }
             let named = if !trace.signals.suspects {
                 None
             } else if trace.change(last).speaks {

@@ -73,7 +73,13 @@ impl Setting {
     }
 
     pub(crate) fn noise(&self, seed: u64) -> Noise {
-        Noise { flakes: self.flakes, early_mean: EARLY_MEAN, wrong_names: self.names, seed: !seed }
+        Noise {
+            flakes: self.flakes,
+            early_mean: EARLY_MEAN,
+            failing_first: false,
+            wrong_names: self.names,
+            seed: !seed,
+        }
     }
 
     /// The trace of this setting for one seed. The same seed gives the same changes for all slots and signals.

@@ -151,11 +151,11 @@ fn every_contender_plays_by_the_rules_and_strict_ones_never_land_red() {
     }
 }
 
-/// The goals on one seed, deterministic: what a change of the policy breaks shows here; the full set is a command.
+/// Some goals on few seeds, deterministic: what a change of the policy breaks shows here; the full set is a command.
 #[test]
-fn a_share_of_the_goals_is_reached_on_one_seed() {
+fn a_share_of_the_goals_is_reached_on_few_seeds() {
     for goal in goals().iter().filter(|goal| ["S5", "S6", "S9"].contains(&goal.id)) {
-        let reached = reach(goal, Contender::Rectangle, &[3]).unwrap();
+        let reached = reach(goal, Contender::Rectangle, &[1, 2]).unwrap();
         assert!(reached.met(), "{reached:?}");
     }
     let mut fast = Setting::fail_fast(4, 0.03);

@@ -105,7 +105,10 @@ pub(crate) struct Running {
 pub(crate) struct Tried {
     /// Its members that wait here, in order; the others have landed.
     pub(crate) members: Vec<TaskId>,
+    pub(crate) tree: TreeId,
     pub(crate) green: bool,
+    /// The tests that are worse than on today's base.
+    pub(crate) worse: BTreeSet<String>,
     pub(crate) started: Seconds,
     pub(crate) ended: Seconds,
 }

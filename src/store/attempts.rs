@@ -60,16 +60,6 @@ impl Store {
         }
     }
 
-    /// The kept candidates, by tree. A ref that is broken is left out.
-    ///
-    /// # Errors
-    /// The refs cannot be read.
-    pub(crate) fn candidates(&self) -> Result<Vec<(TreeId, CommitId)>, StoreError> {
-        let refs = self.repo.list(layout::CANDIDATES)?.refs;
-        let tree = |name: &str| TreeId::parse(name.rsplit('/').next().unwrap_or_default()).ok();
-        Ok(refs.into_iter().filter_map(|(name, commit)| Some((tree(&name)?, commit))).collect())
-    }
-
     /// Drops the refs of all candidates; their verdicts stay. A ref of that name whose commit is none of ours stays too.
     pub(crate) fn drop_candidates(&self) -> Result<(), StoreError> {
         for (name, commit) in self.repo.list(layout::CANDIDATES)?.refs {

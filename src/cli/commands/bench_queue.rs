@@ -19,7 +19,7 @@ use crate::flow::FlowError;
 use crate::task::id::shown;
 
 /// The first seed of the traffic that no constant was chosen on.
-const HELD_OUT: u64 = 1001;
+const HELD_OUT: u64 = 5001;
 
 /// What `bench queue` is asked for.
 #[derive(Debug, Args)]

@@ -104,10 +104,14 @@ pub(crate) struct Lander<'a> {
     /// The base at which it was last seen to have all landings.
     forward_at: Option<CommitId>,
     footprints: HashMap<(CommitId, CommitId), BTreeSet<String>>,
+    /// The candidates that each task was tested in, as its journal at this commit says.
+    tested: HashMap<TaskId, (CommitId, Vec<CommitId>)>,
     /// What candidates hold.
     chains: HashMap<CommitId, Vec<(TaskId, Nonce)>>,
     /// The base's own commits, newest first.
     base_commits: Vec<CommitId>,
+    /// The tests that failed in runs with a task in them, as far as nothing else explains them.
+    failed_with: BTreeMap<TaskId, BTreeSet<String>>,
     /// The rates that hold at this base.
     belief: Option<(CommitId, Belief)>,
     live: Vec<Live>,
@@ -141,8 +145,10 @@ impl<'a> Lander<'a> {
             composed_on: None,
             forward_at: None,
             footprints: HashMap::new(),
+            tested: HashMap::new(),
             chains: HashMap::new(),
             base_commits: Vec::new(),
+            failed_with: BTreeMap::new(),
             belief: None,
             live: Vec::new(),
             ended: channel(),

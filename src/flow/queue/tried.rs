@@ -1,17 +1,20 @@
-//! What earlier runs said of what waits now, and the rates to believe in: read from candidates' refs and verdicts, so a
-//! process that starts afresh knows as much as the one before.
+//! What earlier runs said of what waits now, and the rates to believe in: read from journals and verdicts, so a process
+//! that starts afresh, without any cache, knows as much as the one before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::FlowError;
 use crate::queue::{Belief, Tried};
 use crate::suite::result::Results;
+use crate::task::Event;
 use crate::task::id::{CommitId, Nonce, Seconds, TaskId};
 
 use super::{Lander, Queued, entry_nonce};
 
 /// Commits of the base at which a candidate may have been started; older ones say nothing of today.
 const BASE_COMMITS: usize = 400;
+/// The last events of a journal that are looked at.
+const EVENTS: usize = 40;
 /// Most commits of one candidate.
 const CHAIN_COMMITS: usize = 400;
 /// The share of runs of good trees that fail, where nothing is known: a guess.
@@ -31,7 +34,8 @@ impl Lander<'_> {
     ) -> Result<Vec<Tried>, FlowError> {
         let empty = Results::default();
         let mut all = Vec::new();
-        for (tree, candidate) in self.project.store.candidates()? {
+        for candidate in self.candidates_of(queued)? {
+            let tree = self.project.repo.tree_of(&candidate)?;
             let chain = self.chain_of(&candidate)?;
             let Some(members) = waiting(&chain, queued, landed).filter(|members| !members.is_empty()) else {
                 continue;
@@ -44,9 +48,31 @@ impl Lander<'_> {
             let Some(last) = self.project.known_verdicts(&tree)?.pop() else { continue };
             let took = i64::try_from(last.millis / 1000).unwrap_or_default();
             let started = Seconds(last.at.0 - took);
-            all.push(Tried { members, green, started, ended: last.at });
+            let worse = judged.worse.iter().map(|worse| worse.test.as_str().to_owned()).collect();
+            all.push(Tried { members, tree, green, worse, started, ended: last.at });
         }
         all.sort_by(|a, b| a.ended.cmp(&b.ended).then_with(|| a.members.cmp(&b.members)));
+        Ok(all)
+    }
+
+    /// The candidates that were tested with any of these, as their journals say, as far as git still has them.
+    fn candidates_of(&mut self, queued: &[Queued]) -> Result<BTreeSet<CommitId>, FlowError> {
+        let mut all = BTreeSet::new();
+        for one in queued {
+            let (id, tip) = (&one.entry.task, &one.stored.tip);
+            if self.tested.get(id).is_none_or(|(read_at, _)| read_at != tip) {
+                let mut candidates = Vec::new();
+                for (_, record) in self.project.store.events(tip, EVENTS)? {
+                    if let Event::Testing { candidate } = record.event
+                        && self.project.repo.has_object(&candidate)?
+                    {
+                        candidates.push(candidate);
+                    }
+                }
+                self.tested.insert(id.clone(), (tip.clone(), candidates));
+            }
+            all.extend(self.tested.get(id).into_iter().flat_map(|(_, candidates)| candidates).cloned());
+        }
         Ok(all)
     }
 
@@ -96,6 +122,23 @@ impl Lander<'_> {
         self.belief = Some((tip.clone(), belief));
         Ok(belief)
     }
+}
+
+/// The tests that failed with each task in the smallest chain that failed with it, as far as the base has them: a test
+/// that a change brings along cannot be run without it.
+pub(super) fn failed_with(tried: &[Tried], baseline: Option<&Results>) -> BTreeMap<TaskId, BTreeSet<String>> {
+    let Some(baseline) = baseline else { return BTreeMap::new() };
+    let known: BTreeSet<&str> = baseline.passed.iter().map(|test| test.as_str()).collect();
+    let mut reds: Vec<&Tried> = tried.iter().filter(|tried| !tried.green).collect();
+    reds.sort_by_key(|red| red.members.len());
+    let mut found = BTreeMap::new();
+    for red in reds {
+        for task in &red.members {
+            let tests = red.worse.iter().filter(|test| known.contains(test.as_str()));
+            found.entry(task.clone()).or_insert_with(|| tests.cloned().collect());
+        }
+    }
+    found
 }
 
 /// The members of a chain that wait; `None` if one of them neither waits nor has landed: then it says nothing of today.

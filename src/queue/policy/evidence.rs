@@ -11,9 +11,7 @@ impl<P: Pairs> Pipeline<P> {
             (Kind::Confirm, stale) => {
                 let id = run.chain[0];
                 self.failed.retain(|failed| !failed.has(id));
-                if let Some(item) = self.item_mut(id) {
-                    item.single_reds = 0;
-                }
+                self.witnesses.retain(|witness| !witness.contains(&id));
                 if !stale {
                     self.land(&run.chain, now);
                 }
@@ -27,12 +25,10 @@ impl<P: Pairs> Pipeline<P> {
     /// A run failed, and pointed at an item or at none.
     pub(crate) fn failed(&mut self, run: RunId, named: Option<ItemId>, now: f64) {
         let Some(run) = self.take_run(run) else { return };
-        if let ([id], Some(item)) = (&run.chain[..], self.item_mut(run.chain[0])) {
-            item.single_reds += 1;
-            if run.kind == Kind::Confirm && self.suspect(*id) {
-                self.settle();
-                return;
-            }
+        self.witnesses.push(run.chain.clone());
+        if run.kind == Kind::Confirm && self.suspect(run.chain[0]) {
+            self.settle();
+            return;
         }
         let mut items = run.chain;
         items.sort_unstable();
@@ -60,6 +56,10 @@ impl<P: Pairs> Pipeline<P> {
             }
         }
         self.drop_from_failed(chain, true);
+        for witness in &mut self.witnesses {
+            witness.retain(|id| !chain.contains(id));
+        }
+        self.witnesses.retain(|witness| !witness.is_empty());
         let backlog = self.backlog();
         let mut useless = Vec::new();
         for run in &mut self.runs {
@@ -90,22 +90,12 @@ impl<P: Pairs> Pipeline<P> {
 
     /// Takes good items out of failed sets. `landed`: what is left is red on the new base, by the same evidence.
     fn drop_from_failed(&mut self, good: &[ItemId], landed: bool) {
-        let mut singles = Vec::new();
         self.failed.retain_mut(|failed| {
             let before = failed.items.len();
             failed.items.retain(|id| !good.contains(id));
-            let fewer = failed.items.len() < before;
-            failed.inexact |= fewer && !landed;
-            if fewer && !failed.inexact {
-                singles.extend(failed.single());
-            }
+            failed.inexact |= failed.items.len() < before && !landed;
             !failed.items.is_empty()
         });
-        for id in singles {
-            if let Some(item) = self.item_mut(id) {
-                item.single_reds += 1;
-            }
-        }
     }
 
     /// Ejects who is red alone often enough, keeps minimal failed sets, and ends runs that are known to be red.
@@ -114,6 +104,7 @@ impl<P: Pairs> Pipeline<P> {
             self.steps.push(Step::Eject { id });
             self.items.retain(|item| item.id != id);
             self.failed.retain(|failed| !failed.has(id));
+            self.witnesses.retain(|witness| !witness.contains(&id));
             let useless: Vec<RunId> = self.runs.iter().filter(|run| run.has(id)).map(|run| run.id).collect();
             self.cancel(&useless);
         }
@@ -126,10 +117,9 @@ impl<P: Pairs> Pipeline<P> {
     }
 
     fn convicted(&self) -> Option<ItemId> {
-        self.failed
-            .iter()
-            .filter_map(FailedSet::single)
-            .find(|&id| self.item(id).is_some_and(|item| item.single_reds > self.settings.confirmations))
+        let against = |id: ItemId| self.witnesses.iter().filter(|witness| witness[..] == [id]).count();
+        let needed = self.settings.confirmations as usize;
+        self.failed.iter().filter_map(FailedSet::single).find(|&id| against(id) > needed)
     }
 
     fn keep_minimal(&mut self) {

@@ -1,7 +1,8 @@
 //! The largest rectangle: the prefix that adds most to the expected landings.
 //!
 //! Of nested candidates the longest green one lands. So the expected landings of candidates of lengths `a < b` are
-//! `a` times the chance that `a` passes, and `b - a` times the chance that `b` does: steps under a falling curve.
+//! `a` times the chance that `a` passes, and `b - a` times the chance that `b` does: steps under a falling curve. What
+//! counts is the gain per time of the slot, so where failing runs end early, longer prefixes are tried.
 
 use super::ItemId;
 use super::state::{Kind, Pairs, Pipeline, Run};
@@ -34,6 +35,7 @@ impl<P: Pairs> Pipeline<P> {
             let longer = running.iter().copied().filter(|&other| other > length).min();
             let covered = longer.and_then(|other| chances.get(other - 1)).copied().unwrap_or(0.0);
             let gain = (chance - covered) * (weights[length] - weights[shorter]);
+            let gain = gain * self.told_by(chance) / (chance + (1.0 - chance) * self.settings.red_cost());
             if best.is_none_or(|(most, _)| gain > most) {
                 best = Some((gain, length));
             }
@@ -44,5 +46,13 @@ impl<P: Pairs> Pipeline<P> {
             }
             Some(_) | None => false,
         }
+    }
+
+    /// What an answer is worth beside what it lands: while there are failed sets, runs whose answer is open shorten the
+    /// search for their culprits.
+    fn told_by(&self, chance: f64) -> f64 {
+        let bits = |p: f64| if p > 0.0 { -p * p.log2() } else { 0.0 };
+        let searched = if self.failed.is_empty() { 0.0 } else { self.settings.search_bonus };
+        1.0 + searched * (bits(chance) + bits(1.0 - chance))
     }
 }

@@ -28,15 +28,13 @@ pub(crate) struct Item {
     pub(super) kept: f64,
     /// When the run that cleared it started, and which one that was.
     pub(super) cleared: Option<(f64, RunId)>,
-    /// Red answers that leave only this item as the culprit.
-    pub(super) single_reds: u32,
     /// Undecided items that must be before it in a chain.
     pub(crate) needs: Vec<ItemId>,
 }
 
 impl Item {
     pub(crate) fn new(id: ItemId, arrived: f64, based_at: f64, own: f64) -> Item {
-        Item { id, arrived, based_at, own, kept: 1.0, cleared: None, single_reds: 0, needs: Vec::new() }
+        Item { id, arrived, based_at, own, kept: 1.0, cleared: None, needs: Vec::new() }
     }
 
     /// Chance that it fails on today's base.
@@ -141,6 +139,9 @@ pub(crate) struct Pipeline<P> {
     pub(super) items: Vec<Item>,
     pub(super) runs: Vec<Run>,
     pub(super) failed: Vec<FailedSet>,
+    /// What is undecided of each run that failed. Where one item is left and the others have landed, the run speaks
+    /// against this item alone: two runs, each red with it, confirm each other as well as a repetition does.
+    pub(super) witnesses: Vec<Vec<ItemId>>,
     /// What landed, and when: oldest first.
     pub(super) landed: Vec<(f64, ItemId)>,
     /// Sets that are not to be tested, because the answer is there.
@@ -158,6 +159,7 @@ impl<P: Pairs> Pipeline<P> {
             items: Vec::new(),
             runs: Vec::new(),
             failed: Vec::new(),
+            witnesses: Vec::new(),
             landed: Vec::new(),
             answered: Vec::new(),
             next_run: 0,

@@ -191,7 +191,12 @@ impl World {
             let here = !rest.is_empty() && rest.iter().all(|&member| self.waiting(member));
             here.then(|| Tried {
                 members: rest.into_iter().map(id).collect(),
+                tree: tree.clone(),
                 green: self.known(tree).verdict == Verdict::Green,
+                worse: match self.known(tree).verdict {
+                    Verdict::Worse { tests, .. } => tests,
+                    Verdict::Green | Verdict::NoEvidence { .. } | Verdict::Baseline { .. } => BTreeSet::new(),
+                },
                 started: Seconds(0),
                 ended: Seconds(1),
             })
