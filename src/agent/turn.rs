@@ -2,7 +2,7 @@
 
 use super::{Agent, AgentError, Kind, PromptBy, script};
 use crate::{
-    process::{self, Job, Outcome, Stop},
+    process::{self, Job, Outcome, Stop, Terms, sandbox::Sandbox},
     task::{
         id::{RunId, TaskId},
         role::Role,
@@ -46,6 +46,10 @@ pub(crate) struct Turn {
     pub(crate) log_cap: u64,
     /// Names of variables that are handed down besides the usual ones.
     pub(crate) env_allowed: Vec<String>,
+    /// What it may touch; `None` leaves it to itself.
+    pub(crate) sandbox: Option<Sandbox>,
+    /// How long it may do nothing.
+    pub(crate) idle: Option<Duration>,
 }
 
 /// What came of a turn.
@@ -87,7 +91,7 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         Kind::Script { folder } => (script::call(folder, turn)?, String::new()),
     };
     let (log, error_log) = (folder.join("stdout.log"), folder.join("stderr.log"));
-    let job = Job {
+    let mut job = Job {
         argv,
         dir: turn.dir.clone(),
         env: process::agent_environment(&turn.env_allowed, &variables(turn, &prompt, &contract)?),
@@ -97,7 +101,11 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         limit: turn.limit,
         grace: GRACE,
         log_cap: turn.log_cap,
+        terms: Terms { idle: turn.idle, ..Terms::default() },
     };
+    if let Some(sandbox) = &turn.sandbox {
+        sandbox.hold(&mut job)?;
+    }
     let outcome = process::supervised(job, stop).await?;
     let (answer, answer_cut) = read_end(&log, turn.log_cap).map_err(|source| failed(&log, source))?;
     let (answer, usage) = split_usage(answer);
@@ -221,6 +229,8 @@ mod tests {
             limit: Duration::from_secs(20),
             log_cap: 4 << 20,
             env_allowed: Vec::new(),
+            sandbox: None,
+            idle: None,
         };
         (folder, turn)
     }

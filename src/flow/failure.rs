@@ -107,6 +107,9 @@ pub(crate) enum FlowError {
     NoEvidence(String),
     #[error("interrupted")]
     Interrupted,
+    /// Nothing on this machine could hold an agent.
+    #[error("no sandbox for agents on this machine")]
+    NoSandbox { why: String },
     #[error("inside an agent's worktree: your work is handed in when you end")]
     InsideAgent,
 }

@@ -20,6 +20,7 @@ pub(crate) mod recover;
 pub(crate) mod report;
 mod review;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod stop;
 pub(crate) mod submit;
 pub(crate) mod suite;

@@ -94,6 +94,9 @@ pub(crate) fn run(
         watcher.line(&Line { step: Step::Resume, tasks: vec![id], seconds: None, text });
     }
     let crew = project.crew(&request.agents)?;
+    if let Some(text) = project.agents_held_by(&crew)? {
+        watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {
         doing: "start",
@@ -352,7 +355,7 @@ impl<'a> Dispatcher<'a> {
         let judged = self.project.judge_turn(&self.op, ready, &result)?;
         self.say(judged.step, std::slice::from_ref(&task), Some(judged.seconds), judged.text.clone());
         self.tally.add(Ran {
-            what: format!("{} {} {task}", ready.agent.name, ready.turn.role),
+            what: format!("{} {} {task}{}", ready.agent.name, ready.turn.role, ready.held_by()),
             started: Seconds(self.op.at.0 - i64::try_from(judged.seconds).unwrap_or_default()),
             seconds: judged.seconds,
             ended: super::turn::ended_in_words(result.outcome.ended, ready.turn.limit),

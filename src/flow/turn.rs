@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::agent::{self, Agent, Kind, PromptBy, Turn, TurnResult};
 use crate::plan::turns::Work;
+use crate::process::sandbox::{Means, strongest};
 use crate::process::{Ended, random_letters};
 use crate::review;
 use crate::store::{Op, Stored};
@@ -16,6 +17,7 @@ use crate::task::{Actor, Authority, Event, Evidence, State, Trouble, Who};
 
 use super::contract::changelog_in;
 use super::progress::Step;
+use super::sandbox::{Room, Use};
 use super::submit::HandIn;
 use super::suite::Slot;
 use super::{FlowError, Project};
@@ -40,6 +42,9 @@ pub(crate) struct Ready {
     /// Held while a reviewer looks at its own checkout.
     #[expect(dead_code, reason = "held, not read")]
     pub(crate) slot: Option<Slot>,
+    /// Held while the agent works.
+    #[expect(dead_code, reason = "held, not read")]
+    pub(crate) room: Room,
 }
 
 /// What a turn came to.
@@ -49,7 +54,33 @@ pub(crate) struct Judged {
     pub(crate) seconds: u64,
 }
 
+impl Ready {
+    /// The sandbox of its agent, for reports; nothing for what needs none.
+    pub(crate) fn held_by(&self) -> String {
+        match (&self.agent.kind, &self.turn.sandbox) {
+            (Kind::Exec { .. }, Some(sandbox)) => format!(" ({})", sandbox.means),
+            _ => String::new(),
+        }
+    }
+}
+
 impl Project {
+    /// What a person should know of the sandbox before agents start.
+    ///
+    /// # Errors
+    /// Agents are to run, and nothing on this machine can hold them.
+    pub(crate) fn agents_held_by(&self, crew: &Crew) -> Result<Option<String>, FlowError> {
+        let all = [&crew.implement, &crew.fix, &crew.review].into_iter().flatten();
+        if !all.into_iter().any(|agent| matches!(agent.kind, Kind::Exec { .. })) {
+            return Ok(None);
+        }
+        Ok(match self.means()? {
+            Means::Bubblewrap => None,
+            Means::Landlock => Some(format!("agents are held by Landlock alone ({})", strongest().1)),
+            Means::Nothing => Some("agents run without a sandbox: they may do what you may".to_owned()),
+        })
+    }
+
     /// The agents that settings and command line name. `given` are texts, each with the role it is for, or for all.
     ///
     /// # Errors
@@ -132,13 +163,14 @@ impl Project {
             Err(err) => return Err(err),
         };
         let stored = &picked.stored;
-        let turn = self.turn(run, stored, role, stored.task.try_number, picked.worktree)?;
+        let mut turn = self.turn(run, stored, role, stored.task.try_number, picked.worktree)?;
+        let room = self.house(&mut turn, agent, Use::Change)?;
         let work = match role {
             Role::Fix => Work::Fix { task: task.clone() },
             _ => Work::Implement { task: task.clone() },
         };
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
-        Ok(Some(Ready { work, agent: agent.clone(), turn, head: None, prompt, slot: None }))
+        Ok(Some(Ready { work, agent: agent.clone(), turn, head: None, prompt, slot: None, room }))
     }
 
     /// A reviewer gets a checkout of its own: what it writes there changes nothing.
@@ -158,11 +190,12 @@ impl Project {
         let slot = Slot::take(self)?;
         slot.check_out(self, &change.head)?;
         let dir = slot.folder.clone();
-        let turn = self.turn(run, &stored, &Role::Review(name), stored.task.rounds + 1, dir)?;
+        let mut turn = self.turn(run, &stored, &Role::Review(name), stored.task.rounds + 1, dir)?;
+        let room = self.house(&mut turn, agent, Use::Look)?;
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
         let work = Work::Review { task: task.clone(), reviewer: reviewer.to_owned() };
         let head = Some(change.head.clone());
-        Ok(Some(Ready { work, agent: agent.clone(), turn, head, prompt, slot: Some(slot) }))
+        Ok(Some(Ready { work, agent: agent.clone(), turn, head, prompt, slot: Some(slot), room }))
     }
 
     fn turn(
@@ -193,7 +226,19 @@ impl Project {
             log_folder: self.local().join("logs").join(task.id.as_str()).join(folder),
             log_cap: self.policy.limits.log_bytes,
             env_allowed: self.policy.agents.env.clone(),
+            sandbox: None,
+            idle: Some(self.policy.limits.idle),
         })
+    }
+
+    /// Puts a turn into its sandbox. What replays recorded changes is this program: it needs none.
+    fn house(&self, turn: &mut Turn, agent: &Agent, to: Use) -> Result<Room, FlowError> {
+        let room = match &agent.kind {
+            Kind::Exec { command } => self.room(&turn.dir, to, Some(command))?,
+            Kind::Script { .. } => self.open_room()?,
+        };
+        turn.sandbox = Some(room.sandbox.clone());
+        Ok(room)
     }
 
     /// Judges a turn by its evidence and writes down what follows.
@@ -322,6 +367,11 @@ impl Project {
                 let text = format!("{} was ended at its limit of {limit} s", ready.agent.name);
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
             }
+            Ended::Idle | Ended::Crowded => {
+                let how = ended_in_words(result.outcome.ended, ready.turn.limit);
+                let text = format!("{} was ended: {how}", ready.agent.name);
+                return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
+            }
             Ended::Exited(_) | Ended::Signaled(_) => {}
         }
         let actor = Actor::orchestrator();
@@ -430,6 +480,7 @@ fn believed(answer: review::Answer, ended: Ended) -> Result<review::Answer, Stri
         _ if answer.verdict == review::Opinion::Revise || answer.critical().next().is_some() => Ok(answer),
         Ended::Exited(code) => Err(format!("it approved and failed (exit {code})")),
         Ended::Signaled(_) | Ended::TimedOut | Ended::Stopped => Err("it approved and was ended".to_owned()),
+        Ended::Idle | Ended::Crowded => Err("it approved and was ended".to_owned()),
     }
 }
 
@@ -439,6 +490,8 @@ pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
         Ended::Exited(code) => format!("exit {code}"),
         Ended::Signaled(signal) => format!("killed by signal {signal}"),
         Ended::TimedOut => format!("ended at its limit of {} s", limit.as_secs()),
+        Ended::Idle => "it did nothing for too long (limits.idle)".to_owned(),
+        Ended::Crowded => "it had too many processes (sandbox.processes)".to_owned(),
         Ended::Stopped => "stopped".to_owned(),
     }
 }

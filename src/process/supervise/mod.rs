@@ -9,6 +9,8 @@
 mod parent;
 /// Output into log files with a cap.
 mod pump;
+/// What is noted of a job, for the case that its supervisor is killed.
+mod record;
 /// The side that does.
 mod supervisor;
 /// Kills what is left.
@@ -17,6 +19,8 @@ mod sweep;
 mod wire;
 
 pub(crate) use parent::{supervised, supervised_blocking};
+pub(super) use record::{FILE as RECORD, mark};
+pub(crate) use record::{clean_up, left_over};
 pub(crate) use supervisor::supervisor_main;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -43,6 +47,20 @@ pub(crate) struct Job {
     pub(crate) grace: Duration,
     /// Bytes of output kept in each log; the rest is read and dropped.
     pub(crate) log_cap: u64,
+    pub(crate) terms: Terms,
+}
+
+/// Further terms of a job; none by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// Where to note who runs it while it does. The folder is the job's own, and goes with it when it has to be
+    /// cleaned up.
+    pub(crate) record: Option<PathBuf>,
+    /// Processes that it may have at the same time; more end it.
+    pub(crate) processes: Option<u32>,
+    /// How long it may do nothing: write nothing, and use less than a hundredth of a processor. A program that waits
+    /// for its model's whole answer does just that, so this is no short time.
+    pub(crate) idle: Option<Duration>,
 }
 
 /// How a job ended.
@@ -69,6 +87,10 @@ pub(crate) enum Ended {
     Signaled(i32),
     /// It was still running at its limit.
     TimedOut,
+    /// It did nothing for longer than it may.
+    Idle,
+    /// It had more processes than it may.
+    Crowded,
     /// The orchestrator asked for the end, or is gone.
     Stopped,
 }

@@ -2,7 +2,7 @@
 //!
 //! Both sides are the same program, so there is no version in it.
 
-use super::{Ended, Job, Outcome};
+use super::{Ended, Job, Outcome, Terms};
 use crate::process::ProcessError;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -28,6 +28,12 @@ struct WireJob {
     limit_ms: u64,
     grace_ms: u64,
     log_cap: u64,
+    #[serde(default)]
+    record: Option<String>,
+    #[serde(default)]
+    processes: Option<u32>,
+    #[serde(default)]
+    idle_ms: Option<u64>,
 }
 
 /// The supervisor's answer.
@@ -54,6 +60,8 @@ enum WireEnded {
     Exited(i32),
     Signaled(i32),
     TimedOut,
+    Idle,
+    Crowded,
     Stopped,
 }
 
@@ -79,6 +87,9 @@ pub(super) fn job_line(job: &Job) -> Result<Vec<u8>, ProcessError> {
         limit_ms: millis(job.limit),
         grace_ms: millis(job.grace),
         log_cap: job.log_cap,
+        record: job.terms.record.as_deref().map(text).transpose()?,
+        processes: job.terms.processes,
+        idle_ms: job.terms.idle.map(millis),
     };
     Ok(line(&wire))
 }
@@ -103,6 +114,11 @@ pub(super) fn read_job(line: &str) -> Result<Job, String> {
         limit: Duration::from_millis(wire.limit_ms),
         grace: Duration::from_millis(wire.grace_ms),
         log_cap: wire.log_cap,
+        terms: Terms {
+            record: wire.record.map(PathBuf::from),
+            processes: wire.processes,
+            idle: wire.idle_ms.map(Duration::from_millis),
+        },
     })
 }
 
@@ -115,6 +131,8 @@ pub(super) fn reply_line(reply: &Result<Outcome, String>) -> Vec<u8> {
                 Ended::Exited(code) => WireEnded::Exited(code),
                 Ended::Signaled(signal) => WireEnded::Signaled(signal),
                 Ended::TimedOut => WireEnded::TimedOut,
+                Ended::Idle => WireEnded::Idle,
+                Ended::Crowded => WireEnded::Crowded,
                 Ended::Stopped => WireEnded::Stopped,
             };
             WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, pid })
@@ -133,6 +151,8 @@ pub(super) fn read_reply(text: &str) -> Option<Result<Outcome, String>> {
                 WireEnded::Exited(code) => Ended::Exited(code),
                 WireEnded::Signaled(signal) => Ended::Signaled(signal),
                 WireEnded::TimedOut => Ended::TimedOut,
+                WireEnded::Idle => Ended::Idle,
+                WireEnded::Crowded => Ended::Crowded,
                 WireEnded::Stopped => Ended::Stopped,
             };
             Ok(Outcome { ended, seconds, dropped, swept, pid })
@@ -167,6 +187,11 @@ mod tests {
             limit: Duration::from_millis(1500),
             grace: Duration::MAX,
             log_cap: 7,
+            terms: Terms {
+                record: Some(PathBuf::from("/tmp/r/job")),
+                processes: Some(3),
+                idle: Some(Duration::from_millis(8)),
+            },
         }
     }
 
@@ -183,7 +208,14 @@ mod tests {
 
     #[test]
     fn an_answer_survives_the_way() {
-        for ended in [Ended::Exited(3), Ended::Signaled(9), Ended::TimedOut, Ended::Stopped] {
+        for ended in [
+            Ended::Exited(3),
+            Ended::Signaled(9),
+            Ended::TimedOut,
+            Ended::Idle,
+            Ended::Crowded,
+            Ended::Stopped,
+        ] {
             let reply = Ok(Outcome { ended, seconds: 1.5, dropped: 2, swept: 3, pid: 4 });
             let line = String::from_utf8(reply_line(&reply)).unwrap();
             assert_eq!(read_reply(&line), Some(reply));
