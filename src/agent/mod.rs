@@ -10,7 +10,10 @@ mod script;
 /// One call of an agent.
 mod turn;
 
-use crate::{process::ProcessError, task::id::TaskId};
+use crate::{
+    process::{ProcessError, sandbox::Endpoints},
+    task::id::TaskId,
+};
 use std::{fmt, io, path::PathBuf};
 
 pub(crate) use prompt::{FindingVars, LimitVars, PromptError, PromptVars, Rendered, TaskVars, render};
@@ -25,6 +28,8 @@ pub(crate) struct Agent {
     pub(crate) kind: Kind,
     /// How the prompt reaches it.
     pub(crate) prompt: PromptBy,
+    /// Where its model is: all that it reaches from its sandbox.
+    pub(crate) endpoints: Endpoints,
 }
 
 /// How an agent is called.
@@ -88,7 +93,7 @@ pub(crate) fn parse(text: &str) -> Result<Agent, AgentError> {
         _ => return Err(unknown()),
     };
     let prompt = if rest.contains(turn::PROMPT_MARK) { PromptBy::File } else { PromptBy::Stdin };
-    Ok(Agent { name: kind.to_string(), kind, prompt })
+    Ok(Agent { name: kind.to_string(), kind, prompt, endpoints: Endpoints::default() })
 }
 
 impl fmt::Display for Kind {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::process::sandbox::{Means, Network, Sandbox, strongest, surroundings};
+use crate::process::sandbox::{Endpoints, Means, Network, Sandbox, strongest, surroundings};
 
 use super::{FlowError, Project};
 
@@ -48,7 +48,13 @@ impl Project {
     ///
     /// # Errors
     /// No sandbox is to be had, or its folder cannot be made.
-    pub(crate) fn room(&self, checkout: &Path, to: Use, command: Option<&str>) -> Result<Room, FlowError> {
+    pub(crate) fn room(
+        &self,
+        checkout: &Path,
+        to: Use,
+        command: Option<&str>,
+        endpoints: Endpoints,
+    ) -> Result<Room, FlowError> {
         let means = self.means()?;
         let scratch = self.scratch()?;
         let around = surroundings();
@@ -80,7 +86,7 @@ impl Project {
             scratch: scratch.path().to_owned(),
             home: around.home,
             network: if settings.network_open { Network::Host } else { Network::Nothing },
-            endpoints: Vec::new(),
+            endpoints,
             processes: settings.processes,
         };
         Ok(Room { sandbox, scratch })

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::git::lock::FileLock;
+use crate::process::sandbox::Endpoints;
 use crate::process::{Ended, Job, Stop, Terms, agent_environment, supervised};
 use crate::select::choose::{self, Selection};
 use crate::store::verdicts::{Said, Verdict};
@@ -186,7 +187,7 @@ impl Project {
         }
         let errors = log.with_extension("err.log");
         let room = match self.policy.tests.sandbox {
-            true => self.room(folder, Use::Change, Some(command))?,
+            true => self.room(folder, Use::Change, Some(command), Endpoints::default())?,
             false => self.open_room()?,
         };
         let mut job = Job {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::agent::{self, Agent, Kind, PromptBy, Turn, TurnResult};
 use crate::plan::turns::Work;
-use crate::process::sandbox::{Means, strongest};
+use crate::process::sandbox::{Endpoints, Means, strongest};
 use crate::process::{Ended, random_letters};
 use crate::review;
 use crate::store::{Op, Stored};
@@ -111,7 +111,9 @@ impl Project {
             crate::policy::PromptBy::File => PromptBy::File,
             crate::policy::PromptBy::Argument => PromptBy::Argument,
         };
-        Ok(Agent { name: text.to_owned(), kind: Kind::Exec { command: named.command.clone() }, prompt })
+        let endpoints = Endpoints { hosts: named.endpoints.clone(), base_url: named.base_url.clone() };
+        let kind = Kind::Exec { command: named.command.clone() };
+        Ok(Agent { name: text.to_owned(), kind, prompt, endpoints })
     }
 
     /// The name under which an agent of this clone holds tasks.
@@ -234,7 +236,7 @@ impl Project {
     /// Puts a turn into its sandbox. What replays recorded changes is this program: it needs none.
     fn house(&self, turn: &mut Turn, agent: &Agent, to: Use) -> Result<Room, FlowError> {
         let room = match &agent.kind {
-            Kind::Exec { command } => self.room(&turn.dir, to, Some(command))?,
+            Kind::Exec { command } => self.room(&turn.dir, to, Some(command), agent.endpoints.clone())?,
             Kind::Script { .. } => self.open_room()?,
         };
         turn.sandbox = Some(room.sandbox.clone());

@@ -101,6 +101,10 @@ pub(crate) struct Agents {
 pub(crate) struct NamedAgent {
     pub(crate) command: String,
     pub(crate) prompt: PromptBy,
+    /// The hosts of its model.
+    pub(crate) endpoints: Vec<String>,
+    /// Variables that lead it to another host than its own.
+    pub(crate) base_url: Vec<String>,
 }
 
 /// How an agent gets its prompt.
@@ -267,7 +271,9 @@ impl Settings {
             let Some(command) = self.text(&format!("agent.{name}.command")) else {
                 return Err(PolicyError::NoCommand { name });
             };
-            named.insert(name, NamedAgent { command, prompt });
+            let endpoints = self.words(&format!("agent.{name}.endpoints"));
+            let base_url = self.words(&format!("agent.{name}.base_url"));
+            named.insert(name, NamedAgent { command, prompt, endpoints, base_url });
         }
         Ok(Agents {
             implement: self.text("agents.implement"),

@@ -30,7 +30,8 @@ pub(crate) use random::random_letters;
 pub(crate) use short::{Command, which};
 pub(crate) use signals::{Interrupts, Level};
 pub(crate) use supervise::{
-    Ended, Job, Outcome, Stop, Terms, clean_up, left_over, supervised, supervised_blocking, supervisor_main,
+    Ended, Job, Outcome, Relay, Stop, Terms, clean_up, left_over, supervised, supervised_blocking,
+    supervisor_main,
 };
 
 /// Why a program could not be run, or not be talked with. How a program *ended* is never an error here.

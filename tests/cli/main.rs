@@ -8,6 +8,7 @@ mod bad_input;
 mod checkout;
 mod demo;
 mod hammer;
+mod held;
 mod hook;
 mod init;
 mod kill_support;

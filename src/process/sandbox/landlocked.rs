@@ -4,7 +4,7 @@
 //! start in a folder above a hidden one cannot be read, and of the network only TCP is held.
 
 use super::{Network, Sandbox, text};
-use crate::process::ProcessError;
+use crate::process::{ProcessError, supervise::PORT_MARK};
 use std::path::{Path, PathBuf};
 
 /// What the program's own command line says to [`restrict`].
@@ -36,6 +36,9 @@ pub(super) fn words(sandbox: &Sandbox) -> Result<Vec<String>, ProcessError> {
     }
     if sandbox.network == Network::Nothing {
         words.push("--no-network".to_owned());
+        if !sandbox.endpoints.hosts.is_empty() {
+            words.extend(["--connect".to_owned(), PORT_MARK.to_owned()]);
+        }
     }
     Ok(words)
 }

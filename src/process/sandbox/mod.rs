@@ -14,8 +14,8 @@ mod around;
 mod landlocked;
 
 use super::{
-    Command, Job, ProcessError, own_command,
-    supervise::{RECORD, mark},
+    Command, Job, ProcessError, Relay, own_command, random_letters,
+    supervise::{PORT_MARK, RECORD, mark},
     which,
 };
 use std::{
@@ -29,8 +29,10 @@ pub(crate) use inside::inside_main;
 
 /// The folder under which a program in bubblewrap finds the sockets that were made for it.
 pub(crate) const SOCKETS: &str = "/run/git-orch";
-/// First port on which a program in bubblewrap finds its endpoints, in a network of its own.
-const FIRST_PORT: u16 = 4180;
+/// Port on which a program in bubblewrap finds the relay, in a network of its own.
+const PORT: u16 = 4180;
+/// Name of the relay's socket.
+const RELAY: &str = "relay";
 
 /// By what a program is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +64,8 @@ pub(crate) struct Sandbox {
     /// Its home folder's path, as others know it.
     pub(crate) home: Option<PathBuf>,
     pub(crate) network: Network,
-    /// Sockets in `scratch`, each of which answers as one endpoint.
-    pub(crate) endpoints: Vec<String>,
+    /// All that it reaches where its network is [`Network::Nothing`].
+    pub(crate) endpoints: Endpoints,
     /// Processes that it may have at the same time.
     pub(crate) processes: u32,
 }
@@ -75,6 +77,15 @@ pub(crate) enum Network {
     Nothing,
     /// What this machine reaches.
     Host,
+}
+
+/// Where an agent's model is, as the agent's entry names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Endpoints {
+    /// Host names, or addresses with `https://`; the first one is the main one.
+    pub(crate) hosts: Vec<String>,
+    /// Variables that lead the program to another address than its model's own.
+    pub(crate) base_url: Vec<String>,
 }
 
 /// A command line in its sandbox.
@@ -136,7 +147,7 @@ impl Sandbox {
             scratch,
             home: None,
             network: Network::Host,
-            endpoints: Vec::new(),
+            endpoints: Endpoints::default(),
             processes,
         }
     }
@@ -153,6 +164,9 @@ impl Sandbox {
         job.argv = argv;
         job.env.retain(|(name, _)| !env.iter().any(|(other, _)| other == name));
         job.env.extend(env);
+        if self.relays() {
+            self.relayed(job);
+        }
         job.terms.record = Some(record);
         job.terms.processes = Some(self.processes);
         Ok(())
@@ -178,8 +192,8 @@ impl Sandbox {
                 made("home")?;
                 made("tmp")?;
                 made("sockets")?;
-                for (port, name) in self.ports() {
-                    words.extend(["--carry".to_owned(), format!("{port}:{SOCKETS}/{name}")]);
+                if self.relays() {
+                    words.extend(["--carry".to_owned(), format!("{PORT}:{SOCKETS}/{RELAY}")]);
                 }
                 env.push(("TMPDIR".to_owned(), "/tmp".to_owned()));
             }
@@ -198,10 +212,56 @@ impl Sandbox {
         Ok(Held { argv: held, env })
     }
 
-    /// The port of each endpoint in a network of its own.
-    pub(crate) fn ports(&self) -> impl Iterator<Item = (u16, &str)> {
-        (FIRST_PORT..).zip(self.endpoints.iter().map(String::as_str))
+    /// Whether there is a relay: the network is closed, and there is somewhere to go.
+    fn relays(&self) -> bool {
+        self.means != Means::Nothing && self.network == Network::Nothing && !self.endpoints.hosts.is_empty()
     }
+
+    /// Leads a job to its endpoints through a relay, with stand-ins for its keys.
+    fn relayed(&self, job: &mut Job) {
+        let mut secrets = Vec::new();
+        for (name, value) in &mut job.env {
+            if is_key(name) && !value.is_empty() {
+                let stand_in = format!("git-orch-{}", random_letters(24));
+                secrets.push((stand_in.clone(), std::mem::replace(value, stand_in)));
+            }
+        }
+        let port = match self.means {
+            Means::Bubblewrap => PORT.to_string(),
+            Means::Landlock | Means::Nothing => PORT_MARK.to_owned(),
+        };
+        let inside = format!("http://127.0.0.1:{port}");
+        let mut hosts = self.endpoints.hosts.clone();
+        for name in &self.endpoints.base_url {
+            // Where the user's own setting leads elsewhere, there is the endpoint.
+            let old = job.env.iter().position(|(found, _)| found == name).map(|at| job.env.swap_remove(at).1);
+            let (host, path) = old.as_deref().map_or(("", ""), split_url);
+            if !host.is_empty() {
+                hosts.insert(0, host.to_owned());
+            }
+            job.env.push((name.clone(), format!("{inside}{path}")));
+        }
+        for name in ["HTTPS_PROXY", "https_proxy"] {
+            job.env.push((name.to_owned(), inside.clone()));
+        }
+        for name in ["NO_PROXY", "no_proxy"] {
+            job.env.push((name.to_owned(), "127.0.0.1,localhost".to_owned()));
+        }
+        let socket = (self.means == Means::Bubblewrap).then(|| self.scratch.join("sockets").join(RELAY));
+        job.terms.relay = Some(Relay { socket, endpoints: hosts, secrets });
+    }
+}
+
+/// Whether a variable holds what opens a door, by its name.
+fn is_key(name: &str) -> bool {
+    ["_KEY", "_TOKEN", "_SECRET"].iter().any(|end| name.ends_with(end))
+}
+
+/// An address as its scheme and host, and its path without a `/` at the end.
+fn split_url(url: &str) -> (&str, &str) {
+    let after = url.find("://").map_or(0, |at| at + 3);
+    let slash = url[after..].find('/').map_or(url.len(), |at| after + at);
+    (&url[..slash], url[slash..].trim_end_matches('/'))
 }
 
 fn exists(path: &Path) -> bool {
@@ -210,4 +270,54 @@ fn exists(path: &Path) -> bool {
 
 fn text(path: &Path) -> Result<String, ProcessError> {
     path.to_str().map(str::to_owned).ok_or_else(|| ProcessError::NotText(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Terms;
+    use std::time::Duration;
+
+    fn job(env: &[(&str, &str)]) -> Job {
+        Job {
+            argv: vec!["agent".to_owned()],
+            dir: PathBuf::from("/"),
+            env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            stdin: Vec::new(),
+            stdout: PathBuf::from("/log"),
+            stderr: PathBuf::from("/log"),
+            limit: Duration::from_secs(1),
+            grace: Duration::ZERO,
+            log_cap: 1,
+            terms: Terms::default(),
+        }
+    }
+
+    #[test]
+    fn keys_stay_outside_and_addresses_lead_to_the_relay() {
+        let mut job =
+            job(&[("X_API_KEY", "real"), ("PATH", "/bin"), ("X_BASE_URL", "https://gate.example/v9/")]);
+        let endpoints =
+            Endpoints { hosts: vec!["api.example".to_owned()], base_url: vec!["X_BASE_URL".to_owned()] };
+        let sandbox = Sandbox {
+            means: Means::Bubblewrap,
+            network: Network::Nothing,
+            endpoints,
+            ..Sandbox::nothing("/s".into(), 1)
+        };
+        sandbox.relayed(&mut job);
+        let value = |name: &str| job.env.iter().find(|(found, _)| found == name).unwrap().1.clone();
+        let relay = job.terms.relay.clone().unwrap();
+        assert_eq!(relay.endpoints, ["https://gate.example", "api.example"]);
+        assert_eq!(relay.secrets, [(value("X_API_KEY"), "real".to_owned())]);
+        assert!(job.env.iter().all(|(_, value)| value != "real"));
+        assert_eq!(value("X_BASE_URL"), "http://127.0.0.1:4180/v9");
+        assert_eq!(value("HTTPS_PROXY"), "http://127.0.0.1:4180");
+    }
+
+    #[test]
+    fn addresses_are_split() {
+        assert_eq!(split_url("https://a.b:1/c/d/"), ("https://a.b:1", "/c/d"));
+        assert_eq!(split_url("a.b"), ("a.b", ""));
+    }
 }

@@ -13,6 +13,8 @@ mod pump;
 mod record;
 /// The side that does.
 mod supervisor;
+/// The way out of a sandbox.
+mod relay;
 /// Kills what is left.
 mod sweep;
 /// What the two sides send to each other.
@@ -21,6 +23,8 @@ mod wire;
 pub(crate) use parent::{supervised, supervised_blocking};
 pub(super) use record::{FILE as RECORD, mark};
 pub(crate) use record::{clean_up, left_over};
+pub(super) use relay::PORT_MARK;
+pub(crate) use relay::Relay;
 pub(crate) use supervisor::supervisor_main;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -61,6 +65,7 @@ pub(crate) struct Terms {
     /// How long it may do nothing: write nothing, and use less than a hundredth of a processor. A program that waits
     /// for its model's whole answer does just that, so this is no short time.
     pub(crate) idle: Option<Duration>,
+    pub(crate) relay: Option<Relay>,
 }
 
 /// How a job ended.
@@ -74,6 +79,8 @@ pub(crate) struct Outcome {
     pub(crate) dropped: u64,
     /// Processes that were still there after the program itself, and were killed.
     pub(crate) swept: u32,
+    /// Requests to its endpoints that went through the relay.
+    pub(crate) requests: u32,
     /// The id that the program had.
     pub(crate) pid: u32,
 }

@@ -4,6 +4,7 @@ use super::{
     Ended, Job, Outcome,
     pump::Pump,
     record::Record,
+    relay,
     sweep::{adopt_orphans, ask_to_end, signal_group, sweep},
     wire,
 };
@@ -86,6 +87,16 @@ fn ignore_signals() {
 /// Kills all descendants of the calling process and reaps its children: only for the supervisor.
 async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Outcome, ProcessError> {
     adopt_orphans();
+    let relay = match &job.terms.relay {
+        Some(relay) => Some(
+            relay::listen(relay)
+                .await
+                .map_err(|source| ProcessError::System { what: "open the relay", source })?,
+        ),
+        None => None,
+    };
+    let port = relay.as_ref().and_then(|relay| relay.port);
+    let job = &port.map_or_else(|| job.clone(), |port| with_port(job, port));
     let (mut child, pumps) = start(job)?;
     let pid = child.id().expect("not waited for yet");
     let started = Instant::now();
@@ -125,7 +136,8 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
     for pump in pumps {
         dropped += pump.finish().await;
     }
-    Ok(Outcome { ended, seconds, dropped, swept, pid })
+    let requests = relay.map_or(0, |relay| relay.requests());
+    Ok(Outcome { ended, seconds, dropped, swept, requests, pid })
 }
 
 /// Waits for the job's time limit, or until it has neither written nor worked for too long.
@@ -164,6 +176,16 @@ async fn crowded(most: Option<u32>) {
             return;
         }
     }
+}
+
+/// The job with the relay's port in it.
+fn with_port(job: &Job, port: u16) -> Job {
+    let mut job = job.clone();
+    let texts = job.argv.iter_mut().chain(job.env.iter_mut().map(|(_, value)| value));
+    for text in texts.filter(|text| text.contains(relay::PORT_MARK)) {
+        *text = text.replace(relay::PORT_MARK, &port.to_string());
+    }
+    job
 }
 
 /// Starts the program in a process group of its own, with its output going into the logs.

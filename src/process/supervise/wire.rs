@@ -2,7 +2,7 @@
 //!
 //! Both sides are the same program, so there is no version in it.
 
-use super::{Ended, Job, Outcome, Terms};
+use super::{Ended, Job, Outcome, Relay, Terms};
 use crate::process::ProcessError;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -34,6 +34,8 @@ struct WireJob {
     processes: Option<u32>,
     #[serde(default)]
     idle_ms: Option<u64>,
+    #[serde(default)]
+    relay: Option<Relay>,
 }
 
 /// The supervisor's answer.
@@ -51,6 +53,8 @@ struct WireOutcome {
     seconds: f64,
     dropped: u64,
     swept: u32,
+    #[serde(default)]
+    requests: u32,
     pid: u32,
 }
 
@@ -90,6 +94,7 @@ pub(super) fn job_line(job: &Job) -> Result<Vec<u8>, ProcessError> {
         record: job.terms.record.as_deref().map(text).transpose()?,
         processes: job.terms.processes,
         idle_ms: job.terms.idle.map(millis),
+        relay: job.terms.relay.clone(),
     };
     Ok(line(&wire))
 }
@@ -118,6 +123,7 @@ pub(super) fn read_job(line: &str) -> Result<Job, String> {
             record: wire.record.map(PathBuf::from),
             processes: wire.processes,
             idle: wire.idle_ms.map(Duration::from_millis),
+            relay: wire.relay,
         },
     })
 }
@@ -126,7 +132,7 @@ pub(super) fn read_job(line: &str) -> Result<Job, String> {
 pub(super) fn reply_line(reply: &Result<Outcome, String>) -> Vec<u8> {
     let wire = match reply {
         Ok(outcome) => {
-            let &Outcome { ended, seconds, dropped, swept, pid } = outcome;
+            let &Outcome { ended, seconds, dropped, swept, requests, pid } = outcome;
             let ended = match ended {
                 Ended::Exited(code) => WireEnded::Exited(code),
                 Ended::Signaled(signal) => WireEnded::Signaled(signal),
@@ -135,7 +141,7 @@ pub(super) fn reply_line(reply: &Result<Outcome, String>) -> Vec<u8> {
                 Ended::Crowded => WireEnded::Crowded,
                 Ended::Stopped => WireEnded::Stopped,
             };
-            WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, pid })
+            WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, requests, pid })
         }
         Err(why) => WireReply::Failed(why.clone()),
     };
@@ -146,7 +152,7 @@ pub(super) fn reply_line(reply: &Result<Outcome, String>) -> Vec<u8> {
 pub(super) fn read_reply(text: &str) -> Option<Result<Outcome, String>> {
     let wire: WireReply = serde_json::from_str(text.trim_end().lines().last()?).ok()?;
     Some(match wire {
-        WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, pid }) => {
+        WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, requests, pid }) => {
             let ended = match ended {
                 WireEnded::Exited(code) => Ended::Exited(code),
                 WireEnded::Signaled(signal) => Ended::Signaled(signal),
@@ -155,7 +161,7 @@ pub(super) fn read_reply(text: &str) -> Option<Result<Outcome, String>> {
                 WireEnded::Crowded => Ended::Crowded,
                 WireEnded::Stopped => Ended::Stopped,
             };
-            Ok(Outcome { ended, seconds, dropped, swept, pid })
+            Ok(Outcome { ended, seconds, dropped, swept, requests, pid })
         }
         WireReply::Failed(why) => Err(why),
     })
@@ -191,6 +197,11 @@ mod tests {
                 record: Some(PathBuf::from("/tmp/r/job")),
                 processes: Some(3),
                 idle: Some(Duration::from_millis(8)),
+                relay: Some(Relay {
+                    socket: Some(PathBuf::from("/tmp/s")),
+                    endpoints: vec!["a".to_owned()],
+                    secrets: vec![("b".to_owned(), "c".to_owned())],
+                }),
             },
         }
     }
@@ -216,7 +227,7 @@ mod tests {
             Ended::Crowded,
             Ended::Stopped,
         ] {
-            let reply = Ok(Outcome { ended, seconds: 1.5, dropped: 2, swept: 3, pid: 4 });
+            let reply = Ok(Outcome { ended, seconds: 1.5, dropped: 2, swept: 3, requests: 5, pid: 4 });
             let line = String::from_utf8(reply_line(&reply)).unwrap();
             assert_eq!(read_reply(&line), Some(reply));
         }
