@@ -34,7 +34,7 @@ pub(crate) fn inside_main(words: impl IntoIterator<Item = OsString>) -> u8 {
     die_with_parent();
     limit_processes(told.processes);
     if let Some(allowed) = &told.landlock
-        && let Err(why) = landlocked::restrict(allowed)
+        && let Err(why) = drop_rights().and_then(|()| landlocked::restrict(allowed))
     {
         return cannot(&why);
     }
@@ -100,6 +100,19 @@ fn die_with_parent() {
     }
     #[cfg(not(target_os = "linux"))]
     let _: Option<Signal> = None;
+}
+
+/// Gives up what only root may do: Landlock holds files, not raw disks or other processes' memory. It does not come
+/// back, as Landlock needs a process that cannot gain rights.
+fn drop_rights() -> Result<(), String> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+        let none = CapabilitySet::empty();
+        set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+            .map_err(|error| format!("cannot give up rights: {error}"))?;
+    }
+    Ok(())
 }
 
 /// Lets this user have so many more processes than now. The system counts threads as well; root is not limited, for

@@ -7,6 +7,18 @@ use super::{Network, Sandbox, text};
 use crate::process::{ProcessError, supervise::PORT_MARK};
 use std::path::{Path, PathBuf};
 
+/// Devices that programs need; the others are disks and the like.
+const DEVICES: [&str; 8] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/ptmx",
+    "/dev/pts",
+    "/dev/shm",
+];
+
 /// What the program's own command line says to [`restrict`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Allowed {
@@ -21,7 +33,7 @@ pub(super) fn words(sandbox: &Sandbox) -> Result<Vec<String>, ProcessError> {
     let mut hidden = sandbox.hidden.clone();
     hidden.extend(sandbox.home.clone());
     hidden.extend(sandbox.masked.iter().cloned());
-    hidden.extend(["/tmp", "/var/tmp", "/run"].map(PathBuf::from));
+    hidden.extend(["/tmp", "/var/tmp", "/run", "/dev"].map(PathBuf::from));
     let mut words = vec!["--landlock".to_owned()];
     let mut read = all_but(Path::new("/"), &hidden);
     for folder in &sandbox.readable {
@@ -31,7 +43,7 @@ pub(super) fn words(sandbox: &Sandbox) -> Result<Vec<String>, ProcessError> {
         words.extend(["--read".to_owned(), text(&path)?]);
     }
     let own = ["home", "tmp"].map(|name| sandbox.scratch.join(name));
-    for path in sandbox.writable.iter().chain(&own).map(PathBuf::as_path).chain([Path::new("/dev")]) {
+    for path in sandbox.writable.iter().chain(&own).map(PathBuf::as_path).chain(DEVICES.map(Path::new)) {
         words.extend(["--write".to_owned(), text(path)?]);
     }
     if sandbox.network == Network::Nothing {
@@ -53,6 +65,8 @@ fn all_but(root: &Path, hidden: &[PathBuf]) -> Vec<PathBuf> {
     }
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    // A link would open the folder that it leads to; that one has its own place.
+    entries.retain(|entry| !entry.is_symlink());
     entries.sort();
     entries.iter().flat_map(|entry| all_but(entry, hidden)).collect()
 }
