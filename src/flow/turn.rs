@@ -424,7 +424,7 @@ impl Project {
 }
 
 /// What a reviewer says against a change counts however it ended; an approval only if it ended well.
-fn believed(answer: review::Answer, ended: Ended) -> Result<review::Answer, String> {
+pub(crate) fn believed(answer: review::Answer, ended: Ended) -> Result<review::Answer, String> {
     match ended {
         Ended::Exited(0) => Ok(answer),
         _ if answer.verdict == review::Opinion::Revise || answer.critical().next().is_some() => Ok(answer),
