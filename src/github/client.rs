@@ -24,7 +24,7 @@ pub(crate) struct Patience {
 
 impl Default for Patience {
     fn default() -> Patience {
-        Patience { tries: 5, first: Duration::from_secs(1), longest: Duration::from_secs(120) }
+        Patience { tries: 5, first: Duration::from_millis(500), longest: Duration::from_secs(120) }
     }
 }
 
@@ -144,7 +144,7 @@ impl Client {
                 return Err(GithubError::Limited { call, seconds: asked.as_secs() });
             }
             if round < self.patience.tries {
-                std::thread::sleep(asked.unwrap_or(pause));
+                self.rest(asked.unwrap_or(pause));
                 pause *= 2;
             }
         }
@@ -153,7 +153,11 @@ impl Client {
 
     /// Waits before the round after a write whose answer was lost.
     pub(super) fn pause(&self, round: u32) {
-        std::thread::sleep(self.patience.first * 2_u32.pow(round.min(6)));
+        self.rest(self.patience.first * 2_u32.pow(round.min(6)));
+    }
+
+    fn rest(&self, time: Duration) {
+        self.runtime.block_on(async move { tokio::time::sleep(time).await });
     }
 
     pub(super) fn tries(&self) -> u32 {

@@ -5,10 +5,12 @@
 
 mod agents;
 mod bad_input;
+mod bot;
 mod checkout;
 mod demo;
 mod hammer;
 mod hook;
+mod hub;
 mod init;
 mod kill_support;
 mod kills;
