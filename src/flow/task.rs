@@ -1,6 +1,7 @@
 //! What people and workers do with a task: add, edit, pick, submit, approve, reject, stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use crate::git::merge_tree::{Composer, Merged};
@@ -211,20 +212,38 @@ impl Project {
 
     fn claim_next(&self, op: &Op, actor: &Actor) -> Result<Stored, FlowError> {
         loop {
-            let cards = self.store.open_tasks()?.cards();
-            let finished = |id: &TaskId| self.finished(id);
-            let candidates = ready::takeable(&cards, &actor.who.0, &finished);
+            let candidates = self.next_in_turn(&actor.who.0)?;
             if candidates.is_empty() {
-                return Err(self.nothing_ready(&cards));
+                return Err(self.nothing_ready(&self.store.open_tasks()?.cards()));
             }
-            // Racing pickers that lost spread over the first few, so that each round hands out several tasks.
-            let first_priority = candidates[0].priority;
-            for card in candidates.iter().take_while(|card| card.priority == first_priority).take(8) {
-                if let Some(claimed) = self.try_claim(op, actor, &card.id, false)? {
+            for id in &candidates {
+                if let Some(claimed) = self.try_claim(op, actor, id, false)? {
                     return Ok(claimed);
                 }
             }
         }
+    }
+
+    /// The first few tasks of one priority that `who` may take: racing pickers that lost spread over them, so that each
+    /// round hands out several.
+    fn next_in_turn(&self, who: &str) -> Result<Vec<TaskId>, FlowError> {
+        let (is_open, finished) = (|id: &TaskId| self.is_open(id), |id: &TaskId| self.finished(id));
+        let mut found: Vec<(u8, TaskId)> = Vec::new();
+        self.store.visit_in_turn(&mut |card| {
+            if found.len() == 8 || found.first().is_some_and(|(priority, _)| *priority != card.priority) {
+                return ControlFlow::Break(());
+            }
+            if ready::may_take(card, who, &is_open, &finished) {
+                found.push((card.priority, card.id.clone()));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(found.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Whether a task is open, as far as its ref tells.
+    fn is_open(&self, id: &TaskId) -> bool {
+        self.repo.tip(&layout::task_ref(id)).is_ok_and(|tip| tip.is_some())
     }
 
     fn claim_this(&self, op: &Op, actor: &Actor, id: &TaskId, take_over: bool) -> Result<Stored, FlowError> {
@@ -235,11 +254,8 @@ impl Project {
                 let since = stored.task.since;
                 return Err(FlowError::Claimed { id: id.clone(), owner: owner.0.clone(), since });
             }
-            let cards = self.store.open_tasks()?.cards();
-            let open: BTreeMap<&TaskId, &Card> = cards.iter().map(|card| (&card.id, card)).collect();
-            if let Some(waits) =
-                open.get(id).and_then(|card| ready::waits(card, &open, &|id| self.finished(id)))
-            {
+            let card = Card::of(&stored.task);
+            if let Some(waits) = ready::waits(&card, &|id| self.is_open(id), &|id| self.finished(id)) {
                 return Err(FlowError::NotReady { id: id.clone(), waits });
             }
             let state = stored.task.state;
@@ -292,11 +308,14 @@ impl Project {
     }
 
     fn nothing_ready(&self, cards: &[Card]) -> FlowError {
-        let open: BTreeMap<&TaskId, &Card> = cards.iter().map(|card| (&card.id, card)).collect();
+        let open: BTreeSet<&TaskId> = cards.iter().map(|card| &card.id).collect();
+        let is_open = |id: &TaskId| open.contains(id);
         let waiting: Vec<(TaskId, Waits)> = cards
             .iter()
             .filter(|card| card.state == "pending" && !card.adopted)
-            .filter_map(|card| Some((card.id.clone(), ready::waits(card, &open, &|id| self.finished(id))?)))
+            .filter_map(|card| {
+                Some((card.id.clone(), ready::waits(card, &is_open, &|id| self.finished(id))?))
+            })
             .collect();
         let needs_you = cards.iter().filter(|card| card.need.is_some()).count();
         let in_hand = cards.len() - waiting.len() - needs_you;

@@ -18,7 +18,7 @@ pub(crate) mod worktree;
 mod command;
 mod error;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub(crate) use error::GitError;
 pub(crate) use repo::Repo;

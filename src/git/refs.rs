@@ -8,7 +8,8 @@ use super::lock::Shared;
 use super::{GitError, Repo};
 use crate::task::id::CommitId;
 use gix::refs::{FullName, Target};
-use std::fs::File;
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
 use std::path::Path;
 
 /// How often refs are listed again because `git pack-refs` moved some meanwhile.
@@ -69,17 +70,41 @@ impl Repo {
     /// All refs whose name starts with `prefix`, such as `refs/heads/`.
     pub(crate) fn list(&self, prefix: &str) -> Result<Listing, GitError> {
         // The packed refs are read before the loose ones: a ref that `git pack-refs` moves in between is in neither.
-        let packed = self.common_dir().join("packed-refs");
         for _ in 0..LIST_TRIES {
             self.refresh_packed()?;
-            let before = file_mark(&packed);
+            let before = self.packed_mark();
             if let Some(listing) = self.list_once(prefix)?
-                && file_mark(&packed) == before
+                && self.packed_mark() == before
             {
                 return Ok(listing);
             }
         }
         Err(GitError::Contended { name: prefix.to_owned(), tries: LIST_TRIES })
+    }
+
+    /// What the file of packed refs is now; `None` where there is none.
+    pub(crate) fn packed_mark(&self) -> Option<FileMark> {
+        file_mark(&self.common_dir().join("packed-refs"))
+    }
+
+    /// The loose refs directly in the folder `prefix`, by the rest of their names, with their files' marks.
+    pub(crate) fn loose_marks(&self, prefix: &str) -> Result<HashMap<String, FileMark>, GitError> {
+        let folder = self.common_dir().join(prefix);
+        let files = match std::fs::read_dir(&folder) {
+            Ok(files) => files,
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(HashMap::new()),
+            Err(err) => return Err(GitError::io("list", &folder)(err)),
+        };
+        let mut marks = HashMap::new();
+        for file in files {
+            let file = file.map_err(GitError::io("list", &folder))?;
+            // A file that went meanwhile is no ref any more, and a name that is no text is none of ours.
+            let (Ok(name), Ok(found)) = (file.file_name().into_string(), file.metadata()) else { continue };
+            if found.is_file() && !name.ends_with(".lock") {
+                marks.insert(name, mark_of(&found));
+            }
+        }
+        Ok(marks)
     }
 
     /// Makes gix read the packed refs again if the file is another one than at the last reading. gix goes by its time
@@ -266,14 +291,18 @@ fn sync_file(path: &Path) -> Result<bool, GitError> {
     }
 }
 
-/// Inode, size and times of a file.
-pub(super) type FileMark = (u64, u64, i64, i64, i64);
+/// Inode, size, time of change in seconds and nanoseconds, and nanoseconds of the status change, of a file.
+pub(crate) type FileMark = (u64, u64, i64, i64, i64);
 
-/// What changes when a file is replaced.
-pub(super) fn file_mark(path: &Path) -> Option<FileMark> {
+/// What changes when a file is replaced; `None` where there is none.
+pub(crate) fn file_mark(path: &Path) -> Option<FileMark> {
+    Some(mark_of(&path.metadata().ok()?))
+}
+
+/// What [`file_mark`] is of a file that was opened.
+pub(crate) fn mark_of(found: &Metadata) -> FileMark {
     use std::os::unix::fs::MetadataExt;
-    let found = path.metadata().ok()?;
-    Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec(), found.ctime_nsec()))
+    (found.ino(), found.size(), found.mtime(), found.mtime_nsec(), found.ctime_nsec())
 }
 
 /// Checks a full ref name.

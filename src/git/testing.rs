@@ -8,18 +8,18 @@ use crate::task::id::{CommitId, Seconds};
 use std::path::{Path, PathBuf};
 
 /// A repository with a first commit on `main`, removed when dropped.
-pub(super) struct Sandbox {
+pub(crate) struct Sandbox {
     folder: tempfile::TempDir,
-    pub(super) repo: Repo,
+    pub(crate) repo: Repo,
 }
 
 impl Sandbox {
-    pub(super) fn new() -> Sandbox {
+    pub(crate) fn new() -> Sandbox {
         Sandbox::with_init(&[])
     }
 
     /// With more arguments for `git init`.
-    pub(super) fn with_init(args: &[&str]) -> Sandbox {
+    pub(crate) fn with_init(args: &[&str]) -> Sandbox {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("repo");
         std::fs::create_dir(&path).unwrap();
@@ -36,25 +36,25 @@ impl Sandbox {
         Sandbox { folder, repo }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.repo.main_worktree()
     }
 
     /// A path beside the repository.
-    pub(super) fn beside(&self, name: &str) -> PathBuf {
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().canonicalize().unwrap().join(name)
     }
 
-    pub(super) fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         git(self.path(), args)
     }
 
-    pub(super) fn main(&self) -> CommitId {
+    pub(crate) fn main(&self) -> CommitId {
         self.repo.tip("refs/heads/main").unwrap().unwrap()
     }
 
     /// A commit on `parent` that puts files, on no branch.
-    pub(super) fn commit_on(&self, parent: &CommitId, files: &[(&str, &str)]) -> CommitId {
+    pub(crate) fn commit_on(&self, parent: &CommitId, files: &[(&str, &str)]) -> CommitId {
         let put = |&(path, text): &(&str, &str)| TreeEdit::Put {
             path: path.to_owned(),
             bytes: text.as_bytes().to_vec(),
@@ -70,19 +70,19 @@ impl Sandbox {
     }
 
     /// Moves `main` on, and nothing else.
-    pub(super) fn move_main(&self, to: &CommitId) {
+    pub(crate) fn move_main(&self, to: &CommitId) {
         let from = self.main();
         let swap = self.repo.swap("refs/heads/main", Expected::At(&from), to, "test").unwrap();
         assert_eq!(swap, Swap::Done);
     }
 }
 
-pub(super) fn person() -> Person {
+pub(crate) fn person() -> Person {
     Person { name: "Test".into(), email: "test@localhost".into(), time: Seconds(1_700_000_000), offset: 3600 }
 }
 
 /// Runs git with nobody's settings; fails the test where git fails.
-pub(super) fn git(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");
     command.dir = Some(dir.to_owned());
     command.args = args.iter().map(Into::into).collect();

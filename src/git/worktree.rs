@@ -76,10 +76,14 @@ impl Repo {
         if self.tip(&name)?.is_some() {
             return Err(GitError::BranchExists(branch.to_owned()));
         }
+        let lock = Arc::new(lock);
+        // In two steps: with -b, git runs two more programs, for the branch and for the files.
+        let add = self.add_command(Arc::clone(&lock)).args(["--no-checkout", "--detach", "--"]);
+        add.arg(path).arg(start.as_str()).output()?;
         // --no-track: it would write the shared settings, whose lock collides (ready-for-agent#614).
-        let git =
-            self.add_command(lock).args(["--no-track", "-b", branch, "--"]).arg(path).arg(start.as_str());
-        git.output().map(|_| ()).inspect_err(|_| self.undo_add(&name, start))
+        let git = Git::in_worktree(self, &self.admin(path)?, path).holding(lock);
+        let checkout = git.args(["checkout", "--quiet", "--force", "--no-recurse-submodules", "--no-track"]);
+        checkout.args(["-b", branch, "--"]).output().map(|_| ()).inspect_err(|_| self.undo_add(&name, start))
     }
 
     /// Makes a worktree on a branch that exists, given by its short name.
@@ -95,7 +99,7 @@ impl Repo {
         self.add_command(lock).args(["--detach", "--"]).arg(path).arg(commit.as_str()).output().map(|_| ())
     }
 
-    fn add_command(&self, lock: File) -> Git {
+    fn add_command(&self, lock: impl Into<Arc<File>>) -> Git {
         let git =
             Git::on(self).holding(lock).without_local_filters(self).config("submodule.recurse", "false");
         git.args(["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON])

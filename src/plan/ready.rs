@@ -1,8 +1,8 @@
 //! What `pick` may take, in order, and what the rest waits for.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use crate::task::id::TaskId;
+use crate::task::id::{Seconds, TaskId};
 use crate::task::state::Column;
 
 use super::Card;
@@ -25,15 +25,15 @@ pub(crate) enum Waits {
 
 /// What a task waits for before it may be claimed; `None` if for nothing.
 ///
-/// `open` are the open tasks; `finished` says of others how they ended.
+/// `is_open` tells of open tasks; `finished` says of others how they ended.
 pub(crate) fn waits(
     card: &Card,
-    open: &BTreeMap<&TaskId, &Card>,
+    is_open: &impl Fn(&TaskId) -> bool,
     finished: &impl Fn(&TaskId) -> Option<Finished>,
 ) -> Option<Waits> {
     let mut missing = Vec::new();
     for id in &card.after {
-        if open.contains_key(id) {
+        if is_open(id) {
             missing.push(id.clone());
         } else if finished(id) != Some(Finished::Landed) {
             return Some(Waits::ForNothing(id.clone()));
@@ -42,23 +42,43 @@ pub(crate) fn waits(
     if missing.is_empty() { None } else { Some(Waits::For(missing)) }
 }
 
-/// The tasks that `who` may take now, first the one to take first: what was sent back to `who` (nearly done), then by
-/// priority, then by age.
+/// Whose turn it is: what was sent back to its owner (nearly done), then what is free, then what cannot be taken; within
+/// each by priority and age.
+pub(crate) fn rank(card: &Card) -> (u8, u8, Seconds, &TaskId) {
+    let class = match card {
+        Card { sent_back: true, .. } => 0,
+        card if is_free(card) => 1,
+        _ => 2,
+    };
+    (class, card.priority, card.created_at, &card.id)
+}
+
+/// Whether `who` may take the task now.
+pub(crate) fn may_take(
+    card: &Card,
+    who: &str,
+    is_open: &impl Fn(&TaskId) -> bool,
+    finished: &impl Fn(&TaskId) -> Option<Finished>,
+) -> bool {
+    let returned = card.sent_back && card.owner.as_deref() == Some(who);
+    returned || (is_free(card) && waits(card, is_open, finished).is_none())
+}
+
+/// The tasks that `who` may take now, first the one to take first.
 pub(crate) fn takeable<'a>(
     cards: &'a [Card],
     who: &str,
     finished: &impl Fn(&TaskId) -> Option<Finished>,
 ) -> Vec<&'a Card> {
-    let open: BTreeMap<&TaskId, &Card> = cards.iter().map(|card| (&card.id, card)).collect();
-    let free = |card: &&Card| card.state == "pending" && !card.adopted;
-    let returned = |card: &&Card| card.sent_back && card.owner.as_deref() == Some(who);
-    let mut found: Vec<&Card> = cards
-        .iter()
-        .filter(|card| free(card) || returned(card))
-        .filter(|card| returned(card) || waits(card, &open, finished).is_none())
-        .collect();
-    found.sort_by_key(|card| (!returned(card), card.priority, card.created_at, card.id.clone()));
+    let open: BTreeSet<&TaskId> = cards.iter().map(|card| &card.id).collect();
+    let is_open = |id: &TaskId| open.contains(id);
+    let mut found: Vec<&Card> = cards.iter().filter(|card| may_take(card, who, &is_open, finished)).collect();
+    found.sort_by(|a, b| rank(a).cmp(&rank(b)));
     found
+}
+
+fn is_free(card: &Card) -> bool {
+    card.state == "pending" && !card.adopted
 }
 
 /// How near a task is to its landing: the dispatcher serves the nearest first.

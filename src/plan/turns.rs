@@ -58,7 +58,8 @@ pub(crate) struct Workload {
 /// The turns that could start now, in the order in which they should: reviews, then what was sent back, then new work;
 /// within each by priority and age.
 pub(crate) fn wanted(load: &Workload, finished: &impl Fn(&TaskId) -> Option<Finished>) -> Vec<Work> {
-    let open: BTreeMap<&TaskId, &Card> = load.cards.iter().map(|card| (&card.id, card)).collect();
+    let open: BTreeSet<&TaskId> = load.cards.iter().map(|card| &card.id).collect();
+    let is_open = |id: &TaskId| open.contains(id);
     let mut cards: Vec<&Card> =
         load.cards.iter().filter(|card| load.only.is_empty() || load.only.contains(&card.id)).collect();
     cards.sort_by_key(|card| (card.priority, card.created_at, &card.id));
@@ -73,7 +74,7 @@ pub(crate) fn wanted(load: &Workload, finished: &impl Fn(&TaskId) -> Option<Fini
     let returned = |card: &Card| card.state == "assigned" && card.sent_back && ours(card);
     let again = |card: &Card| card.state == "pending" && card.try_number > 1;
     let free = |card: &Card| {
-        card.state == "pending" && !card.adopted && ready::waits(card, &open, finished).is_none()
+        card.state == "pending" && !card.adopted && ready::waits(card, &is_open, finished).is_none()
     };
     for card in cards.iter().filter(|card| !at_work(&card.id) && load.roles.fix) {
         if returned(card) || (again(card) && free(card)) {

@@ -8,6 +8,8 @@ mod attempts;
 pub(crate) mod census;
 mod failure;
 pub(crate) mod index;
+mod index_file;
+mod index_row;
 pub(crate) mod journal;
 pub(crate) mod layout;
 pub(crate) mod record;

@@ -236,7 +236,8 @@ fn explain(project: &Project, cards: &[Card], id: &TaskId, now: Seconds) -> Vec<
         lines.push(format!("also ready: {}  priority {}, {age}", card.id, card.priority));
     }
     let waiting = cards.iter().filter(|card| card.state == "pending" && !card.adopted);
-    let waiting = waiting.filter_map(|card| Some((card, ready::waits(card, &open, &finished)?)));
+    let waiting =
+        waiting.filter_map(|card| Some((card, ready::waits(card, &|id| open.contains_key(id), &finished)?)));
     lines.extend(
         waiting.take(5).map(|(card, waits)| format!("not ready: {}  {}", card.id, waits_text(&waits))),
     );

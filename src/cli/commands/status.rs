@@ -143,7 +143,7 @@ fn sorted(project: &Project, cards: &[Card], filter: &[String]) -> Screen {
         } else if card.state == "in-planning" {
             screen.drafts += 1;
         } else if card.state == "pending" {
-            let waits = ready::waits(card, &open, &finished).is_some();
+            let waits = ready::waits(card, &|id| open.contains_key(id), &finished).is_some();
             if waits { screen.waiting.push(card.clone()) } else { screen.ready.push(card.clone()) }
         } else if card.column != Column::Done {
             screen.hand.push(card.clone());
