@@ -160,6 +160,13 @@ impl Hub {
         Hub::run(command.args(args))
     }
 
+    /// Runs a script of a workflow in the bot's clone.
+    pub(crate) fn script(&self, script: &str, env: &[(&str, String)]) -> Answer {
+        let mut command = self.command("bash", &self.bot_clone());
+        command.envs(env.iter().map(|(name, value)| (*name, value.as_str())));
+        Hub::run(command.args(["-c", script]))
+    }
+
     #[track_caller]
     pub(crate) fn queue(&self) -> Answer {
         let answer = self.orch(&["bot", "queue"], &[]);

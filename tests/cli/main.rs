@@ -23,6 +23,8 @@ mod scratch;
 mod supervise;
 mod support;
 mod tasks;
+mod tools;
 mod undo;
 mod worker_loop;
 mod words;
+mod workflows;
