@@ -31,6 +31,10 @@ impl RepoName {
         let (owner, name) = text.split_once('/')?;
         (allowed(owner) && allowed(name)).then(|| RepoName(text.to_owned()))
     }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for RepoName {

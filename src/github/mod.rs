@@ -7,9 +7,11 @@ mod calls;
 mod client;
 mod error;
 mod read;
+mod serve;
 mod write;
 
 pub(crate) use calls::{Comment, Github, Place, RepoName, Run};
 pub(crate) use client::Patience;
 pub(crate) use error::GithubError;
+pub(crate) use serve::hear;
 pub(crate) use write::{CheckRun, Conclusion, NewInline};

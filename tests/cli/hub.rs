@@ -62,6 +62,51 @@ pub(crate) struct Hub {
 }
 
 const BOT: &str = "orch-bot";
+/// The secret of the webhooks.
+const SECRET: &str = "It's a Secret to Everybody";
+
+/// The bot as a process that hears webhooks.
+pub(crate) struct Serving {
+    child: std::process::Child,
+    address: String,
+    /// Kept open: it writes to it.
+    _out: BufReader<std::process::ChildStdout>,
+}
+
+impl Serving {
+    /// Sends a webhook as GitHub does, and gives the answer's status.
+    pub(crate) fn deliver(&self, event: &str, payload: &str) -> u16 {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
+        let tag = ring::hmac::sign(&key, payload.as_bytes());
+        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.deliver_signed(event, payload, &format!("sha256={hex}"))
+    }
+
+    pub(crate) fn deliver_signed(&self, event: &str, payload: &str, signature: &str) -> u16 {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nHost: x\r\nX-GitHub-Event: {event}\r\nX-Hub-Signature-256: {signature}\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{payload}",
+            payload.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer); // it may close before it has read a refused body
+        answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
+    }
+
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
 
 impl World {
     fn id(&mut self) -> u64 {
@@ -158,6 +203,33 @@ impl Hub {
         command.env("GITHUB_TOKEN", "dummy").env("GITHUB_REPOSITORY", "ana/demo");
         command.envs(extra.iter().copied());
         Hub::run(command.args(args))
+    }
+
+    /// Starts the bot as a process that hears webhooks.
+    pub(crate) fn serve(&self) -> Serving {
+        let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), &self.bot_clone());
+        command.env("GITHUB_API_URL", format!("http://127.0.0.1:{}", self.port));
+        command.env("GITHUB_TOKEN", "dummy").env("GITHUB_REPOSITORY", "ana/demo");
+        command.env("GITHUB_WEBHOOK_SECRET", SECRET);
+        command.args(["bot", "serve", "--listen", "127.0.0.1:0"]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        Serving { child, address, _out: out }
+    }
+
+    /// Waits until something is so; the bot goes its own way.
+    pub(crate) fn until(&self, what: &str, so: impl Fn() -> bool) {
+        for _ in 0..600 {
+            if so() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("not within a minute: {what}");
     }
 
     /// Runs a script of a workflow in the bot's clone.

@@ -16,17 +16,6 @@ pub(crate) fn tool(below: &str) -> Option<PathBuf> {
     found
 }
 
-/// A program that is searched in `PATH` and where systems keep their servers.
-pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-    if found.is_none() {
-        skip(&format!("{name} is not installed"));
-    }
-    found
-}
-
 fn skip(why: &str) {
     assert!(std::env::var_os("GIT_ORCH_TEST_TOOLS").is_none(), "{why}");
     eprintln!("skipped: {why}");

@@ -1,12 +1,13 @@
 //! `git orch bot`: called by the workflows that `git orch init --with github` installs.
 
 use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::flow::bot::{self, Bot, Heard, Published, Tick};
+use crate::flow::bot::{self, Bot, Ear, Heard, Published, Tick};
 use crate::flow::{FlowError, interrupt};
 use crate::forge::{self, ARTIFACT_MAX, Says, annotations, summary};
 use crate::github::{Patience, Place, RepoName};
@@ -75,6 +76,12 @@ pub(crate) enum What {
         #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         jobs: Option<u32>,
     },
+    /// Hear webhooks, and look after the queue whenever something happened; the secret is GITHUB_WEBHOOK_SECRET
+    Serve {
+        /// Where to listen; a proxy in front of it speaks TLS
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
 }
 
 pub(crate) fn run(ctx: &Context, args: &BotArgs) -> Result<Exit, Failure> {
@@ -83,6 +90,7 @@ pub(crate) fn run(ctx: &Context, args: &BotArgs) -> Result<Exit, Failure> {
         What::Publish { artifact } => publish(ctx, &args.host, artifact),
         What::Command => command(ctx, &args.host),
         What::Queue { jobs } => queue(ctx, &args.host, *jobs),
+        What::Serve { listen } => serve(ctx, &args.host, *listen),
     }
 }
 
@@ -296,6 +304,34 @@ fn queue(ctx: &Context, args: &HostArgs, jobs: Option<u32>) -> Result<Exit, Fail
     drop(watcher);
     ctx.out.success("bot-queue", tick_json(&tick), || tick_lines(&tick), &[]);
     Ok(Exit::Done)
+}
+
+fn serve(ctx: &Context, args: &HostArgs, listen: SocketAddr) -> Result<Exit, Failure> {
+    let secret = variable(ctx, "GITHUB_WEBHOOK_SECRET").ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            Code::Usage,
+            "GITHUB_WEBHOOK_SECRET is not set: anybody could send webhooks",
+        )
+        .hint("the one that GitHub was told", "GITHUB_WEBHOOK_SECRET=... git orch bot serve")
+    })?;
+    let place = place(ctx, args)?;
+    let stop = Stop::new();
+    interrupt::interrupts_request(&stop)?;
+    let watcher = watcher(&ctx.out);
+    let out = ctx.out.clone();
+    let ready = move |address: SocketAddr| {
+        let data = json!({ "listening": address.to_string() });
+        out.success("bot-serve", data, || format!("listening on {address}\n"), &[]);
+    };
+    let done = |tick: &Tick| {
+        if tick.is_busy() {
+            ctx.out.success("bot-queue", tick_json(tick), || tick_lines(tick), &[]);
+        }
+    };
+    let ear = Ear { address: listen, secret };
+    bot::serve(&ctx.given, &place, ear, watcher.as_ref(), &stop, ready, done)?;
+    Ok(Exit::Interrupted)
 }
 
 fn tick_json(tick: &Tick) -> Value {

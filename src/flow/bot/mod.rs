@@ -10,6 +10,7 @@ mod entry;
 mod publish;
 mod queue;
 mod reviews;
+mod serve;
 
 use crate::forge::Pull;
 use crate::git::exchange::ExchangeError;
@@ -25,6 +26,7 @@ pub(crate) use check::{check, report_of};
 pub(crate) use command::Heard;
 pub(crate) use publish::Published;
 pub(crate) use queue::Tick;
+pub(crate) use serve::{Ear, serve};
 
 /// The one check to require, on pull requests and on groups of the host's own queue alike.
 pub(crate) const GATE: &str = "git orch / gate";

@@ -25,6 +25,17 @@ pub(crate) struct Tick {
     pub(crate) rounds: Rounds,
 }
 
+impl Tick {
+    /// Whether anything was done.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.heard.is_empty()
+            || !self.left.is_empty()
+            || !self.rounds.landed.is_empty()
+            || !self.rounds.sent_back.is_empty()
+            || !self.rounds.needs_you.is_empty()
+    }
+}
+
 impl Bot {
     /// One round: the state of everything is read anew from the host and from refs.
     ///
