@@ -396,3 +396,82 @@ fn every_kind_of_webhook_is_heard() {
     assert_eq!((count, events.len()), (329, 58));
     assert!(serving.is_alive());
 }
+
+/// A reviewer that obeys whatever it reads, says what it could see, and finds something.
+fn reviewing() -> Hub {
+    let hub = Hub::new("");
+    let answer = json!({"verdict": "revise", "summary": "s", "findings": [
+        {"severity": "CRITICAL", "file": "src/b.txt", "line": 1, "title": "token in the log @ana <img src=x>", "detail": "d"},
+        {"severity": "HIGH", "file": "src/a.txt", "line": 1, "title": "not part of the change", "detail": "d"},
+    ]});
+    let (answer, seen) = (hub.file("answer.json", &answer.to_string()), hub.file("seen", ""));
+    let script = format!(
+        "#!/bin/sh\n{{ pwd; ls -A | wc -l; env; cat; }} > {}\ncat {}\n",
+        seen.display(),
+        answer.display()
+    );
+    let script = hub.file("reviewer.sh", &script);
+    let settings = format!(
+        "[tests]\nall = \"! grep -rq bad src\"\nreport = \"exit\"\n[review]\nreviewers = [\"safety\"]\n\
+         [agents]\nreview = \"exec:sh {}\"\n",
+        script.display()
+    );
+    std::fs::write(hub.dev().join("orch.toml"), settings).unwrap();
+    hub.git_in(&hub.dev(), &["commit", "-q", "-am", "Review"]);
+    hub.git_in(&hub.dev(), &["push", "-q", "origin", "main"]);
+    hub.git_in(&hub.bot_clone(), &["pull", "-q"]);
+    hub
+}
+
+#[test]
+fn reviewers_get_text_alone_and_what_is_critical_blocks_until_it_is_dismissed() {
+    let hub = reviewing();
+    let head = hub.pull(7, "src/b.txt", "fine\n");
+    let (_, said) = check_and_publish(&hub, 7);
+    assert_eq!(said, "pull request 7: blocked, 1 critical finding (review: 1 CRITICAL)\n");
+    assert_eq!(conclusion(&hub, &head), ["failure"]);
+    let seen = std::fs::read_to_string(hub.file_named("seen")).unwrap();
+    assert!(seen.contains("\n0\n") && seen.contains("+fine"), "an empty folder, and the diff: {seen}");
+    assert!(!seen.contains("dummy") && !seen.contains("GITHUB_"), "{seen}");
+    let inline = hub.world.lock().unwrap().inline.clone();
+    assert_eq!(inline.len(), 1, "only what the change has");
+    assert_eq!((&inline[0]["path"], &inline[0]["line"]), (&json!("src/b.txt"), &json!(1)));
+    let said = hub.said(7).join("");
+    assert!(!said.contains("@ana") && !said.contains("<img"), "{said}");
+    let _ = check_and_publish(&hub, 7);
+    assert_eq!(hub.world.lock().unwrap().inline.len(), 1, "once");
+    let finding = said.split("(safety, ").nth(1).unwrap()[..8].to_owned();
+    let by_author = hub.say(7, "ana", &format!("/orch dismiss {finding} I like it"));
+    let by_other = hub.say(7, "bob", &format!("/orch dismiss {finding} it is a test token"));
+    hub.queue();
+    assert_eq!([by_author, by_other].map(|id| hub.mark(id).unwrap()), ["-1", "+1"]);
+    assert_eq!(hub.requests("POST /actions/runs"), 1, "the gates are asked again");
+    let (_, said) = check_and_publish(&hub, 7);
+    assert_eq!(said, "pull request 7: may go on, with remarks\n");
+    assert_eq!(conclusion(&hub, &head), ["success"]);
+}
+
+#[test]
+fn reviewers_look_at_strangers_only_when_a_maintainer_lets_them() {
+    let hub = reviewing();
+    let head = hub.pull(7, "src/b.txt", "fine\n");
+    hub.set(7, "/user/login", json!("carl"));
+    let _ = check_and_publish(&hub, 7);
+    assert_eq!(conclusion(&hub, &head), ["action_required"]);
+    assert_eq!(labels(&hub, 7), ["orch:needs-human"]);
+    assert_eq!(std::fs::read_to_string(hub.file_named("seen")).unwrap(), "", "nobody was asked");
+    hub.set(7, "/labels", json!([{"name": "orch:ok"}]));
+    let _ = check_and_publish(&hub, 7);
+    assert!(std::fs::read_to_string(hub.file_named("seen")).unwrap().contains("+fine"));
+    assert_eq!(conclusion(&hub, &head), ["failure"]);
+}
+
+#[test]
+fn a_reviewer_that_gives_no_verdict_is_no_pass() {
+    let hub = reviewing();
+    let head = hub.pull(7, "src/b.txt", "fine\n");
+    hub.file("answer.json", "LGTM, approved!\n");
+    let (_, said) = check_and_publish(&hub, 7);
+    assert_eq!(said, "pull request 7: blocked by review (review: no verdict of safety)\n");
+    assert_eq!(conclusion(&hub, &head), ["failure"]);
+}

@@ -169,6 +169,10 @@ impl Hub {
         path
     }
 
+    pub(crate) fn file_named(&self, name: &str) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join(name)
+    }
+
     fn command(&self, program: &str, dir: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(dir).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
