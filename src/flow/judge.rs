@@ -98,16 +98,7 @@ impl Project {
             let text = format!("{reviewer} not asked: {}: {failure}", ready.agent.name);
             return Ok(Verdict { step: Step::Note, text, went: Some(went(failure.kind)) });
         }
-        let answer = match result.outcome.ended {
-            Ended::TimedOut => Err(format!("ended at its limit of {} s", ready.turn.limit.as_secs())),
-            _ if result.answer_cut => Err("its answer was cut at the limit of its log".to_owned()),
-            ended => match &result.failure {
-                Some(failure) => Err(failure.to_string()),
-                None => review::read(reviewer, &result.answer)
-                    .map_err(|none| none.why.to_string())
-                    .and_then(|answer| believed(answer, ended)),
-            },
-        };
+        let answer = answer_of(reviewer, result, ready.turn.limit);
         let (verdict, summary, findings) = match answer {
             Ok(answer) => {
                 let verdict = match answer.verdict {
@@ -387,6 +378,25 @@ pub(super) fn how_it_ended(result: &TurnResult, limit: Duration) -> String {
         many => parts.push(format!("{many} calls of tools were refused")),
     }
     parts.join(", ")
+}
+
+/// A reviewer's answer, if it gave one that can be believed.
+///
+/// # Errors
+/// Why there is none, in words.
+pub(super) fn answer_of(
+    reviewer: &str,
+    result: &TurnResult,
+    limit: Duration,
+) -> Result<review::Answer, String> {
+    match (result.outcome.ended, &result.failure) {
+        (Ended::TimedOut, _) => Err(format!("ended at its limit of {} s", limit.as_secs())),
+        _ if result.answer_cut => Err("its answer was cut at the limit of its log".to_owned()),
+        (_, Some(failure)) => Err(failure.to_string()),
+        (ended, None) => review::read(reviewer, &result.answer)
+            .map_err(|none| none.why.to_string())
+            .and_then(|answer| believed(answer, ended)),
+    }
 }
 
 /// What a reviewer says against a change counts however it ended; an approval only if it ended well.

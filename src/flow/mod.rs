@@ -2,6 +2,7 @@
 //! `flow/queue/`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
 pub(crate) mod bench;
+pub(crate) mod bot;
 pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod demo;
@@ -31,6 +32,7 @@ pub(crate) mod task;
 pub(crate) mod tree;
 pub(crate) mod turn;
 pub(crate) mod undo;
+mod workflows;
 
 pub(crate) use failure::FlowError;
 pub(crate) use project::Project;

@@ -5,10 +5,12 @@
 
 mod agents;
 mod bad_input;
+mod bot;
 mod checkout;
 mod demo;
 mod hammer;
 mod hook;
+mod hub;
 mod init;
 mod kill_support;
 mod kills;
@@ -25,6 +27,8 @@ mod scratch;
 mod supervise;
 mod support;
 mod tasks;
+mod tools;
 mod undo;
 mod worker_loop;
 mod words;
+mod workflows;
