@@ -3,6 +3,12 @@
 //! What an answer means is judged elsewhere (`review`), and so is whether anything was changed: an exit code is no
 //! evidence.
 
+/// From an agent's entry to what is run.
+mod call;
+/// What an agent's output says.
+mod output;
+/// What tokens cost.
+mod price;
 /// Prompts: files with front matter, rendered with the task's own values.
 mod prompt;
 /// The agent that replays recorded changes.
@@ -10,55 +16,43 @@ mod script;
 /// One call of an agent.
 mod turn;
 
-use crate::{
-    process::{ProcessError, sandbox::Endpoints},
-    task::id::TaskId,
-};
-use std::{fmt, io, path::PathBuf};
+use crate::{policy::agents::AgentEntry, process::ProcessError, task::id::TaskId};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
+pub(crate) use output::{FailureKind, Tokens};
 pub(crate) use prompt::{FindingVars, LimitVars, PromptError, PromptVars, Rendered, TaskVars, render};
 pub(crate) use script::script_main;
-pub(crate) use turn::{Turn, TurnResult, take};
+pub(crate) use turn::{Access, Cost, Turn, TurnResult, take};
 
 /// An agent as it was named in the settings or on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Agent {
-    /// What people see: `exec` or `script`, unless the settings give it another name.
+    /// What people see: its name in the settings, with the model if one was named; `exec` or `script`.
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    /// How the prompt reaches it.
-    pub(crate) prompt: PromptBy,
-    /// Where its model is: all that it reaches from its sandbox.
-    pub(crate) endpoints: Endpoints,
 }
 
 /// How an agent is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Any command, given to `sh -c`.
-    Exec { command: String },
+    /// A program, by its entry.
+    Program(Box<AgentEntry>),
     /// Recorded changes: `<task-id>.toml` in a folder, and `_default.toml` for turns that it leaves out.
     Script { folder: PathBuf },
-}
-
-/// How the prompt reaches an agent. It is always in the file `$GIT_ORCH_PROMPT` too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PromptBy {
-    /// On standard input, which is then closed.
-    Stdin,
-    /// As a file, whose path replaces `{prompt}` in the command.
-    File,
-    /// As the last argument; by file all the same where the command has `{prompt}`.
-    Argument,
 }
 
 /// Why an agent could not be called. What it did when it was called is never an error here.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AgentError {
     #[error(
-        "unknown agent '{given}': use exec:COMMAND or script:FOLDER (exec: runs any command, as in exec:'{given}')"
+        "unknown agent '{given}': there are {known}; or exec:COMMAND for any command, as in exec:'{given}', or \
+         script:FOLDER"
     )]
-    Unknown { given: String },
+    Unknown { given: String, known: String },
+    #[error("agent '{agent}:' names no model behind the colon")]
+    NoModel { agent: String },
+    #[error("{program}, the program of agent '{agent}', is not installed: it is not found in PATH")]
+    NotInstalled { agent: String, program: String },
     #[error("agent '{kind}:' names nothing behind the colon")]
     Empty { kind: &'static str },
     #[error("no script for task {task}: neither {task}.toml nor _default.toml in {}", folder.display())]
@@ -75,56 +69,77 @@ pub(crate) enum AgentError {
     Process(#[from] ProcessError),
 }
 
-/// Reads an agent as a person typed it: `exec:COMMAND` or `script:FOLDER`.
-///
-/// A command with `{prompt}` in it takes its prompt by file, any other by standard input.
+/// Reads an agent as a person typed it: a name of the settings, with a model behind a colon or without; or
+/// `exec:COMMAND`, `script:FOLDER`.
 ///
 /// # Errors
-/// Another kind, or nothing behind the colon.
-pub(crate) fn parse(text: &str) -> Result<Agent, AgentError> {
-    let unknown = || AgentError::Unknown { given: crate::task::id::shown(text) };
-    let (word, rest) = text.trim().split_once(':').ok_or_else(unknown)?;
-    let rest = rest.trim();
-    let kind = match word {
-        "exec" if rest.is_empty() => return Err(AgentError::Empty { kind: "exec" }),
-        "script" if rest.is_empty() => return Err(AgentError::Empty { kind: "script" }),
-        "exec" => Kind::Exec { command: rest.to_owned() },
-        "script" => Kind::Script { folder: PathBuf::from(rest) },
-        _ => return Err(unknown()),
+/// No such name, or nothing behind the colon.
+pub(crate) fn parse(text: &str, named: &BTreeMap<String, AgentEntry>) -> Result<Agent, AgentError> {
+    let text = text.trim();
+    let program =
+        |name: &str, entry: AgentEntry| Agent { name: name.to_owned(), kind: Kind::Program(Box::new(entry)) };
+    if let Some(entry) = named.get(text) {
+        return Ok(program(text, entry.clone()));
+    }
+    let unknown = || AgentError::Unknown {
+        given: crate::task::id::shown(text),
+        known: named.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
     };
-    let prompt = if rest.contains(turn::PROMPT_MARK) { PromptBy::File } else { PromptBy::Stdin };
-    Ok(Agent { name: kind.to_string(), kind, prompt, endpoints: Endpoints::default() })
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Exec { .. } => "exec",
-            Kind::Script { .. } => "script",
-        })
+    let (word, rest) = text.split_once(':').ok_or_else(unknown)?;
+    let rest = rest.trim();
+    if let Some(entry) = named.get(word) {
+        if rest.is_empty() {
+            return Err(AgentError::NoModel { agent: word.to_owned() });
+        }
+        return Ok(program(text, AgentEntry { model: Some(rest.to_owned()), ..entry.clone() }));
+    }
+    match word {
+        "exec" if rest.is_empty() => Err(AgentError::Empty { kind: "exec" }),
+        "script" if rest.is_empty() => Err(AgentError::Empty { kind: "script" }),
+        "exec" => Ok(program("exec", AgentEntry::of_command("exec", rest))),
+        "script" => {
+            Ok(Agent { name: "script".to_owned(), kind: Kind::Script { folder: PathBuf::from(rest) } })
+        }
+        _ => Err(unknown()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::agents::{Call, PromptBy};
 
-    #[test]
-    fn agents_are_read_as_typed() {
-        let agent = parse("exec: claude -p < x:y").unwrap();
-        assert_eq!(agent.kind, Kind::Exec { command: "claude -p < x:y".to_owned() });
-        assert_eq!((agent.name.as_str(), agent.prompt), ("exec", PromptBy::Stdin));
-        assert_eq!(parse("exec:aider --message-file {prompt}").unwrap().prompt, PromptBy::File);
-        assert_eq!(parse("script:demo").unwrap().kind, Kind::Script { folder: "demo".into() });
+    fn entry(text: &str) -> (String, AgentEntry) {
+        let named = BTreeMap::from([("mine".to_owned(), AgentEntry::of_command("mine", "my agent"))]);
+        match parse(text, &named).unwrap() {
+            Agent { name, kind: Kind::Program(entry) } => (name, *entry),
+            agent @ Agent { .. } => panic!("{agent:?}"),
+        }
     }
 
     #[test]
-    fn other_words_name_the_kinds() {
-        let error = parse("cluade").unwrap_err().to_string();
+    fn agents_are_read_as_typed() {
+        let (name, exec) = entry("exec: claude -p < x:y");
+        assert_eq!((name.as_str(), exec.prompt), ("exec", PromptBy::Stdin));
+        assert_eq!(exec.call, Call::Shell("claude -p < x:y".to_owned()));
+        assert_eq!(entry("exec:aider --message-file {prompt}").1.prompt, PromptBy::File);
+        assert_eq!(entry("mine").1.model, None);
+        let (name, with_model) = entry("mine:big/one:2");
+        assert_eq!((name.as_str(), with_model.model.as_deref()), ("mine:big/one:2", Some("big/one:2")));
+        let script = parse("script:demo", &BTreeMap::new()).unwrap();
+        assert_eq!(script.kind, Kind::Script { folder: "demo".into() });
+    }
+
+    #[test]
+    fn other_words_name_what_there_is() {
+        let named = BTreeMap::from([("mine".to_owned(), AgentEntry::of_command("mine", "my agent"))]);
+        let error = parse("cluade", &named).unwrap_err().to_string();
         assert_eq!(
             error,
-            "unknown agent 'cluade': use exec:COMMAND or script:FOLDER (exec: runs any command, as in exec:'cluade')"
+            "unknown agent 'cluade': there are mine; or exec:COMMAND for any command, as in exec:'cluade', or \
+             script:FOLDER"
         );
-        assert!(matches!(parse("exec: "), Err(AgentError::Empty { kind: "exec" })));
+        assert!(matches!(parse("exec: ", &named), Err(AgentError::Empty { kind: "exec" })));
+        assert!(matches!(parse("mine:", &named), Err(AgentError::NoModel { .. })));
     }
 }

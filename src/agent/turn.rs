@@ -1,14 +1,20 @@
 //! One call of an agent: prompt in, answer and usage out.
 
-use super::{Agent, AgentError, Kind, PromptBy, script};
+use super::{
+    Agent, AgentError, Kind,
+    call::{self, Files, Started},
+    output::{self, Failure, Said, Tokens},
+    price, script,
+};
 use crate::{
+    policy::agents::{Call, Output},
     process::{self, Job, Outcome, Stop, Terms, sandbox::Sandbox},
     task::{
         id::{RunId, TaskId},
+        record::MicroUsd,
         role::Role,
     },
 };
-use serde::Deserialize;
 use std::{
     fs,
     io::{Read as _, Seek as _, SeekFrom},
@@ -16,12 +22,10 @@ use std::{
     time::Duration,
 };
 
-/// What stands for the prompt's file in a command.
-pub(super) const PROMPT_MARK: &str = "{prompt}";
-/// Longest prompt as an argument, in bytes: Linux starts no program with an argument over 128 KiB.
-const ARGUMENT_MAX: usize = 100 * 1024;
 /// Bytes of an answer that are looked at.
 const ANSWER_MAX: u64 = 1 << 20;
+/// Bytes of standard error that are looked at.
+const ERROR_MAX: u64 = 1 << 16;
 /// How long an agent has after its limit to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -35,6 +39,12 @@ pub(crate) struct Turn {
     pub(crate) run: RunId,
     /// The worktree, as an absolute path.
     pub(crate) dir: PathBuf,
+    /// What it may do to the files there.
+    pub(crate) access: Access,
+    /// The model to ask for, where it is not the agent's own choice.
+    pub(crate) model: Option<String>,
+    /// What the turn may cost, for programs that can be told.
+    pub(crate) budget: Option<MicroUsd>,
     /// The finished text.
     pub(crate) prompt: String,
     /// What is asked, as JSON for programs.
@@ -52,15 +62,32 @@ pub(crate) struct Turn {
     pub(crate) idle: Option<Duration>,
 }
 
+/// What an agent may do to files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Edit,
+    Read,
+}
+
 /// What came of a turn.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub(crate) struct TurnResult {
     pub(crate) outcome: Outcome,
-    /// The end of standard output, at most 1 MiB, without the line about usage.
+    /// The final answer, at most its last 1 MiB; empty where there is none.
     pub(crate) answer: String,
-    /// Whether more was written than `answer` has.
+    /// Whether more was written than was read.
     pub(crate) answer_cut: bool,
+    /// Whether the output ends as it should: with a final answer, or with why there is none.
+    pub(crate) complete: bool,
+    /// Why the program itself says that it could not go on.
+    pub(crate) failure: Option<Failure>,
+    /// Calls of tools that were refused.
+    pub(crate) denied: usize,
+    /// What its exit code means, where the agent's entry says.
+    pub(crate) exit_means: Option<String>,
+    /// The model that answered, or that was asked for.
+    pub(crate) model: Option<String>,
     /// Log of standard output.
     pub(crate) log: PathBuf,
     /// Log of standard error.
@@ -71,10 +98,25 @@ pub(crate) struct TurnResult {
 /// What a turn cost. Unknown stays unknown: it is never 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
-    /// All tokens, in and out.
-    pub(crate) tokens: Option<u64>,
-    /// Millionths of a US dollar.
-    pub(crate) cost_usd_micros: Option<u64>,
+    pub(crate) tokens: Option<Tokens>,
+    pub(crate) cost: Option<Cost>,
+}
+
+/// What a turn cost, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cost {
+    /// By the agent itself.
+    Reported(MicroUsd),
+    /// From its tokens and a table of prices.
+    Estimated(MicroUsd),
+}
+
+impl Cost {
+    pub(crate) fn amount(self) -> MicroUsd {
+        match self {
+            Cost::Reported(amount) | Cost::Estimated(amount) => amount,
+        }
+    }
 }
 
 /// Calls an agent and waits for its end, its limit, or `stop`.
@@ -86,15 +128,32 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
     fs::create_dir_all(&folder).map_err(|source| failed(&folder, source))?;
     let prompt = written(&folder, "prompt.md", &turn.prompt)?;
     let contract = written(&folder, "contract.json", &turn.contract)?;
-    let (argv, stdin) = match &agent.kind {
-        Kind::Exec { command } => exec_call(command, agent.prompt, &turn.prompt, &prompt)?,
-        Kind::Script { folder } => (script::call(folder, turn)?, String::new()),
+    let temp = match turn.sandbox.as_ref().and_then(Sandbox::temporary) {
+        Some(inside) => inside,
+        None => {
+            let temp = folder.join("temp");
+            fs::create_dir_all(&temp).map_err(|source| failed(&temp, source))?;
+            temp
+        }
+    };
+    let entry = match &agent.kind {
+        Kind::Program(entry) => Some(entry.as_ref()),
+        Kind::Script { .. } => None,
+    };
+    if let Some(Call::Argv(argv)) = entry.map(|entry| &entry.call)
+        && let Some(program) = argv.first().filter(|program| process::which(program).is_none())
+    {
+        return Err(AgentError::NotInstalled { agent: agent.name.clone(), program: program.clone() });
+    }
+    let Started { argv, stdin } = match &agent.kind {
+        Kind::Program(entry) => call::start(entry, turn, &Files { prompt: &prompt, temp: &temp })?,
+        Kind::Script { folder } => Started { argv: script::call(folder, turn)?, stdin: String::new() },
     };
     let (log, error_log) = (folder.join("stdout.log"), folder.join("stderr.log"));
     let mut job = Job {
         argv,
         dir: turn.dir.clone(),
-        env: process::agent_environment(&turn.env_allowed, &variables(turn, &prompt, &contract)?),
+        env: call::environment(entry, turn, &prompt, &contract)?,
         stdin: stdin.into_bytes(),
         stdout: log.clone(),
         stderr: error_log.clone(),
@@ -107,99 +166,58 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         sandbox.hold(&mut job)?;
     }
     let outcome = process::supervised(job, stop).await?;
-    let (answer, answer_cut) = read_end(&log, turn.log_cap).map_err(|source| failed(&log, source))?;
-    let (answer, usage) = split_usage(answer);
-    Ok(TurnResult { outcome, answer, answer_cut, log, error_log, usage })
-}
-
-/// Makes the argument list and the standard input for a command.
-fn exec_call(
-    command: &str,
-    by: PromptBy,
-    prompt: &str,
-    file: &Path,
-) -> Result<(Vec<String>, String), AgentError> {
-    let shell = |script: String| ["sh".to_owned(), "-c".to_owned(), script].to_vec();
-    let by_file = || -> Result<Vec<String>, AgentError> {
-        let quoted = shlex::try_quote(text(file)?).map_err(|_| AgentError::Path(file.to_owned()))?;
-        Ok(shell(command.replace(PROMPT_MARK, &quoted)))
+    let form = entry.map_or(Output::Text, |entry| entry.output);
+    // Events may be far longer than the answer in them.
+    let readable = if form == Output::Text { ANSWER_MAX } else { turn.log_cap };
+    let (stdout, answer_cut) =
+        read_end(&log, turn.log_cap, readable).map_err(|source| failed(&log, source))?;
+    let (stderr, _) =
+        read_end(&error_log, turn.log_cap, ERROR_MAX).map_err(|source| failed(&error_log, source))?;
+    let Said { answer, failure, tokens, only_sum, cost_usd_micros, model, denied } =
+        output::read(form, &stdout, &stderr);
+    let model = model.or_else(|| turn.model.clone()).or_else(|| entry.and_then(|entry| entry.model.clone()));
+    let cost = match cost_usd_micros {
+        Some(micros) => Some(Cost::Reported(MicroUsd(micros))),
+        None => price::estimate(entry, tokens.filter(|_| !only_sum)).map(Cost::Estimated),
     };
-    let by = if command.contains(PROMPT_MARK) && by == PromptBy::Argument { PromptBy::File } else { by };
-    match by {
-        PromptBy::Stdin => Ok((by_file()?, prompt.to_owned())),
-        PromptBy::File => Ok((by_file()?, String::new())),
-        PromptBy::Argument if prompt.len() <= ARGUMENT_MAX => {
-            let mut argv = shell(format!("{} \"$@\"", command.trim_end()));
-            argv.extend(["sh".to_owned(), prompt.to_owned()]);
-            Ok((argv, String::new()))
-        }
-        PromptBy::Argument => Err(AgentError::LongPrompt { bytes: prompt.len() }),
-    }
-}
-
-/// The variables that tell an agent what it works on.
-fn variables(turn: &Turn, prompt: &Path, contract: &Path) -> Result<Vec<(String, String)>, AgentError> {
-    let pairs = [
-        ("GIT_ORCH_TASK", turn.task.to_string()),
-        ("GIT_ORCH_ROLE", turn.role.to_string()),
-        ("GIT_ORCH_RUN", turn.run.to_string()),
-        ("GIT_ORCH_TRY", turn.try_number.to_string()),
-        ("GIT_ORCH_WORKTREE", text(&turn.dir)?.to_owned()),
-        ("GIT_ORCH_PROMPT", text(prompt)?.to_owned()),
-        ("GIT_ORCH_CONTRACT", text(contract)?.to_owned()),
-    ];
-    Ok(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    let exit_means = match outcome.ended {
+        process::Ended::Exited(code) => entry.and_then(|entry| entry.exits.get(&code)).cloned(),
+        process::Ended::Signaled(_)
+        | process::Ended::TimedOut
+        | process::Ended::Idle
+        | process::Ended::Crowded
+        | process::Ended::Stopped => None,
+    };
+    Ok(TurnResult {
+        complete: answer.is_some() || failure.is_some(),
+        answer: answer.unwrap_or_default(),
+        usage: Usage { tokens, cost },
+        outcome,
+        answer_cut,
+        failure,
+        denied,
+        exit_means,
+        model,
+        log,
+        error_log,
+    })
 }
 
 /// Reads the end of a log, where the answer is; tells whether there was more.
-fn read_end(log: &Path, cap: u64) -> std::io::Result<(String, bool)> {
+fn read_end(log: &Path, cap: u64, most: u64) -> std::io::Result<(String, bool)> {
     let mut file = fs::File::open(log)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(ANSWER_MAX)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();
-    file.take(ANSWER_MAX).read_to_end(&mut bytes)?;
+    file.take(most).read_to_end(&mut bytes)?;
     // Longer than the cap is a log only by the marker at its end.
-    Ok((String::from_utf8_lossy(&bytes).into_owned(), length > ANSWER_MAX || length > cap))
-}
-
-/// The last line by which a command may tell what it used: `{"git-orch-usage":{"tokens":N,"cost_usd":0.12}}`.
-#[derive(Deserialize)]
-struct UsageLine {
-    #[serde(rename = "git-orch-usage")]
-    usage: UsageWire,
-}
-
-#[derive(Deserialize)]
-struct UsageWire {
-    tokens: Option<u64>,
-    cost_usd: Option<f64>,
-}
-
-/// Takes the line about usage off an answer, when it is its last one.
-fn split_usage(answer: String) -> (String, Usage) {
-    let trimmed = answer.trim_end();
-    let (rest, last) = trimmed.rsplit_once('\n').unwrap_or(("", trimmed));
-    let Ok(UsageLine { usage: UsageWire { tokens, cost_usd } }) = serde_json::from_str(last) else {
-        return (answer, Usage::default());
-    };
-    (rest.to_owned(), Usage { tokens, cost_usd_micros: cost_usd.and_then(micros) })
-}
-
-/// Dollars as millionths; `None` for what is no amount.
-fn micros(dollars: f64) -> Option<u64> {
-    let micros = (dollars * 1e6).round();
-    // Above 2^53 a float is no longer exact, and nobody's bill is.
-    (0.0..9.0e15).contains(&micros).then_some(micros as u64)
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), length > most || length > cap))
 }
 
 fn written(folder: &Path, name: &str, text: &str) -> Result<PathBuf, AgentError> {
     let path = folder.join(name);
     fs::write(&path, text).map_err(|source| failed(&path, source))?;
     Ok(path)
-}
-
-fn text(path: &Path) -> Result<&str, AgentError> {
-    path.to_str().ok_or_else(|| AgentError::Path(path.to_owned()))
 }
 
 fn failed(path: &Path, source: std::io::Error) -> AgentError {
@@ -209,7 +227,9 @@ fn failed(path: &Path, source: std::io::Error) -> AgentError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::agents::{AgentEntry, PromptBy};
     use crate::process::Ended;
+    use std::collections::BTreeMap;
     use tempfile::TempDir;
 
     /// A turn in a folder of its own, with the worktree `tree` and the logs in `it's logs`.
@@ -224,6 +244,9 @@ mod tests {
             run: RunId("r-abc".to_owned()),
             log_folder: folder.path().join("it's logs"),
             dir,
+            access: Access::Edit,
+            model: None,
+            budget: None,
             prompt: prompt.to_owned(),
             contract: r#"{"task":"add-tax"}"#.to_owned(),
             limit: Duration::from_secs(20),
@@ -236,7 +259,12 @@ mod tests {
     }
 
     fn run(agent: &str, turn: &Turn) -> Result<TurnResult, AgentError> {
-        run_by(&super::super::parse(agent).unwrap(), turn)
+        run_by(&super::super::parse(agent, &BTreeMap::new()).unwrap(), turn)
+    }
+
+    fn by_argument(command: &str) -> Agent {
+        let entry = AgentEntry { prompt: PromptBy::Argument, ..AgentEntry::of_command("mine", command) };
+        Agent { name: "mine".to_owned(), kind: Kind::Program(Box::new(entry)) }
     }
 
     fn run_by(agent: &Agent, turn: &Turn) -> Result<TurnResult, AgentError> {
@@ -264,18 +292,15 @@ mod tests {
     fn a_prompt_goes_by_file_or_by_argument() {
         let (_folder, turn) = turn("implement", "a 'quoted' $HOME\n");
         assert_eq!(run("exec:cat {prompt}; cat", &turn).unwrap().answer, turn.prompt);
-        let mut agent = super::super::parse("exec:printf %s").unwrap();
-        agent.prompt = PromptBy::Argument;
-        assert_eq!(run_by(&agent, &turn).unwrap().answer, turn.prompt);
+        assert_eq!(run_by(&by_argument("printf %s"), &turn).unwrap().answer, turn.prompt);
     }
 
     #[test]
     fn a_long_prompt_is_no_argument() {
-        let (_folder, turn) = turn("implement", &"x".repeat(ARGUMENT_MAX + 1));
-        let mut agent = super::super::parse("exec:wc -c").unwrap();
-        agent.prompt = PromptBy::Argument;
-        assert!(matches!(run_by(&agent, &turn), Err(AgentError::LongPrompt { bytes: 102_401 })));
-        agent.kind = Kind::Exec { command: "wc -c < {prompt}".to_owned() };
+        let (_folder, turn) = turn("implement", &"x".repeat(call::ARGUMENT_MAX + 1));
+        let result = run_by(&by_argument("wc -c"), &turn);
+        assert!(matches!(result, Err(AgentError::LongPrompt { bytes: 102_401 })));
+        let agent = by_argument("wc -c < {prompt}");
         assert_eq!(run_by(&agent, &turn).unwrap().answer.trim(), "102401");
     }
 
@@ -285,19 +310,6 @@ mod tests {
         let result = run("exec:head -c 2000000 /dev/zero | tr '\\0' x; echo; echo end", &turn).unwrap();
         assert_eq!(result.answer.len(), 1 << 20);
         assert!(result.answer_cut && result.answer.ends_with("x\nend\n"));
-    }
-
-    #[test]
-    fn usage_is_read_from_the_last_line() {
-        let usage = |line: &str| split_usage(format!("report\n{line}\n"));
-        let (answer, both) = usage(r#"{"git-orch-usage":{"tokens":1200,"cost_usd":0.12}}"#);
-        assert_eq!(answer, "report");
-        assert_eq!(both, Usage { tokens: Some(1200), cost_usd_micros: Some(120_000) });
-        let (_, one) = usage(r#"{"git-orch-usage":{"tokens":1}}"#);
-        assert_eq!(one, Usage { tokens: Some(1), cost_usd_micros: None });
-        let (_, none) = usage(r#"{"git-orch-usage":{"cost_usd":-1}}"#);
-        assert_eq!(none, Usage::default());
-        assert_eq!(usage("no JSON"), ("report\nno JSON\n".to_owned(), Usage::default()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::git::GitError;
 use crate::git::exchange::ExchangeError;
 use crate::git::repo::OpenError;
 use crate::git::worktree::RemoveRefused;
+use crate::github::GithubError;
 use crate::guard::paths;
 use crate::guard::size::ADDS_BINARY;
 use crate::plan::ready::Waits;
@@ -211,9 +212,32 @@ impl From<FlowError> for Failure {
                     .because(why)
                     .hint("see which command that is", "git orch config explain tests.all")
             }
+            FlowError::Github(err) => github(&err),
+            FlowError::Payload(err) => of(Exit::Usage, Code::Payload, &err)
+                .hint("what the bot's commands read", "git orch bot --help"),
+            FlowError::PullMoved { .. } => Failure::new(Exit::Race, Code::HeadMoved, err.to_string())
+                .because("something was pushed meanwhile; the push started a run of its own")
+                .hint("look at it now", "git orch bot queue"),
             FlowError::Interrupted => Failure::new(Exit::Interrupted, Code::Interrupted, "interrupted")
                 .because("state kept")
                 .hint("go on", "git orch queue run"),
+        }
+    }
+}
+
+fn github(err: &GithubError) -> Failure {
+    match err {
+        GithubError::Answered { status: 401 | 403, .. } => of(Exit::Environment, Code::Github, err)
+            .hint("which rights each command needs", "git orch show E-GITHUB"),
+        GithubError::Limited { seconds, .. } => of(Exit::Environment, Code::Github, err)
+            .hint("try again when it is over", format!("sleep {seconds} && git orch bot queue")),
+        GithubError::Answered { .. }
+        | GithubError::Client { .. }
+        | GithubError::KeptFailing { .. }
+        | GithubError::Unsure { .. }
+        | GithubError::Answer { .. }
+        | GithubError::Runtime(_) => {
+            of(Exit::Environment, Code::Github, err).hint("what was asked, and how", "git orch bot queue -v")
         }
     }
 }
@@ -407,9 +431,12 @@ fn agent(err: &AgentError) -> Failure {
         |failure: Failure| failure.hint("which agents are set", "git orch config explain agents.implement");
     match err {
         AgentError::Process(err) => process(err),
-        AgentError::Unknown { .. } | AgentError::Empty { .. } | AgentError::LongPrompt { .. } => {
-            explain(of(Exit::Usage, Code::Agent, err))
-        }
+        AgentError::Unknown { .. }
+        | AgentError::NoModel { .. }
+        | AgentError::Empty { .. }
+        | AgentError::LongPrompt { .. } => explain(of(Exit::Usage, Code::Agent, err)),
+        AgentError::NotInstalled { agent, .. } => of(Exit::Environment, Code::Agent, err)
+            .hint("see what is missing", format!("git orch doctor --ping {}", shown(agent))),
         AgentError::NoScript { .. } | AgentError::Path(_) => explain(of(Exit::Failed, Code::Agent, err)),
         AgentError::File { .. } => {
             of(Exit::Failed, Code::File, err).hint("look for what is wrong", "git orch doctor")
@@ -556,6 +583,7 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
         Trouble::NoChange
         | Trouble::TimeLimit
         | Trouble::NotStarted
+        | Trouble::AgentFailed
         | Trouble::Findings
         | Trouble::NoVerdict
         | Trouble::HeadMoved

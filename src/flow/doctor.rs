@@ -1,8 +1,10 @@
 //! Looks the machine and the repository over; each finding says what to do about it.
 
+use crate::agent::{Agent, Kind};
 use crate::git::repo::{OpenError, Scope};
 use crate::git::setup::mended_in;
 use crate::git::{GitError, Repo};
+use crate::policy::agents::Call;
 use crate::process::sandbox::{Means, strongest};
 use crate::process::{left_over, which};
 use crate::store::{chain, layout};
@@ -43,11 +45,11 @@ impl Diagnosis {
         self.checks.iter().all(|check| check.ok)
     }
 
-    fn fine(&mut self, check: &'static str, message: impl Into<String>) {
+    pub(super) fn fine(&mut self, check: &'static str, message: impl Into<String>) {
         self.checks.push(Check { check, ok: true, message: message.into(), fix: None });
     }
 
-    fn wrong(&mut self, check: &'static str, message: impl Into<String>, fix: &str) {
+    pub(super) fn wrong(&mut self, check: &'static str, message: impl Into<String>, fix: &str) {
         self.checks.push(Check { check, ok: false, message: message.into(), fix: Some(fix.to_owned()) });
     }
 
@@ -297,12 +299,15 @@ impl Project {
         let mut missing = Vec::new();
         let mut there = Vec::new();
         for agent in set.map(String::as_str).collect::<std::collections::BTreeSet<_>>() {
-            let command = agents.named.get(agent).map(|named| named.command.as_str());
-            let command = command.or_else(|| agent.strip_prefix("exec:"));
-            let ok = match (command, agent.strip_prefix("script:")) {
-                (Some(command), _) => first_program(command).is_none_or(|program| which(&program).is_some()),
-                (None, Some(folder)) => std::path::Path::new(folder.trim()).is_dir(),
-                (None, None) => which(agent).is_some(),
+            let ok = match crate::agent::parse(agent, &agents.named) {
+                Ok(Agent { kind: Kind::Program(entry), .. }) => match &entry.call {
+                    Call::Shell(command) => {
+                        first_program(command).is_none_or(|program| which(&program).is_some())
+                    }
+                    Call::Argv(argv) => argv.first().is_some_and(|program| which(program).is_some()),
+                },
+                Ok(Agent { kind: Kind::Script { folder }, .. }) => folder.is_dir(),
+                Err(_) => false,
             };
             if ok {
                 there.push(agent.to_owned())

@@ -2,6 +2,7 @@
 //! `flow/queue/`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
 pub(crate) mod bench;
+pub(crate) mod bot;
 pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod demo;
@@ -13,12 +14,15 @@ pub(crate) mod history;
 pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod interrupt;
+mod judge;
+mod ping;
 pub(crate) mod progress;
 pub(crate) mod project;
 pub(crate) mod queue;
 pub(crate) mod recover;
 pub(crate) mod report;
 mod review;
+mod roster;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod stop;
@@ -29,6 +33,7 @@ pub(crate) mod task;
 pub(crate) mod tree;
 pub(crate) mod turn;
 pub(crate) mod undo;
+mod workflows;
 
 pub(crate) use failure::FlowError;
 pub(crate) use project::Project;

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use crate::plan::card::Card;
 use crate::report::{
     self, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine,
+    TurnLine,
 };
 use crate::store::Op;
 use crate::store::index::Row;
 use crate::task::finding::Severity;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
-use crate::task::record::MicroUsd;
+use crate::task::record::{MicroUsd, TurnRecord};
 use crate::task::{State, Task, Trouble};
 
 use super::queue::Rounds;
@@ -35,6 +36,7 @@ pub(crate) struct Tally {
     narrow: bool,
     landed: BTreeSet<TaskId>,
     ran: Vec<Ran>,
+    turns: Vec<TurnLine>,
     log: String,
     stands: Option<String>,
 }
@@ -51,6 +53,7 @@ impl Tally {
             narrow: !only.is_empty(),
             landed: BTreeSet::new(),
             ran: Vec::new(),
+            turns: Vec::new(),
             log: String::new(),
             stands: None,
         }
@@ -80,6 +83,11 @@ impl Tally {
 
     pub(crate) fn add(&mut self, ran: Ran) {
         self.ran.push(ran);
+    }
+
+    /// A turn that ended.
+    pub(crate) fn add_turn(&mut self, task: &TaskId, turn: TurnRecord) {
+        self.turns.push(TurnLine { task: task.clone(), turn });
     }
 
     pub(crate) fn add_rounds(&mut self, rounds: &Rounds) {
@@ -142,6 +150,8 @@ impl Tally {
             regressions: self.regressions(project, &tasks)?,
             findings: tasks.iter().flat_map(findings).collect(),
             tasks: tasks.iter().map(task_line).collect(),
+            turns: self.turns.clone(),
+            breakers: Vec::new(),
             commands: self.commands(),
         })
     }

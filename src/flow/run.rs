@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::agent::{self, AgentError, TurnResult};
+use crate::agent::{self, Agent, AgentError, TurnResult};
 use crate::git::lock::FileLock;
-use crate::plan::turns::{self, Roles, Work, Workload};
+use crate::plan::breaker::Went;
+use crate::plan::route::Choice;
+use crate::plan::turns::{self, Work, Workload};
 use crate::process::{Interrupts, Level, Stop, random_letters};
 use crate::store::Op;
 use crate::task::id::{RunId, Seconds, TaskId};
@@ -20,6 +22,7 @@ use super::progress::{Line, Now, Step, Watcher};
 use super::project::now;
 use super::queue::{Lander, Rounds};
 use super::report::{Ran, Tally};
+use super::roster::Roster;
 use super::turn::{Crew, Ready};
 use super::{FlowError, Project};
 
@@ -53,6 +56,8 @@ pub(crate) struct RunOutcome {
     pub(crate) report: crate::report::RunReport,
     /// Why it could do nothing at all, if so.
     pub(crate) idle: Option<String>,
+    /// What it left because no agent may have a turn any more: how many tasks, and why.
+    pub(crate) left: Option<(usize, String)>,
 }
 
 /// How far a stop was asked for.
@@ -112,7 +117,7 @@ pub(crate) fn run(
 struct Dispatcher<'a> {
     project: Project,
     request: &'a RunRequest,
-    crew: Crew,
+    roster: Roster,
     watcher: &'a dyn Watcher,
     op: Op,
     run: RunId,
@@ -143,7 +148,7 @@ impl<'a> Dispatcher<'a> {
         Dispatcher {
             project,
             request,
-            crew,
+            roster: Roster::new(crew, false),
             watcher,
             op,
             run,
@@ -210,7 +215,16 @@ impl<'a> Dispatcher<'a> {
         }
         self.start_landing(scope)?;
         self.show()?;
-        Ok(self.landing || !self.busy.is_empty() || self.gathering.is_some())
+        Ok(self.landing || !self.busy.is_empty() || self.gathering.is_some() || self.waits_for_agent()?)
+    }
+
+    /// Whether there are turns that an agent may take after its pause.
+    fn waits_for_agent(&self) -> Result<bool, FlowError> {
+        if self.stopping > Stopping::No || self.roster.wakes_at(self.op.at).is_none() {
+            return Ok(false);
+        }
+        let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
+        Ok(wanted.iter().any(|work| !self.roster.may(work, self.op.at)))
     }
 
     fn hear(&mut self, news: News) -> Result<(), FlowError> {
@@ -266,7 +280,7 @@ impl<'a> Dispatcher<'a> {
             if row.card.state != "under-review" || asked || !self.wanted_task(&row.card.id) {
                 continue;
             }
-            if self.crew.review.is_none() {
+            if !self.roster.roles().review {
                 continue;
             }
             let Some(stored) = self.project.store.load(&row.card.id)? else { continue };
@@ -280,7 +294,7 @@ impl<'a> Dispatcher<'a> {
     fn workload(&self) -> Result<Workload, FlowError> {
         let cards = self.project.store.open_tasks()?.cards();
         let mut reviews = BTreeMap::new();
-        for card in cards.iter().filter(|card| card.state == "under-review" && self.crew.review.is_some()) {
+        for card in cards.iter().filter(|card| card.state == "under-review" && self.roster.roles().review) {
             if let Some(stored) = self.project.store.load(&card.id)? {
                 reviews.insert(card.id.clone(), self.project.reviewers_to_ask(&stored.task));
             }
@@ -289,11 +303,7 @@ impl<'a> Dispatcher<'a> {
             cards,
             reviews,
             busy: self.busy.keys().cloned().collect(),
-            roles: Roles {
-                implement: self.crew.implement.is_some(),
-                fix: self.crew.fix.is_some(),
-                review: self.crew.review.is_some(),
-            },
+            roles: self.roster.roles(),
             only: self.request.only.iter().cloned().collect(),
             ours: format!("@{}", self.project.clone_id()?),
         })
@@ -313,9 +323,10 @@ impl<'a> Dispatcher<'a> {
             if self.busy.len() >= capacity {
                 break;
             }
-            let Some(ready) = self.project.prepare_turn(&self.op, &self.run, &self.crew, &work)? else {
-                continue;
-            };
+            let Some((agent, choice)) = self.agent_for(&work)? else { continue };
+            let prepared = self.project.prepare_turn(&self.op, &self.run, &agent, choice, &work)?;
+            let Some(ready) = prepared else { continue };
+            self.roster.started(&ready.agent.name);
             self.say_start(&ready)?;
             self.busy.insert(work, (ready.agent.name.clone(), Instant::now()));
             let stop = self.stop.clone();
@@ -325,6 +336,16 @@ impl<'a> Dispatcher<'a> {
             });
         }
         Ok(())
+    }
+
+    /// The agent that takes a turn now; `None` where nobody may.
+    fn agent_for(&self, work: &Work) -> Result<Option<(Agent, Choice)>, FlowError> {
+        if !self.roster.may(work, self.op.at) {
+            return Ok(None);
+        }
+        let Some(stored) = self.project.store.load(work.task())? else { return Ok(None) };
+        let busy = |agent: &str| self.busy.values().filter(|(name, _)| name == agent).count();
+        Ok(self.roster.choose(work, &stored.task, self.op.at, busy).ok())
     }
 
     fn say_start(&self, ready: &Ready) -> Result<(), FlowError> {
@@ -347,25 +368,38 @@ impl<'a> Dispatcher<'a> {
             Ok(result) => result,
             Err(err) => {
                 let text = crate::store::chain(&err);
+                if matches!(err, AgentError::NotInstalled { .. }) {
+                    self.project.turn_not_possible(&self.op, ready, &text)?;
+                    self.tell_breaker(&ready.agent.name, Went::Never, &text);
+                    return Ok(());
+                }
                 self.project.turn_not_started(&self.op, ready, &text)?;
                 self.say(Step::Note, &[task], None, format!("{}: {text}", ready.turn.role));
+                self.tell_breaker(&ready.agent.name, Went::Badly, &text);
                 return Ok(());
             }
         };
         let judged = self.project.judge_turn(&self.op, ready, &result)?;
-        self.say(judged.step, std::slice::from_ref(&task), Some(judged.seconds), judged.text.clone());
+        let seconds = judged.record.seconds;
+        self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
+        if let Some(went) = judged.went {
+            self.tell_breaker(&ready.agent.name, went, &judged.text);
+        }
         self.tally.add(Ran {
             what: format!("{} {} {task}{}", ready.agent.name, ready.turn.role, ready.held_by()),
-            started: Seconds(self.op.at.0 - i64::try_from(judged.seconds).unwrap_or_default()),
-            seconds: judged.seconds,
-            ended: super::turn::ended_in_words(result.outcome.ended, ready.turn.limit),
+            started: Seconds(self.op.at.0 - i64::try_from(seconds).unwrap_or_default()),
+            seconds,
+            ended: judged.record.ended.clone(),
         });
-        self.tally.log(
-            &self.project,
-            &self.op,
-            &self.run,
-            &format!("{} {task}: {}", ready.turn.role, judged.text),
-        )
+        let line = format!("{} {task}: {}", ready.turn.role, judged.text);
+        self.tally.add_turn(&task, judged.record);
+        self.tally.log(&self.project, &self.op, &self.run, &line)
+    }
+
+    fn tell_breaker(&mut self, agent: &str, went: Went, why: &str) {
+        if let Some(opened) = self.roster.ended(agent, went, why, self.op.at) {
+            self.say(Step::Note, &[], None, format!("{agent}: {opened}"));
+        }
     }
 
     /// What waits in the queue, with its phase: if this has not changed since it came to rest, asking again is no use.
@@ -434,20 +468,30 @@ impl<'a> Dispatcher<'a> {
         self.project.forget_stop()?;
         self.project = self.project.reopened()?;
         self.op.at = now();
-        let report = self.tally.report(&self.project, &self.run, self.op.at, end)?;
+        let mut report = self.tally.report(&self.project, &self.run, self.op.at, end)?;
+        report.breakers.clone_from(&self.roster.opened);
         self.project.keep_report(&self.op, &self.run, &report)?;
         let idle = if self.tally.did_nothing() { self.idle()? } else { None };
-        Ok(RunOutcome { end, report, idle })
+        let left = self.left()?;
+        Ok(RunOutcome { end, report, idle, left })
     }
 
-    /// Why a run had nothing to do although there are open tasks.
+    /// Turns that are wanted, and that no agent may take.
+    fn left(&self) -> Result<Option<(usize, String)>, FlowError> {
+        let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
+        let shut = wanted.iter().filter_map(|work| Some((work.task(), self.roster.shut(work, self.op.at)?)));
+        let shut: BTreeMap<&TaskId, String> = shut.collect();
+        Ok(shut.values().next().map(|why| (shut.len(), why.clone())))
+    }
+
+    /// Why a run left open tasks alone that it could have done.
     fn idle(&self) -> Result<Option<String>, FlowError> {
         let rows = self.project.store.open_tasks()?.rows;
         let fresh = rows.iter().filter(|row| row.card.state == "pending" && !row.card.adopted).count();
         let review = rows.iter().filter(|row| row.card.state == "under-review").count();
-        Ok(if fresh > 0 && self.crew.implement.is_none() {
+        Ok(if fresh > 0 && !self.roster.roles().implement {
             Some(format!("{fresh} tasks wait for an agent, and none is set"))
-        } else if review > 0 && self.crew.review.is_none() {
+        } else if review > 0 && !self.roster.roles().review {
             Some(format!("{review} tasks wait for a review, and no agent is set for it"))
         } else {
             None

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::policy::agents::Call;
 use crate::process::sandbox::{Endpoints, Means, Network, Sandbox, strongest, surroundings};
+use crate::process::which;
 
 use super::{FlowError, Project};
 
@@ -43,8 +45,7 @@ impl Project {
         }
     }
 
-    /// The room for one call that works in `checkout`. `command` is what a shell will run: the programs and folders
-    /// that it names in full can be read.
+    /// The room for one call that works in `checkout`. `needed` can be read, wherever it is.
     ///
     /// # Errors
     /// No sandbox is to be had, or its folder cannot be made.
@@ -52,7 +53,7 @@ impl Project {
         &self,
         checkout: &Path,
         to: Use,
-        command: Option<&str>,
+        needed: Vec<PathBuf>,
         endpoints: Endpoints,
     ) -> Result<Room, FlowError> {
         let means = self.means()?;
@@ -67,7 +68,7 @@ impl Project {
         let mut readable = vec![common];
         readable.extend(around.tools);
         readable.extend(settings.readable.iter().map(from_root));
-        readable.extend(command.map(named_in).unwrap_or_default());
+        readable.extend(needed);
         let mut writable: Vec<PathBuf> = settings.writable.iter().map(from_root).collect();
         match to {
             Use::Change => writable.push(checkout.to_owned()),
@@ -115,10 +116,39 @@ impl Project {
     }
 }
 
-/// The absolute paths among a command's words.
-fn named_in(command: &str) -> Vec<PathBuf> {
+/// What has to be readable for an agent to start.
+pub(super) fn needed_by(call: &Call) -> Vec<PathBuf> {
+    match call {
+        Call::Shell(command) => named_in(command),
+        Call::Argv(argv) => {
+            let paths = argv.iter().filter(|word| word.starts_with('/')).map(PathBuf::from);
+            paths.chain(argv.first().map(|program| installation(program)).unwrap_or_default()).collect()
+        }
+    }
+}
+
+/// What has to be readable for a shell's command: its program, and the absolute paths among its words.
+pub(super) fn named_in(command: &str) -> Vec<PathBuf> {
     let words = shlex::split(command).unwrap_or_default();
-    words.into_iter().filter(|word| word.starts_with('/')).map(PathBuf::from).collect()
+    let paths = words.iter().filter(|word| word.starts_with('/')).map(PathBuf::from);
+    paths.chain(words.first().map(|program| installation(program)).unwrap_or_default()).collect()
+}
+
+/// Where a program's own files are: its folder in `PATH` often holds but a link.
+fn installation(program: &str) -> Vec<PathBuf> {
+    let Some(Ok(real)) = which(program).map(|found| found.canonicalize()) else { return Vec::new() };
+    let mut parts = vec![real.clone()];
+    // A package of npm, with the packages that it stands on.
+    parts.extend(
+        real.ancestors().filter(|folder| folder.ends_with("node_modules")).map(Path::to_owned).last(),
+    );
+    // A program of pip, pipx or uv: its environment, and the Python that this leads to.
+    if let Some(environment) = real.ancestors().nth(2).filter(|folder| folder.join("pyvenv.cfg").is_file()) {
+        parts.push(environment.to_owned());
+        let python = environment.join("bin/python").canonicalize().ok();
+        parts.extend(python.and_then(|python| python.ancestors().nth(2).map(Path::to_owned)));
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -132,5 +162,30 @@ mod tests {
             [PathBuf::from("/opt/my agent"), PathBuf::from("/etc/prompt")]
         );
         assert!(named_in("agent 'unclosed").is_empty());
+    }
+
+    #[test]
+    fn an_installation_is_more_than_its_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let file = |path: &str| {
+            use std::os::unix::fs::PermissionsExt as _;
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "#!/bin/sh\n").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let script = file("lib/node_modules/@maker/agent/node_modules/core/cli.js");
+        let link = root.join("agent");
+        std::os::unix::fs::symlink(&script, &link).unwrap();
+        assert_eq!(installation(link.to_str().unwrap()), [script, root.join("lib/node_modules")]);
+
+        let (program, python) = (file("tools/agent/bin/agent"), file("pythons/3.12/bin/python3.12"));
+        file("tools/agent/pyvenv.cfg");
+        std::os::unix::fs::symlink(&python, root.join("tools/agent/bin/python")).unwrap();
+        let expected = [program.clone(), root.join("tools/agent"), root.join("pythons/3.12")];
+        assert_eq!(installation(program.to_str().unwrap()), expected);
+        assert!(installation("no-such-program-at-all").is_empty());
     }
 }

@@ -16,7 +16,7 @@ use crate::task::evidence::FailedTest;
 use crate::task::id::{CommitId, TreeId};
 
 use super::project::now;
-use super::sandbox::Use;
+use super::sandbox::{Use, named_in};
 use super::{FlowError, Project};
 
 /// Test slots of one machine; more runs than that wait for one.
@@ -187,7 +187,7 @@ impl Project {
         }
         let errors = log.with_extension("err.log");
         let room = match self.policy.tests.sandbox {
-            true => self.room(folder, Use::Change, Some(command), Endpoints::default())?,
+            true => self.room(folder, Use::Change, named_in(command), Endpoints::default())?,
             false => self.open_room()?,
         };
         let mut job = Job {
@@ -221,7 +221,7 @@ impl Project {
             )),
             Ended::Crowded | Ended::Idle => Said::NoEvidence(format!(
                 "the test command was ended: {}",
-                super::turn::ended_in_words(outcome.ended, self.policy.tests.timeout)
+                super::judge::ended_in_words(outcome.ended, self.policy.tests.timeout)
             )),
             Ended::Stopped => Said::NoEvidence("stopped".to_owned()),
         };

@@ -3,37 +3,62 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::agent::{self, Agent, Kind, PromptBy, Turn, TurnResult};
+use crate::agent::{self, Access, Agent, Kind, Turn};
+use crate::plan::route::{Choice, Tier};
 use crate::plan::turns::Work;
+use crate::policy::agents::AgentEntry;
+use crate::process::random_letters;
 use crate::process::sandbox::{Endpoints, Means, strongest};
-use crate::process::{Ended, random_letters};
-use crate::review;
 use crate::store::{Op, Stored};
-use crate::task::event::{ReviewGiven, ReviewVerdict};
 use crate::task::id::{CommitId, RunId, TaskId};
-use crate::task::record::{MicroUsd, TurnRecord};
 use crate::task::role::{ReviewerName, Role};
-use crate::task::{Actor, Authority, Event, Evidence, State, Trouble, Who};
+use crate::task::{Actor, Authority, State, Task, Who};
 
-use super::contract::changelog_in;
-use super::progress::Step;
-use super::sandbox::{Room, Use};
-use super::submit::HandIn;
+use super::sandbox::{Room, Use, needed_by};
 use super::suite::Slot;
 use super::{FlowError, Project};
 
-/// The agents of a run, by role.
+/// The agents of a run, by role: those that may be asked, in the order in which they were named.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Crew {
-    pub(crate) implement: Option<Agent>,
-    pub(crate) fix: Option<Agent>,
-    pub(crate) review: Option<Agent>,
+    pub(crate) implement: Vec<Agent>,
+    pub(crate) fix: Vec<Agent>,
+    pub(crate) review: Vec<Agent>,
+}
+
+impl Crew {
+    /// The agents that may take a turn.
+    pub(crate) fn of(&self, work: &Work) -> &[Agent] {
+        match work {
+            Work::Review { .. } => &self.review,
+            Work::Fix { .. } => &self.fix,
+            Work::Implement { .. } => &self.implement,
+        }
+    }
+}
+
+/// What an agent costs, roughly.
+pub(crate) fn tier_of(agent: &Agent) -> Tier {
+    match &agent.kind {
+        Kind::Program(entry) => entry.tier,
+        Kind::Script { .. } => Tier::Cheap,
+    }
+}
+
+/// Domains whose tasks an agent is preferred for.
+pub(crate) fn domains_of(agent: &Agent) -> &[String] {
+    match &agent.kind {
+        Kind::Program(entry) => &entry.domains,
+        Kind::Script { .. } => &[],
+    }
 }
 
 /// A turn that is ready to be taken.
 pub(crate) struct Ready {
     pub(crate) work: Work,
     pub(crate) agent: Agent,
+    /// Why it is this agent.
+    pub(crate) choice: Choice,
     pub(crate) turn: Turn,
     /// The commit that a reviewer looks at.
     pub(crate) head: Option<CommitId>,
@@ -47,18 +72,11 @@ pub(crate) struct Ready {
     pub(crate) room: Room,
 }
 
-/// What a turn came to.
-pub(crate) struct Judged {
-    pub(crate) step: Step,
-    pub(crate) text: String,
-    pub(crate) seconds: u64,
-}
-
 impl Ready {
     /// The sandbox of its agent, for reports; nothing for what needs none.
     pub(crate) fn held_by(&self) -> String {
         match (&self.agent.kind, &self.turn.sandbox) {
-            (Kind::Exec { .. }, Some(sandbox)) => format!(" ({})", sandbox.means),
+            (Kind::Program(_), Some(sandbox)) => format!(" ({})", sandbox.means),
             _ => String::new(),
         }
     }
@@ -71,7 +89,7 @@ impl Project {
     /// Agents are to run, and nothing on this machine can hold them.
     pub(crate) fn agents_held_by(&self, crew: &Crew) -> Result<Option<String>, FlowError> {
         let all = [&crew.implement, &crew.fix, &crew.review].into_iter().flatten();
-        if !all.into_iter().any(|agent| matches!(agent.kind, Kind::Exec { .. })) {
+        if !all.into_iter().any(|agent| matches!(agent.kind, Kind::Program(_))) {
             return Ok(None);
         }
         Ok(match self.means()? {
@@ -87,33 +105,29 @@ impl Project {
     /// A text that names no agent.
     pub(crate) fn crew(&self, given: &[(Option<String>, String)]) -> Result<Crew, FlowError> {
         let agents = &self.policy.agents;
-        let of = |role: &str, set: Option<&String>| -> Result<Option<Agent>, FlowError> {
+        let of = |role: &str, set: Option<&String>| -> Result<Vec<Agent>, FlowError> {
             let special = given.iter().rev().find(|(to, _)| to.as_deref() == Some(role));
             let general = given.iter().rev().find(|(to, _)| to.is_none());
             match special.or(general).map(|(_, text)| text).or(set) {
-                Some(text) => Ok(Some(self.agent(text)?)),
-                None => Ok(None),
+                Some(text) => self.agents(text),
+                None => Ok(Vec::new()),
             }
         };
         let implement = of("implement", agents.implement.as_ref())?;
+        let fix = of("fix", agents.fix.as_ref())?;
         Ok(Crew {
-            fix: of("fix", agents.fix.as_ref())?.or_else(|| implement.clone()),
+            fix: if fix.is_empty() { implement.clone() } else { fix },
             review: of("review", agents.review.as_ref())?,
             implement,
         })
     }
 
-    /// An agent by its name in the settings, or as `exec:COMMAND`, `script:FOLDER`.
-    fn agent(&self, text: &str) -> Result<Agent, FlowError> {
-        let Some(named) = self.policy.agents.named.get(text) else { return Ok(agent::parse(text)?) };
-        let prompt = match named.prompt {
-            crate::policy::PromptBy::Stdin => PromptBy::Stdin,
-            crate::policy::PromptBy::File => PromptBy::File,
-            crate::policy::PromptBy::Argument => PromptBy::Argument,
-        };
-        let endpoints = Endpoints { hosts: named.endpoints.clone(), base_url: named.base_url.clone() };
-        let kind = Kind::Exec { command: named.command.clone() };
-        Ok(Agent { name: text.to_owned(), kind, prompt, endpoints })
+    /// Agents by their names in the settings, with commas between; or one as `exec:COMMAND`, `script:FOLDER`, where a
+    /// comma is part of the text.
+    fn agents(&self, text: &str) -> Result<Vec<Agent>, FlowError> {
+        let one = |text: &str| Ok(agent::parse(text, &self.policy.agents.named)?);
+        let is_text = ["exec:", "script:"].iter().any(|kind| text.trim_start().starts_with(kind));
+        if is_text { Ok(vec![one(text)?]) } else { text.split(',').map(one).collect() }
     }
 
     /// The name under which an agent of this clone holds tasks.
@@ -125,7 +139,8 @@ impl Project {
         Ok(Actor { who, authority: Authority::Worker })
     }
 
-    /// Prepares a turn: claims, makes the worktree, writes the prompt. `None` if the work is no longer there.
+    /// Prepares a turn of an agent: claims, makes the worktree, writes the prompt. `None` if the work is no longer
+    /// there.
     ///
     /// # Errors
     /// Git fails, or the remote cannot be reached. What is wrong with the task itself becomes its own evidence.
@@ -133,15 +148,14 @@ impl Project {
         &self,
         op: &Op,
         run: &RunId,
-        crew: &Crew,
+        agent: &Agent,
+        choice: Choice,
         work: &Work,
     ) -> Result<Option<Ready>, FlowError> {
         match work {
-            Work::Review { task, reviewer } => self.prepare_review(run, crew, task, reviewer),
-            Work::Fix { task } => self.prepare_change(op, run, crew.fix.as_ref(), task, &Role::Fix),
-            Work::Implement { task } => {
-                self.prepare_change(op, run, crew.implement.as_ref(), task, &Role::Implement)
-            }
+            Work::Review { task, reviewer } => self.prepare_review(run, agent, choice, task, reviewer),
+            Work::Fix { .. } => self.prepare_change(op, run, agent, choice, work, &Role::Fix),
+            Work::Implement { .. } => self.prepare_change(op, run, agent, choice, work, &Role::Implement),
         }
     }
 
@@ -149,41 +163,50 @@ impl Project {
         &self,
         op: &Op,
         run: &RunId,
-        agent: Option<&Agent>,
-        task: &TaskId,
+        agent: &Agent,
+        choice: Choice,
+        work: &Work,
         role: &Role,
     ) -> Result<Option<Ready>, FlowError> {
-        let Some(agent) = agent else { return Ok(None) };
+        let task = work.task();
         let actor = self.worker(agent)?;
-        let picked = match self.pick(op, &actor, Some(task), false) {
+        // Another agent of this run takes over what came back to one of ours.
+        let take_over = match self.store.load(task)? {
+            Some(Stored { task: Task { state: State::Assigned { claim }, .. }, .. }) => {
+                claim.owner != actor.who && claim.owner.0.ends_with(&format!("@{}", self.clone_id()?))
+            }
+            Some(_) | None => false,
+        };
+        let picked = match self.pick(op, &actor, Some(task), take_over) {
             Ok(picked) => picked,
             Err(FlowError::Claimed { .. } | FlowError::NotReady { .. }) => return Ok(None),
             Err(FlowError::Gate { evidence, .. }) => {
-                self.attempt_failed(op, task, &evidence)?;
+                self.failed_to_prepare(op, task, &evidence)?;
                 return Ok(None);
             }
             Err(err) => return Err(err),
         };
         let stored = &picked.stored;
+        // Given back by an agent that could not ask its model: what is to be mended still is.
+        let mends = stored.task.evidence.is_some();
+        let role = if mends { &Role::Fix } else { role };
         let mut turn = self.turn(run, stored, role, stored.task.try_number, picked.worktree)?;
-        let room = self.house(&mut turn, agent, Use::Change)?;
-        let work = match role {
-            Role::Fix => Work::Fix { task: task.clone() },
-            _ => Work::Implement { task: task.clone() },
-        };
+        let room = self.house(&mut turn, agent)?;
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
-        Ok(Some(Ready { work, agent: agent.clone(), turn, head: None, prompt, slot: None, room }))
+        let (work, agent) = (work.clone(), agent.clone());
+        Ok(Some(Ready { work, agent, choice, turn, head: None, prompt, slot: None, room }))
     }
 
     /// A reviewer gets a checkout of its own: what it writes there changes nothing.
     fn prepare_review(
         &self,
         run: &RunId,
-        crew: &Crew,
+        agent: &Agent,
+        choice: Choice,
         task: &TaskId,
         reviewer: &str,
     ) -> Result<Option<Ready>, FlowError> {
-        let (Some(agent), Some(stored)) = (&crew.review, self.store.load(task)?) else { return Ok(None) };
+        let Some(stored) = self.store.load(task)? else { return Ok(None) };
         let State::UnderReview { change } = &stored.task.state else { return Ok(None) };
         let name = ReviewerName::parse(reviewer).map_err(|bad| FlowError::BadValue {
             what: "review.reviewers".to_owned(),
@@ -193,11 +216,12 @@ impl Project {
         slot.check_out(self, &change.head)?;
         let dir = slot.folder.clone();
         let mut turn = self.turn(run, &stored, &Role::Review(name), stored.task.rounds + 1, dir)?;
-        let room = self.house(&mut turn, agent, Use::Look)?;
+        let room = self.house(&mut turn, agent)?;
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
         let work = Work::Review { task: task.clone(), reviewer: reviewer.to_owned() };
         let head = Some(change.head.clone());
-        Ok(Some(Ready { work, agent: agent.clone(), turn, head, prompt, slot: Some(slot), room }))
+        let (agent, slot) = (agent.clone(), Some(slot));
+        Ok(Some(Ready { work, agent, choice, turn, head, prompt, slot, room }))
     }
 
     fn turn(
@@ -222,6 +246,12 @@ impl Project {
             try_number,
             run: run.clone(),
             dir,
+            access: match role {
+                Role::Review(_) => Access::Read,
+                Role::Implement | Role::Fix | Role::Test => Access::Edit,
+            },
+            model: None,
+            budget: None,
             prompt: self.prompt(role, task)?.text,
             contract: self.contract(task).to_string(),
             limit: limit.max(Duration::from_secs(1)),
@@ -234,266 +264,24 @@ impl Project {
     }
 
     /// Puts a turn into its sandbox. What replays recorded changes is this program: it needs none.
-    fn house(&self, turn: &mut Turn, agent: &Agent, to: Use) -> Result<Room, FlowError> {
+    ///
+    /// # Errors
+    /// No sandbox is to be had, or its folder cannot be made.
+    pub(crate) fn house(&self, turn: &mut Turn, agent: &Agent) -> Result<Room, FlowError> {
+        let to = match turn.access {
+            Access::Edit => Use::Change,
+            Access::Read => Use::Look,
+        };
         let room = match &agent.kind {
-            Kind::Exec { command } => self.room(&turn.dir, to, Some(command), agent.endpoints.clone())?,
+            Kind::Program(entry) => self.room(&turn.dir, to, needed_by(&entry.call), endpoints(entry))?,
             Kind::Script { .. } => self.open_room()?,
         };
         turn.sandbox = Some(room.sandbox.clone());
         Ok(room)
     }
-
-    /// Judges a turn by its evidence and writes down what follows.
-    ///
-    /// # Errors
-    /// Git fails.
-    pub(crate) fn judge_turn(
-        &self,
-        op: &Op,
-        ready: &Ready,
-        result: &TurnResult,
-    ) -> Result<Judged, FlowError> {
-        self.record_turn(op, ready, result)?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one turn")]
-        let seconds = result.outcome.seconds as u64;
-        let (step, text) = match &ready.work {
-            Work::Review { task, reviewer } => self.judge_review(op, ready, result, task, reviewer)?,
-            Work::Fix { task } | Work::Implement { task } => self.judge_change(op, ready, result, task)?,
-        };
-        Ok(Judged { step, text, seconds })
-    }
-
-    fn record_turn(&self, op: &Op, ready: &Ready, result: &TurnResult) -> Result<(), FlowError> {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one turn")]
-        let seconds = result.outcome.seconds.round() as u64;
-        // What replays recorded changes asks nobody who charges.
-        let free = matches!(ready.agent.kind, Kind::Script { .. }).then_some(0);
-        let record = TurnRecord {
-            role: ready.turn.role.to_string(),
-            agent: ready.agent.name.clone(),
-            run: Some(ready.turn.run.0.clone()),
-            ended: ended_in_words(result.outcome.ended, ready.turn.limit),
-            seconds,
-            tokens: result.usage.tokens.or(free),
-            cost: result.usage.cost_usd_micros.or(free).map(MicroUsd),
-            prompt: Some(ready.prompt.clone()),
-        };
-        let written =
-            self.store.change::<FlowError>(op, &Actor::orchestrator(), ready.work.task(), |stored| {
-                Ok(if stored.task.state.is_finished() {
-                    Vec::new()
-                } else {
-                    vec![Event::TurnEnded(record.clone())]
-                })
-            });
-        match written {
-            // The task was finished and archived by a person meanwhile: nothing to add to.
-            Err(FlowError::Store(crate::store::StoreError::NoTask(_))) | Ok(_) => Ok(()),
-            Err(err) => Err(err),
-        }
-    }
-
-    fn judge_review(
-        &self,
-        op: &Op,
-        ready: &Ready,
-        result: &TurnResult,
-        task: &TaskId,
-        reviewer: &str,
-    ) -> Result<(Step, String), FlowError> {
-        let Some(head) = ready.head.clone() else { return Ok((Step::Note, String::new())) };
-        if result.outcome.ended == Ended::Stopped {
-            return Ok((Step::Note, format!("{reviewer} was stopped")));
-        }
-        let answer = match result.outcome.ended {
-            Ended::TimedOut => Err(format!("ended at its limit of {} s", ready.turn.limit.as_secs())),
-            _ if result.answer_cut => Err("its answer was cut at the limit of its log".to_owned()),
-            ended => review::read(reviewer, &result.answer)
-                .map_err(|none| none.why.to_string())
-                .and_then(|answer| believed(answer, ended)),
-        };
-        let (verdict, summary, findings) = match answer {
-            Ok(answer) => {
-                let verdict = match answer.verdict {
-                    review::Opinion::Approve => ReviewVerdict::Approve,
-                    review::Opinion::Revise => ReviewVerdict::Revise,
-                };
-                (Ok(verdict), answer.summary, answer.findings)
-            }
-            Err(why) => (Err(why), String::new(), Vec::new()),
-        };
-        let worst = findings.iter().map(|finding| finding.severity).max();
-        let text = match (&verdict, worst) {
-            (Err(why), _) => format!("{reviewer}: no verdict ({why})"),
-            (Ok(_), Some(worst)) => format!("{reviewer}: {} findings, worst {worst}", findings.len()),
-            (Ok(ReviewVerdict::Approve), None) => format!("{reviewer} ok"),
-            (Ok(ReviewVerdict::Revise), None) => format!("{reviewer}: revise"),
-        };
-        let given =
-            ReviewGiven { reviewer: reviewer.to_owned(), head: head.clone(), verdict, summary, findings };
-        let actor =
-            Actor { who: Who(format!("{reviewer} ({})", ready.agent.name)), authority: Authority::Reviewer };
-        self.store.change::<FlowError>(op, &actor, task, |stored| {
-            let current = matches!(&stored.task.state, State::UnderReview { change } if change.head == head);
-            Ok(if current { vec![Event::Reviewed(given.clone())] } else { Vec::new() })
-        })?;
-        self.store.add_review_note(&head, op.at, &crate::store::journal::one_line(&text))?;
-        Ok((Step::Review, text))
-    }
-
-    fn judge_change(
-        &self,
-        op: &Op,
-        ready: &Ready,
-        result: &TurnResult,
-        id: &TaskId,
-    ) -> Result<(Step, String), FlowError> {
-        let Some(stored) = self.store.load(id)? else {
-            return Ok((Step::Note, "was finished by a person".to_owned()));
-        };
-        if !matches!(stored.task.state, State::InProgress { .. }) {
-            return Ok((
-                Step::Note,
-                format!("is {} meanwhile: its work stays in the worktree", stored.task.state.word()),
-            ));
-        }
-        match result.outcome.ended {
-            Ended::Stopped => {
-                self.park(&stored.task)?;
-                let because = "the run was stopped".to_owned();
-                self.orchestrate(op, id, Event::Released { because })?;
-                return Ok((Step::Note, "stopped; its work is kept".to_owned()));
-            }
-            Ended::TimedOut => {
-                let limit = ready.turn.limit.as_secs();
-                let text = format!("{} was ended at its limit of {limit} s", ready.agent.name);
-                return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
-            }
-            Ended::Idle | Ended::Crowded => {
-                let how = ended_in_words(result.outcome.ended, ready.turn.limit);
-                let text = format!("{} was ended: {how}", ready.agent.name);
-                return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
-            }
-            Ended::Exited(_) | Ended::Signaled(_) => {}
-        }
-        let actor = Actor::orchestrator();
-        let hand_in = HandIn { message: None, changelog: changelog_in(&result.answer) };
-        let (claim, measured) = match self.collect(&actor, &stored, &hand_in) {
-            Ok(collected) => collected,
-            Err(FlowError::NoChange { .. }) => {
-                let ended = ended_in_words(result.outcome.ended, ready.turn.limit);
-                let text = format!("{} ended without a change ({ended})", ready.agent.name);
-                return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
-            }
-            Err(FlowError::Git(crate::git::GitError::NestedRepository { folder })) => {
-                let text = format!("'{folder}' is a repository of its own inside the worktree");
-                return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, text));
-            }
-            Err(err) => return Err(err),
-        };
-        // Sent back and handed in unchanged: nothing was mended.
-        if self.same_as_before(&stored, &measured.head)? {
-            let text = format!("{} ended without a change to what was sent back", ready.agent.name);
-            return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
-        }
-        match measured.refusal() {
-            None => {}
-            // On the last try a change that is only too big is worth a person's look.
-            Some(evidence)
-                if evidence.trouble == Trouble::TooBig && stored.task.try_number >= stored.task.tries_max =>
-            {
-                let text = evidence.text.clone();
-                self.hand_over(op, &actor, id, &claim, &measured, &hand_in, Some(evidence))?;
-                return Ok((Step::NeedsYou, text));
-            }
-            Some(evidence) => return self.attempt_failed(op, id, &evidence),
-        }
-        self.hand_over(op, &actor, id, &claim, &measured, &hand_in, None)?;
-        let files = measured.files.len();
-        let text = format!(
-            "+{} -{} of {}, {files} file{}",
-            measured.size.added,
-            measured.size.removed,
-            self.policy.cap.caps.diff,
-            if files == 1 { "" } else { "s" }
-        );
-        Ok((Step::Submit, text))
-    }
-
-    /// The agent could not be called at all: that is the attempt's or the reviewer's failure, with the reason.
-    ///
-    /// # Errors
-    /// Git fails.
-    pub(crate) fn turn_not_started(&self, op: &Op, ready: &Ready, why: &str) -> Result<(), FlowError> {
-        match &ready.work {
-            Work::Review { task, reviewer } => {
-                let Some(head) = ready.head.clone() else { return Ok(()) };
-                let given = ReviewGiven {
-                    reviewer: reviewer.clone(),
-                    head: head.clone(),
-                    verdict: Err(why.to_owned()),
-                    summary: String::new(),
-                    findings: Vec::new(),
-                };
-                let who = Who(format!("{reviewer} ({})", ready.agent.name));
-                let actor = Actor { who, authority: Authority::Reviewer };
-                self.store.change::<FlowError>(op, &actor, task, |stored| {
-                    let current =
-                        matches!(&stored.task.state, State::UnderReview { change } if change.head == head);
-                    Ok(if current { vec![Event::Reviewed(given.clone())] } else { Vec::new() })
-                })?;
-            }
-            Work::Fix { task } | Work::Implement { task } => {
-                self.attempt_failed(op, task, &Evidence::new(Trouble::NotStarted, why))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn same_as_before(&self, stored: &Stored, head: &CommitId) -> Result<bool, FlowError> {
-        let Some(last) = stored.task.reviews.last().filter(|_| stored.task.rounds > 0) else {
-            return Ok(false);
-        };
-        Ok(self.repo.tree_of(&last.head)? == self.repo.tree_of(head)?)
-    }
-
-    fn orchestrate(&self, op: &Op, id: &TaskId, event: Event) -> Result<Stored, FlowError> {
-        self.store.change(op, &Actor::orchestrator(), id, |_| Ok(vec![event.clone()]))
-    }
-
-    /// An attempt failed before it was handed in: once more in place, then a person. Its work is kept.
-    fn attempt_failed(&self, op: &Op, id: &TaskId, because: &Evidence) -> Result<(Step, String), FlowError> {
-        if let Some(stored) = self.store.load(id)? {
-            self.park(&stored.task)?;
-        }
-        let stored = self.orchestrate(op, id, Event::Failed { because: because.clone() })?;
-        let task = &stored.task;
-        Ok(match task.state {
-            State::Escalated { .. } => (Step::NeedsYou, because.text.clone()),
-            _ => (Step::Retry, format!("{} (try {} of {})", because.text, task.try_number, task.tries_max)),
-        })
-    }
 }
 
-/// What a reviewer says against a change counts however it ended; an approval only if it ended well.
-fn believed(answer: review::Answer, ended: Ended) -> Result<review::Answer, String> {
-    match ended {
-        Ended::Exited(0) => Ok(answer),
-        _ if answer.verdict == review::Opinion::Revise || answer.critical().next().is_some() => Ok(answer),
-        Ended::Exited(code) => Err(format!("it approved and failed (exit {code})")),
-        Ended::Signaled(_) | Ended::TimedOut | Ended::Stopped => Err("it approved and was ended".to_owned()),
-        Ended::Idle | Ended::Crowded => Err("it approved and was ended".to_owned()),
-    }
-}
-
-/// How a program ended, for people and records.
-pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
-    match ended {
-        Ended::Exited(code) => format!("exit {code}"),
-        Ended::Signaled(signal) => format!("killed by signal {signal}"),
-        Ended::TimedOut => format!("ended at its limit of {} s", limit.as_secs()),
-        Ended::Idle => "it did nothing for too long (limits.idle)".to_owned(),
-        Ended::Crowded => "it had too many processes (sandbox.processes)".to_owned(),
-        Ended::Stopped => "stopped".to_owned(),
-    }
+/// Where an agent's model is, by its entry.
+fn endpoints(entry: &AgentEntry) -> Endpoints {
+    Endpoints { hosts: entry.endpoints.clone(), base_url: entry.base_url.clone() }
 }

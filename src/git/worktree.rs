@@ -184,6 +184,23 @@ impl Repo {
         Ok(fields(&git.output()?).collect())
     }
 
+    /// Removes untracked files of a worktree, ignored ones too, that match one of the patterns (git's own globs, from
+    /// the top).
+    ///
+    /// # Errors
+    /// The folder is no worktree of this repository, or git fails.
+    pub(crate) fn remove_untracked(&self, path: &Path, patterns: &[String]) -> Result<(), GitError> {
+        let admin = self.admin(path)?;
+        self.restore_git_file(&admin, path)?;
+        let git = Git::in_worktree(self, &admin, path).holding(Shared::wait(self)?.into_file());
+        let git =
+            git.env("GIT_LITERAL_PATHSPECS", "0").args(["clean", "--quiet", "--force", "-d", "-x", "--"]);
+        // A pattern without the second form matches no folder.
+        let forms = |pattern: &String| [format!(":(top,glob){pattern}"), format!(":(top,glob){pattern}/**")];
+        let places: Vec<String> = patterns.iter().flat_map(forms).collect();
+        git.args(places.iter().map(String::as_str)).output().map(|_| ())
+    }
+
     /// Tells whether a worktree has nothing that is not committed.
     pub(crate) fn is_clean(&self, path: &Path) -> Result<bool, GitError> {
         Ok(self.status(path)?.is_empty())

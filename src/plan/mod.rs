@@ -1,8 +1,10 @@
 //! Which task comes next: dependencies, priority, nearly-done work first. Pure.
 
+pub(crate) mod breaker;
 pub(crate) mod card;
 pub(crate) mod graph;
 pub(crate) mod ready;
+pub(crate) mod route;
 pub(crate) mod turns;
 
 pub(crate) use card::Card;

@@ -1,6 +1,8 @@
 //! The one table of settings: name, shape, kind, default, documentation.
 
+use super::agents::Output;
 use crate::{
+    plan::route::Tier,
     select::{
         globs::{BadGlob, Globs},
         rule::{self, Rule},
@@ -175,14 +177,31 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("agents.test", Text, Preference, "", "agent that hunts for bugs; without it the one that does tasks"),
     key("agents.env", Words, Preference, "", "names of environment variables that agents get"),
-    key("agent.*.command", Text, Preference, "", "command of an agent of your own"),
+    key("agent.*.extends", Text, Preference, "", "the agent that this one starts from, such as claude"),
+    key("agent.*.command", Text, Preference, "", "shell command of an agent of your own"),
+    key("agent.*.argv", Words, Preference, "", "its program and arguments, without a shell"),
     key(
         "agent.*.prompt",
         Choice(&["stdin", "file", "argument"]),
         Preference,
-        "stdin",
-        "how that agent gets its prompt",
+        "",
+        "how that agent gets its prompt; without it stdin, or file where the call has {prompt}",
     ),
+    key("agent.*.output", Choice(Output::WORDS), Preference, "", "how its output is read; without it text"),
+    key("agent.*.model", Text, Preference, "", "the model that it is asked to use"),
+    key("agent.*.model_args", Words, Preference, "", "arguments that name {model}"),
+    key("agent.*.edit_args", Words, Preference, "", "arguments that let it change files"),
+    key("agent.*.read_args", Words, Preference, "", "arguments that let it only read, for reviews"),
+    key(
+        "agent.*.sandboxed_args",
+        Words,
+        Preference,
+        "",
+        "arguments in place of both in git-orch's sandbox: what switches its own off",
+    ),
+    key("agent.*.budget_args", Words, Preference, "", "arguments that name a limit of {budget} dollars"),
+    key("agent.*.env", Words, Preference, "", "names of environment variables that it gets"),
+    key("agent.*.set", Words, Preference, "", "environment variables that are set for it, NAME=VALUE"),
     key(
         "agent.*.endpoints",
         Words,
@@ -196,6 +215,24 @@ pub(crate) const KEYS: &[Key] = &[
         Preference,
         "",
         "variables that lead it to another host than its model's own",
+    ),
+    key("agent.*.exits", Words, Preference, "", "what its exit codes mean, CODE=WORDS"),
+    key(
+        "agent.*.litter",
+        Shape::Globs,
+        Preference,
+        "",
+        "files that it leaves behind and that are not its work",
+    ),
+    key("agent.*.version", Text, Preference, "", "oldest version that is known to work"),
+    key("agent.*.tier", Choice(Tier::WORDS), Preference, "", "what it costs, roughly; without it mid"),
+    key("agent.*.domains", Words, Preference, "", "domains whose tasks it is preferred for"),
+    key(
+        "agent.*.price",
+        Words,
+        Preference,
+        "",
+        "dollars for a million tokens, where it does not tell its cost: in=3, cached=0.30, out=15",
     ),
     key("run.jobs", Count, Preference, "6", "agents that work at the same time"),
     key("limits.implement", Time, Limit(Smaller), "15m", "time for an agent to do a task"),

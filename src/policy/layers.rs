@@ -1,6 +1,7 @@
 //! Layers of settings: where a value may come from, which one is used, and why.
 
 use super::{
+    agents::BUILT_IN,
     file::Values,
     key::{self, BadValue, KEYS, Key, Kind, Stricter, Value},
 };
@@ -193,6 +194,7 @@ fn git_name(name: &str) -> String {
 impl Settings {
     /// Takes layers in any order. A worktree's file is left out where the base has one.
     pub(crate) fn new(mut layers: Vec<Layer>) -> Settings {
+        layers.push(BUILT_IN.clone());
         let committed = layers.iter().any(|layer| matches!(layer.origin, Origin::Base { .. }));
         layers.retain(|layer| !committed || layer.origin != Origin::Worktree);
         layers.sort_by(|a, b| a.origin.cmp(&b.origin));
@@ -231,7 +233,8 @@ impl Settings {
 
     /// Every key with what is used, agents of the user's own included.
     pub(crate) fn list(&self) -> Vec<Listed> {
-        let own: BTreeSet<&String> = self.layers.iter().flat_map(|layer| layer.values.keys()).collect();
+        let said = self.layers.iter().filter(|layer| layer.origin != Origin::BuiltIn);
+        let own: BTreeSet<&String> = said.flat_map(|layer| layer.values.keys()).collect();
         KEYS.iter()
             .flat_map(|key| match key.name.contains('*') {
                 false => vec![key.name.to_owned()],
@@ -258,7 +261,12 @@ impl Settings {
         passed_over.chain(ignored).collect()
     }
 
-    /// The names that users gave to agents of their own.
+    /// Whether any layer says something about this name.
+    pub(super) fn is_said(&self, name: &str) -> bool {
+        self.layers.iter().any(|layer| layer.values.contains_key(name))
+    }
+
+    /// The names of all agents: the built-in ones, and those that users gave.
     pub(super) fn own_agents(&self) -> BTreeSet<String> {
         let names = self.layers.iter().flat_map(|layer| layer.values.keys());
         names

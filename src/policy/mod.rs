@@ -3,6 +3,7 @@
 //! The texts come in: files from `git`, variables and flags from `cli`. What the settings mean is each room's own
 //! matter; this room fills in their types.
 
+pub(crate) mod agents;
 pub(crate) mod file;
 pub(crate) mod key;
 pub(crate) mod layers;
@@ -16,6 +17,7 @@ use crate::{
     },
     suite::format::{BadFormat, Format},
 };
+use agents::AgentEntry;
 use key::Value;
 use layers::Settings;
 use std::{collections::BTreeMap, time::Duration};
@@ -92,27 +94,8 @@ pub(crate) struct Agents {
     pub(crate) test: Option<String>,
     /// Names of variables that are handed on.
     pub(crate) env: Vec<String>,
-    /// `[agent.NAME]`
-    pub(crate) named: BTreeMap<String, NamedAgent>,
-}
-
-/// An agent of the user's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedAgent {
-    pub(crate) command: String,
-    pub(crate) prompt: PromptBy,
-    /// The hosts of its model.
-    pub(crate) endpoints: Vec<String>,
-    /// Variables that lead it to another host than its own.
-    pub(crate) base_url: Vec<String>,
-}
-
-/// How an agent gets its prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PromptBy {
-    Stdin,
-    File,
-    Argument,
+    /// `[agent.NAME]`, and the built-in ones.
+    pub(crate) named: BTreeMap<String, AgentEntry>,
 }
 
 /// `[sandbox]`: what agents may touch besides their worktree.
@@ -183,8 +166,12 @@ pub(crate) enum OnWorse {
 /// Why layers make no policy, though each of their values is right by itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PolicyError {
-    #[error("agent.{name}.command is missing: [agent.{name}] needs it")]
+    #[error("agent.{name} has neither command nor argv, and extends no agent")]
     NoCommand { name: String },
+    #[error("agent.{name}.extends names '{parent}', which is no agent to start from")]
+    Extends { name: String, parent: String },
+    #[error("{key}: '{given}' is not of the form NAME=VALUE")]
+    Pair { key: String, given: String },
     #[error("bad glob {0}")]
     Glob(#[from] BadGlob),
     #[error("tests.report: {0}")]
@@ -261,27 +248,13 @@ impl Settings {
     }
 
     fn agents(&self) -> Result<Agents, PolicyError> {
-        let mut named = BTreeMap::new();
-        for name in self.own_agents() {
-            let prompt = match self.text(&format!("agent.{name}.prompt")).as_deref() {
-                Some("file") => PromptBy::File,
-                Some("argument") => PromptBy::Argument,
-                _ => PromptBy::Stdin,
-            };
-            let Some(command) = self.text(&format!("agent.{name}.command")) else {
-                return Err(PolicyError::NoCommand { name });
-            };
-            let endpoints = self.words(&format!("agent.{name}.endpoints"));
-            let base_url = self.words(&format!("agent.{name}.base_url"));
-            named.insert(name, NamedAgent { command, prompt, endpoints, base_url });
-        }
         Ok(Agents {
             implement: self.text("agents.implement"),
             review: self.text("agents.review"),
             fix: self.text("agents.fix"),
             test: self.text("agents.test"),
             env: self.words("agents.env"),
-            named,
+            named: self.agent_entries()?,
         })
     }
 
@@ -401,17 +374,11 @@ mod tests {
         assert_eq!(policy.tests.format, Format::Junit("r.xml".to_owned()));
         assert_eq!((policy.queue.land, policy.queue.on_worse), (Land::Targeted, OnWorse::Stop));
         assert_eq!(policy.queue.changelog, None);
-        assert_eq!(policy.agents.named["mine"].prompt, PromptBy::File);
+        assert_eq!(policy.agents.named["mine"].prompt, agents::PromptBy::File);
         assert_eq!(policy.agents.implement.as_deref(), Some("mine"));
         assert_eq!(policy.paths.allow, [Globs::parse(&["src"]).unwrap(), Globs::parse(&["src/a"]).unwrap()]);
         assert_eq!(policy.limits.log_bytes, MB);
         assert!(policy.review.reviewers.is_empty());
-    }
-
-    #[test]
-    fn an_agent_needs_a_command() {
-        let error = Settings::new(vec![base("[agent.x]\nprompt = 'file'")]).policy().unwrap_err();
-        assert_eq!(error.to_string(), "agent.x.command is missing: [agent.x] needs it");
     }
 
     #[test]

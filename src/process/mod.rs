@@ -26,7 +26,7 @@ pub(crate) use env::agent_environment;
 pub(crate) use own::{own_command, own_program};
 #[cfg(test)]
 pub(crate) use procfs::{alive, start_time};
-pub(crate) use random::random_letters;
+pub(crate) use random::{random_letters, random_share};
 pub(crate) use short::{Command, which};
 pub(crate) use signals::{Interrupts, Level};
 pub(crate) use supervise::{

@@ -15,6 +15,11 @@ pub(crate) fn random_letters(count: usize) -> String {
     (0..count).map(|_| char::from(LETTERS[random.usize(..LETTERS.len())])).collect()
 }
 
+/// A random number from 0 up to, and without, 1: to spread pauses.
+pub(crate) fn random_share() -> f64 {
+    fastrand::Rng::with_seed(seed()).f64()
+}
+
 /// A seed that no other process shares.
 ///
 /// fastrand alone seeds itself from the clock and the thread's number, which two processes started together may have

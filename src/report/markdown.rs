@@ -1,6 +1,6 @@
 //! A report as Markdown, as it is kept with the run: all that the text says, and every command.
 
-use super::{RunReport, Sum, metrics, words};
+use super::{RunReport, Sum, TurnLine, metrics, words};
 
 /// The report as Markdown. What comes from tasks and commands is escaped: it can neither form tables nor links.
 pub(crate) fn markdown(report: &RunReport) -> String {
@@ -29,6 +29,7 @@ pub(crate) fn markdown(report: &RunReport) -> String {
         ];
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
+    turns(report, &mut out);
     regressions(report, &mut out);
     commands(report, &mut out);
     let (before, after) = (&report.base.before, &report.base.after);
@@ -38,6 +39,37 @@ pub(crate) fn markdown(report: &RunReport) -> String {
         out.push_str(&format!("\nNext:\n\n{}", next.concat()));
     }
     out
+}
+
+/// Every turn: what it cost, by which agent, and why by that one.
+fn turns(report: &RunReport, out: &mut String) {
+    if report.turns.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\n## Turns\n\n| task | role | agent | model | tier | why | tokens | cost | time | ended |\n",
+    );
+    out.push_str("|---|---|---|---|---|---|--:|--:|--:|---|\n");
+    for TurnLine { task, turn } in &report.turns {
+        let optional = |text: &Option<String>| plain(text.as_deref().unwrap_or("-"));
+        let cost = words::dollars(Sum::of([turn.cost.map(|cost| cost.0)]));
+        let cells = [
+            plain(task.as_str()),
+            plain(&turn.role),
+            plain(&turn.agent),
+            optional(&turn.model),
+            optional(&turn.tier),
+            optional(&turn.chosen),
+            words::count_short(Sum::of([turn.tokens])),
+            if turn.estimated { format!("{cost} (estimated)") } else { cost },
+            words::duration(turn.seconds),
+            plain(&turn.ended),
+        ];
+        out.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    for (agent, why) in &report.breakers {
+        out.push_str(&format!("\n{}: {}\n", plain(agent), plain(why)));
+    }
 }
 
 fn regressions(report: &RunReport, out: &mut String) {

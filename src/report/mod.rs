@@ -3,6 +3,7 @@
 //! `run` is the data, `metrics` what follows from it, `text` and `markdown` two ways to say it. Gathering the data,
 //! keeping reports and comparing them over time is not here.
 
+mod agents;
 mod markdown;
 mod metrics;
 mod run;
@@ -14,6 +15,6 @@ mod words;
 pub(crate) use markdown::markdown;
 pub(crate) use metrics::{Metrics, Share, Sum, metrics};
 pub(crate) use run::{
-    Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine,
+    Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine, TurnLine,
 };
 pub(crate) use text::{text, text_so_far};

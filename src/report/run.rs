@@ -2,6 +2,7 @@
 
 use crate::task::finding::Severity;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
+use crate::task::record::TurnRecord;
 
 /// Everything that a report is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub(crate) struct RunReport {
     pub(crate) tests: Change<Option<Counts>>,
     pub(crate) regressions: Vec<RegressionLine>,
     pub(crate) findings: Vec<FindingLine>,
+    /// Every turn of an agent, in order of its end.
+    pub(crate) turns: Vec<TurnLine>,
+    /// Breakers that opened, in their order: the agent, and why.
+    pub(crate) breakers: Vec<(String, String)>,
     /// Every command that was run, in order of its start.
     pub(crate) commands: Vec<CommandLine>,
 }
@@ -92,6 +97,13 @@ pub(crate) struct FindingLine {
     pub(crate) task: TaskId,
     pub(crate) severity: Severity,
     pub(crate) fixed: bool,
+}
+
+/// One turn of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TurnLine {
+    pub(crate) task: TaskId,
+    pub(crate) turn: TurnRecord,
 }
 
 /// A command that was run.

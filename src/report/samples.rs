@@ -44,6 +44,8 @@ pub(super) fn all_landed() -> RunReport {
         },
         regressions: Vec::new(),
         findings: Vec::new(),
+        turns: Vec::new(),
+        breakers: Vec::new(),
         commands: vec![CommandLine {
             what: "cargo nextest run --profile ci".to_owned(),
             started: Seconds(1_800_000_600),

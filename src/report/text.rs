@@ -1,6 +1,6 @@
 //! A report for a terminal of 80 columns: the verdict, the figures, the tasks worst first, what to do next.
 
-use super::{RunReport, Sum, TaskLine, metrics, words};
+use super::{RunReport, Sum, TaskLine, agents::by_agent, metrics, words};
 use crate::task::id::shown;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -37,6 +37,7 @@ pub(crate) fn text_so_far(report: &RunReport) -> String {
         lines.push(row(ids, "task", "result", ["tries", "cost", "time"], "title"));
         lines.extend(words::worst_first(report).into_iter().flat_map(|line| task(ids, line)));
     }
+    lines.extend(agents(report));
     lines.push(String::new());
     lines.push(format!(
         "run {}, {} {} -> {}, {}",
@@ -50,6 +51,34 @@ pub(crate) fn text_so_far(report: &RunReport) -> String {
         }
     ));
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// The agents, where there were several or one of them was held back.
+fn agents(report: &RunReport) -> Vec<String> {
+    let agents = by_agent(report);
+    let mut lines = Vec::new();
+    if agents.len() > 1 {
+        let names = agents.iter().map(|sum| sum.agent.width()).max().unwrap_or(0).clamp(5, ID_MAX);
+        let row = |cells: [&str; 6]| {
+            let [agent, tier, turns, cost, tokens, time] = cells;
+            let agent = fitted(agent, names);
+            format!("  {agent:<names$}  {tier:<9}  {turns:>5}  {cost:>9}  {tokens:>11}  {time:>11}")
+        };
+        lines.extend([String::new(), row(["agent", "tier", "turns", "cost", "tokens", "time"])]);
+        for sum in agents {
+            let cost = format!("{}{}", if sum.estimated { "~" } else { "" }, words::dollars_short(sum.cost));
+            let (turns, tokens) = (sum.turns.to_string(), words::count_short(sum.tokens));
+            let time = words::duration(sum.seconds);
+            lines.push(row([&words::line(sum.agent), sum.tier, &turns, &cost, &tokens, &time]));
+        }
+    }
+    if !report.breakers.is_empty() {
+        lines.push(String::new());
+    }
+    for (agent, why) in &report.breakers {
+        lines.extend(wrapped(&words::line(&format!("{agent}: {why}")), "  "));
+    }
+    lines
 }
 
 /// A task's line, and its reason below it.

@@ -131,6 +131,20 @@ pub(super) fn dollars(sum: Sum) -> String {
     }
 }
 
+/// As [`dollars`], for a column: `>` stands for `at least`.
+pub(super) fn dollars_short(sum: Sum) -> String {
+    dollars(sum).replace("at least ", ">")
+}
+
+/// A count for a column: `>` stands for `at least`.
+pub(super) fn count_short(sum: Sum) -> String {
+    match sum {
+        Sum::Exactly(count) => thousands(count),
+        Sum::AtLeast(count) => format!(">{}", thousands(count)),
+        Sum::Unknown => "unknown".to_owned(),
+    }
+}
+
 fn tokens(sum: Sum) -> String {
     match sum {
         Sum::Exactly(tokens) => format!("{} tokens", thousands(tokens)),

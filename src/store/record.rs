@@ -534,7 +534,15 @@ struct TurnWire {
     seconds: u64,
     tokens: Option<u64>,
     cost_usd_micros: Option<u64>,
+    #[serde(default)]
+    estimated: bool,
     prompt: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    tier: Option<String>,
+    #[serde(default)]
+    chosen: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -742,8 +750,23 @@ fn edit_wire(edit: &Edit) -> EditWire {
 }
 
 fn turn_wire(turn: &TurnRecord) -> TurnWire {
-    let TurnRecord { role, agent, run, ended, seconds, tokens, cost, prompt } = turn.clone();
-    TurnWire { role, agent, run, ended, seconds, tokens, cost_usd_micros: cost.map(|cost| cost.0), prompt }
+    let TurnRecord { role, agent, run, ended, seconds, tokens, cost, estimated, prompt, model, tier, chosen } =
+        turn.clone();
+    let cost_usd_micros = cost.map(|cost| cost.0);
+    TurnWire {
+        role,
+        agent,
+        run,
+        ended,
+        seconds,
+        tokens,
+        cost_usd_micros,
+        estimated,
+        prompt,
+        model,
+        tier,
+        chosen,
+    }
 }
 
 fn event_wire(event: &Event) -> EventWire {
@@ -830,7 +853,11 @@ fn turn_of(wire: TurnWire) -> TurnRecord {
         seconds: wire.seconds,
         tokens: wire.tokens,
         cost: wire.cost_usd_micros.map(MicroUsd),
+        estimated: wire.estimated,
         prompt: wire.prompt,
+        model: wire.model,
+        tier: wire.tier,
+        chosen: wire.chosen,
     }
 }
 

@@ -18,6 +18,19 @@ pub(crate) struct RepoState {
     pub(crate) paused: Option<String>,
     /// `queue.on_worse = "stop"` stopped it, with the reason; a person's `approve` goes on.
     pub(crate) stopped: Option<String>,
+    /// Findings that people called wrong; they are never said again.
+    pub(crate) dismissed: Vec<Dismissed>,
+}
+
+/// A finding that somebody called wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Dismissed {
+    /// Its name, such as `f-a1b2c3`.
+    pub(crate) finding: String,
+    /// Where that was said, such as `pull/7`.
+    pub(crate) place: String,
+    pub(crate) by: String,
+    pub(crate) because: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -25,6 +38,8 @@ struct RepoWire {
     v: u32,
     paused: Option<String>,
     stopped: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dismissed: Vec<Dismissed>,
 }
 
 impl Store {
@@ -37,7 +52,7 @@ impl Store {
             commit: tip.clone(),
             source: super::record::RecordError::Broken { what: "repo.json", why: why.to_string() },
         })?;
-        Ok(RepoState { paused: wire.paused, stopped: wire.stopped })
+        Ok(RepoState { paused: wire.paused, stopped: wire.stopped, dismissed: wire.dismissed })
     }
 
     /// Changes it; `change` is called anew whenever others were first.
@@ -54,7 +69,12 @@ impl Store {
         for round in 0..TRIES {
             let old = self.repo.tip(layout::REPO)?.map(|tip| self.repo.read_commit(&tip)).transpose()?;
             let state = change(self.repo_state()?);
-            let wire = RepoWire { v: VERSION, paused: state.paused.clone(), stopped: state.stopped.clone() };
+            let wire = RepoWire {
+                v: VERSION,
+                paused: state.paused.clone(),
+                stopped: state.stopped.clone(),
+                dismissed: state.dismissed.clone(),
+            };
             let mut text = serde_json::to_vec_pretty(&wire).expect("plain strings");
             text.push(b'\n');
             let edits = [put("repo.json", text)];

@@ -4,7 +4,7 @@ use crate::git::objects::TreeEdit;
 use crate::git::refs::Expected;
 use crate::task::id::{RunId, Seconds};
 
-use crate::report::{Ending, Outcome, RunReport, TaskLine};
+use crate::report::{Ending, Outcome, RunReport, TaskLine, TurnLine};
 use serde::Serialize;
 
 use super::journal::{Op, Store, one_line, pause, put};
@@ -86,6 +86,8 @@ struct ReportWire<'a> {
     base_after: &'a str,
     metrics: MetricsWire,
     tasks: Vec<TaskLineWire<'a>>,
+    turns: Vec<TurnLineWire<'a>>,
+    breakers: Vec<BreakerWire<'a>>,
     commands: Vec<CommandWire<'a>>,
 }
 
@@ -119,6 +121,29 @@ struct TaskLineWire<'a> {
 }
 
 #[derive(Serialize)]
+struct TurnLineWire<'a> {
+    task: &'a str,
+    role: &'a str,
+    agent: &'a str,
+    model: Option<&'a str>,
+    tier: Option<&'a str>,
+    why: Option<&'a str>,
+    tokens: Option<u64>,
+    cost_usd_micros: Option<u64>,
+    estimated: bool,
+    seconds: u64,
+    ended: &'a str,
+    /// The blob of the prompt that was sent.
+    prompt: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct BreakerWire<'a> {
+    agent: &'a str,
+    why: &'a str,
+}
+
+#[derive(Serialize)]
 struct CommandWire<'a> {
     what: &'a str,
     started: i64,
@@ -143,6 +168,8 @@ pub(crate) fn report_json(report: &RunReport) -> Vec<u8> {
         base_after: report.base.after.as_str(),
         metrics: metrics_wire(report),
         tasks: report.tasks.iter().map(task_line_wire).collect(),
+        turns: report.turns.iter().map(turn_line_wire).collect(),
+        breakers: report.breakers.iter().map(|(agent, why)| BreakerWire { agent, why }).collect(),
         commands: report
             .commands
             .iter()
@@ -178,6 +205,23 @@ fn metrics_wire(report: &RunReport) -> MetricsWire {
         findings_grave: count(report.findings.len()),
         findings_fixed: count(report.findings.iter().filter(|finding| finding.fixed).count()),
         wall_seconds: u64::try_from(report.ended.0 - report.started.0).unwrap_or_default(),
+    }
+}
+
+fn turn_line_wire(TurnLine { task, turn }: &TurnLine) -> TurnLineWire<'_> {
+    TurnLineWire {
+        task: task.as_str(),
+        role: &turn.role,
+        agent: &turn.agent,
+        model: turn.model.as_deref(),
+        tier: turn.tier.as_deref(),
+        why: turn.chosen.as_deref(),
+        tokens: turn.tokens,
+        cost_usd_micros: turn.cost.map(|cost| cost.0),
+        estimated: turn.estimated,
+        seconds: turn.seconds,
+        ended: &turn.ended,
+        prompt: turn.prompt.as_deref(),
     }
 }
 

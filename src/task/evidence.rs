@@ -11,6 +11,8 @@ pub(crate) enum Trouble {
     TimeLimit,
     /// The agent or the set-up of its worktree could not be started.
     NotStarted,
+    /// The agent's program says that it failed, or ended in the middle of its work.
+    AgentFailed,
     /// More lines than the cap.
     TooBig,
     /// Files outside the task's paths, or paths that nobody may change.
@@ -36,10 +38,11 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    pub(crate) const ALL: [Trouble; 14] = [
+    pub(crate) const ALL: [Trouble; 15] = [
         Trouble::NoChange,
         Trouble::TimeLimit,
         Trouble::NotStarted,
+        Trouble::AgentFailed,
         Trouble::TooBig,
         Trouble::OutsidePaths,
         Trouble::Findings,
@@ -59,6 +62,7 @@ impl Trouble {
             Trouble::NoChange => "no-change",
             Trouble::TimeLimit => "time-limit",
             Trouble::NotStarted => "not-started",
+            Trouble::AgentFailed => "agent-failed",
             Trouble::TooBig => "too-big",
             Trouble::OutsidePaths => "outside-paths",
             Trouble::Findings => "findings",
@@ -85,6 +89,7 @@ impl Trouble {
             Trouble::NoChange
             | Trouble::TimeLimit
             | Trouble::NotStarted
+            | Trouble::AgentFailed
             | Trouble::OutsidePaths
             | Trouble::ConflictBase
             | Trouble::ConflictTask

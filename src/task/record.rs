@@ -10,6 +10,21 @@ use super::state::State;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct MicroUsd(pub(crate) u64);
 
+impl MicroUsd {
+    /// Reads dollars as people write them, `2.50`, with at most six digits behind the point.
+    pub(crate) fn parse(dollars: &str) -> Option<MicroUsd> {
+        let plain = dollars.trim().trim_start_matches('$');
+        let (whole, part) = plain.split_once('.').unwrap_or((plain, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if (whole.is_empty() && part.is_empty()) || !digits(whole) || !digits(part) || part.len() > 6 {
+            return None;
+        }
+        let micros: u64 = format!("{part:0<6}").parse().ok()?;
+        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        whole.checked_mul(1_000_000)?.checked_add(micros).map(MicroUsd)
+    }
+}
+
 /// What a task has used so far. Unknown stays unknown: a sum with an unknown part is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Spent {
@@ -31,8 +46,15 @@ pub(crate) struct TurnRecord {
     pub(crate) seconds: u64,
     pub(crate) tokens: Option<u64>,
     pub(crate) cost: Option<MicroUsd>,
+    /// Whether `cost` comes from a table of prices and not from the agent itself.
+    pub(crate) estimated: bool,
     /// The blob id of the prompt that was sent.
     pub(crate) prompt: Option<String>,
+    /// The model that answered, or that was asked for.
+    pub(crate) model: Option<String>,
+    /// The tier of the agent, and why it was this one.
+    pub(crate) tier: Option<String>,
+    pub(crate) chosen: Option<String>,
 }
 
 /// A decision about a task: why it is as it is (B1, C12). Kept as a file each.

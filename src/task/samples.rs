@@ -148,7 +148,11 @@ pub(crate) fn events() -> Vec<Event> {
             seconds: 12,
             tokens: None,
             cost: Some(MicroUsd(310_000)),
+            estimated: true,
             prompt: Some("1".repeat(40)),
+            model: Some("small-1".to_owned()),
+            tier: Some("cheap".to_owned()),
+            chosen: Some("cheap for a task of tier 1".to_owned()),
         }),
         Event::Undone { op: "op-1".to_owned(), restored: Box::new(task(State::Pending)) },
     ]

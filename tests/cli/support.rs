@@ -153,6 +153,17 @@ impl Sandbox {
         command
     }
 
+    /// Runs the program with variables set.
+    pub(crate) fn run_with_all(&self, variables: &[(&str, &str)], args: &[&str]) -> Ran {
+        let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), &self.path());
+        Ran::of(command.envs(variables.iter().copied()).args(args))
+    }
+
+    /// The home of every program that it runs.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join("home")
+    }
+
     /// Runs the program in another folder.
     pub(crate) fn run_in(&self, dir: &Path, args: &[&str]) -> Ran {
         Ran::of(self.command(env!("CARGO_BIN_EXE_git-orch"), dir).args(args))

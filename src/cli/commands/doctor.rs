@@ -13,15 +13,28 @@ use crate::cli::failure::Failure;
 
 /// Check the machine and the repository; say how to fix, or fix
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  git orch doctor\n  git orch doctor --fix\n  git orch doctor --ping claude:haiku"
+)]
 pub(crate) struct DoctorArgs {
     /// Mend what can be mended
     #[arg(long)]
     pub(crate) fix: bool,
+    /// Try this agent from end to end instead, in a repository of its own: one small turn, that its model charges for
+    #[arg(long, value_name = "AGENT", conflicts_with = "fix")]
+    pub(crate) ping: Option<String>,
     #[command(flatten)]
     pub(crate) dry: DryRun,
 }
 
 pub(crate) fn run(ctx: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
+    if let Some(agent) = args.ping.as_ref().filter(|_| !args.dry.dry_run) {
+        let diagnosis = ctx.project()?.ping(agent)?;
+        let next =
+            if diagnosis.is_healthy() { vec![format!("git orch run --agent {agent}")] } else { Vec::new() };
+        ctx.out.success("doctor", data(&diagnosis), || render(&diagnosis), &next);
+        return Ok(if diagnosis.is_healthy() { Exit::Done } else { Exit::Environment });
+    }
     let request = init::request()?;
     let diagnosis = match args.fix && !args.dry.dry_run {
         // A repository that cannot be opened is a finding, with its own hint.

@@ -482,7 +482,7 @@ fn exit_of(rounds: &Rounds) -> Exit {
     }
 }
 
-fn summary(rounds: &Rounds) -> String {
+pub(super) fn summary(rounds: &Rounds) -> String {
     let mut out = String::new();
     let mut part = |what: &str, ids: &[TaskId]| {
         if !ids.is_empty() {

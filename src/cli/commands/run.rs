@@ -90,6 +90,11 @@ pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failur
         whole = format!("{}\n", text::line(idle));
         next = vec!["git orch run --agent exec:COMMAND".to_owned(), "git orch pick".to_owned()];
     }
+    if let Some((count, why)) = &outcome.left {
+        let tasks = if *count == 1 { "1 task is".to_owned() } else { format!("{count} tasks are") };
+        whole.push_str(&format!("\n{tasks} left, and no agent may have a turn: {}\n", text::line(why)));
+        next.insert(0, "git orch doctor".to_owned());
+    }
     if outcome.end == RunEnd::Interrupted {
         next.insert(0, "git orch run".to_owned());
     }
@@ -101,7 +106,7 @@ fn exit_of(outcome: &RunOutcome, needs: usize) -> Exit {
     match (&outcome.report.ending, &outcome.idle) {
         (Ending::Interrupted, _) => Exit::Interrupted,
         (Ending::StoppedAsWorse { .. }, _) => Exit::Person,
-        (Ending::Done, _) if needs > 0 => Exit::Person,
+        (Ending::Done, _) if needs > 0 || outcome.left.is_some() => Exit::Person,
         (Ending::Done, Some(_)) => Exit::Nothing,
         (Ending::Done, None) => Exit::Done,
     }
@@ -114,9 +119,9 @@ fn dry_run(ctx: &Context, project: &Project, request: &RunRequest) -> Result<Exi
     let mut load = Workload {
         cards: rows.cards(),
         roles: Roles {
-            implement: crew.implement.is_some(),
-            fix: crew.fix.is_some(),
-            review: crew.review.is_some(),
+            implement: !crew.implement.is_empty(),
+            fix: !crew.fix.is_empty(),
+            review: !crew.review.is_empty(),
         },
         only: request.only.iter().cloned().collect(),
         ours: "@".to_owned(),

@@ -152,6 +152,15 @@ impl Sandbox {
         }
     }
 
+    /// The folder for temporary files, as the program finds it; `None` where it has none of its own.
+    pub(crate) fn temporary(&self) -> Option<PathBuf> {
+        match self.means {
+            Means::Bubblewrap => Some(PathBuf::from("/tmp")),
+            Means::Landlock => Some(self.scratch.join("tmp")),
+            Means::Nothing => None,
+        }
+    }
+
     /// Puts a job into this sandbox. Makes the folders of `scratch` that it needs.
     ///
     /// # Errors
@@ -193,7 +202,11 @@ impl Sandbox {
                 made("tmp")?;
                 made("sockets")?;
                 if self.relays() {
-                    words.extend(["--carry".to_owned(), format!("{PORT}:{SOCKETS}/{RELAY}")]);
+                    // A model on this machine is also found where it is outside.
+                    let own = self.endpoints.hosts.iter().filter_map(|host| local_port(host));
+                    for port in [PORT].into_iter().chain(own.filter(|port| *port != PORT)) {
+                        words.extend(["--carry".to_owned(), format!("{port}:{SOCKETS}/{RELAY}")]);
+                    }
                 }
                 env.push(("TMPDIR".to_owned(), "/tmp".to_owned()));
             }
@@ -264,6 +277,13 @@ fn split_url(url: &str) -> (&str, &str) {
     (&url[..slash], url[slash..].trim_end_matches('/'))
 }
 
+/// The port of an endpoint on this machine.
+fn local_port(endpoint: &str) -> Option<u16> {
+    let authority =
+        endpoint.strip_prefix("http://127.0.0.1:").or(endpoint.strip_prefix("http://localhost:"))?;
+    authority.split('/').next()?.parse().ok()
+}
+
 fn exists(path: &Path) -> bool {
     path.exists()
 }
@@ -319,5 +339,8 @@ mod tests {
     fn addresses_are_split() {
         assert_eq!(split_url("https://a.b:1/c/d/"), ("https://a.b:1", "/c/d"));
         assert_eq!(split_url("a.b"), ("a.b", ""));
+        assert_eq!(local_port("http://localhost:8080/v1"), Some(8080));
+        assert_eq!(local_port("http://127.0.0.1.evil.com:80"), None);
+        assert_eq!(local_port("https://api.example"), None);
     }
 }

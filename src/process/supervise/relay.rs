@@ -1,7 +1,7 @@
 //! The one way out of a sandbox: to the endpoints that its agent's entry names, and nowhere else.
 //!
-//! It answers on a socket outside of the sandbox. A plain request goes to the first endpoint; a `CONNECT` goes to any
-//! of them, for programs that only know a proxy. The agent has a stand-in for each key; the key itself is put in here,
+//! It answers on a socket outside of the sandbox. A plain request goes to the first endpoint, or to one on this machine
+//! that it names; a `CONNECT` goes to any of them, for programs that only know a proxy. The agent has a stand-in for each key; the key itself is put in here,
 //! on the way to the endpoint, so an agent that gives away all that it knows gives away nothing.
 
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -142,13 +142,12 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
     if request.method() == Method::CONNECT {
         return connect(request, shared).await;
     }
-    let Some(endpoint) = shared.endpoints.first() else {
+    if shared.endpoints.is_empty() {
         return refuse(StatusCode::FORBIDDEN, "this agent's entry names no endpoint");
-    };
-    // A request for another host in full is one to a proxy: only what is encrypted may go to the others.
-    if request.uri().host().is_some_and(|host| Some(host) != endpoint.host()) {
-        return refuse(StatusCode::FORBIDDEN, "not an endpoint of this agent");
     }
+    let Some(endpoint) = plain_endpoint(&request, &shared.endpoints) else {
+        return refuse(StatusCode::FORBIDDEN, "not an endpoint of this agent");
+    };
     let request = match dressed(request, endpoint, &shared.secrets) {
         Ok(request) => request,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
@@ -162,6 +161,20 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
         Ok(answer) => answer.map(BodyExt::boxed),
         Err(error) => refuse(StatusCode::BAD_GATEWAY, &format!("cannot reach the endpoint: {error}")),
     }
+}
+
+/// Where a request goes that is not encrypted: to the first endpoint, or to the one on this machine that it names. A
+/// request for another host in full is one to a proxy: only what is encrypted may go to the others.
+fn plain_endpoint<'a>(request: &Request<Incoming>, endpoints: &'a [Uri]) -> Option<&'a Uri> {
+    let asked = request.uri().authority().cloned();
+    let header = || request.headers().get(HOST)?.to_str().ok()?.parse::<Authority>().ok();
+    let named = asked.clone().or_else(header);
+    let local =
+        |endpoint: &&Uri| endpoint.scheme() == Some(&Scheme::HTTP) && endpoint.authority() == named.as_ref();
+    endpoints.iter().find(local).or_else(|| {
+        let first = endpoints.first()?;
+        asked.is_none_or(|asked| Some(asked.host()) == first.host()).then_some(first)
+    })
 }
 
 /// Leads a request to the endpoint, with the keys in the places of their stand-ins.

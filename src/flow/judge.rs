@@ -1,0 +1,428 @@
+//! A turn that ended, judged by its evidence: the diff, the gate, and what its program says of itself. Never by an exit
+//! code alone.
+
+use std::time::Duration;
+
+use crate::agent::{Cost, FailureKind, Kind, Tokens, TurnResult};
+use crate::plan::breaker::Went;
+use crate::plan::turns::Work;
+use crate::process::Ended;
+use crate::review;
+use crate::store::{Op, Stored};
+use crate::task::event::{ReviewGiven, ReviewVerdict};
+use crate::task::id::{CommitId, TaskId};
+use crate::task::record::{MicroUsd, TurnRecord};
+use crate::task::{Actor, Authority, Event, Evidence, State, Trouble, Who};
+
+use super::contract::changelog_in;
+use super::progress::Step;
+use super::submit::HandIn;
+use super::turn::Ready;
+use super::{FlowError, Project};
+
+/// What a turn came to.
+pub(crate) struct Judged {
+    pub(crate) step: Step,
+    pub(crate) text: String,
+    /// What it says about its agent, if anything.
+    pub(crate) went: Option<Went>,
+    pub(crate) record: TurnRecord,
+}
+
+/// What became of the task.
+struct Verdict {
+    step: Step,
+    text: String,
+    went: Option<Went>,
+}
+
+impl Verdict {
+    fn well(step: Step, text: String) -> Verdict {
+        Verdict { step, text, went: Some(Went::Well) }
+    }
+
+    fn note(text: impl Into<String>) -> Verdict {
+        Verdict { step: Step::Note, text: text.into(), went: None }
+    }
+}
+
+impl Project {
+    /// Judges a turn by its evidence and writes down what follows.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn judge_turn(
+        &self,
+        op: &Op,
+        ready: &Ready,
+        result: &TurnResult,
+    ) -> Result<Judged, FlowError> {
+        let record = record_of(ready, result);
+        self.keep_record(op, ready.work.task(), &record)?;
+        let Verdict { step, text, went } = match &ready.work {
+            Work::Review { task, reviewer } => self.judge_review(op, ready, result, task, reviewer)?,
+            Work::Fix { task } | Work::Implement { task } => self.judge_change(op, ready, result, task)?,
+        };
+        Ok(Judged { step, text, went, record })
+    }
+
+    fn keep_record(&self, op: &Op, task: &TaskId, record: &TurnRecord) -> Result<(), FlowError> {
+        let written = self.store.change::<FlowError>(op, &Actor::orchestrator(), task, |stored| {
+            Ok(if stored.task.state.is_finished() {
+                Vec::new()
+            } else {
+                vec![Event::TurnEnded(record.clone())]
+            })
+        });
+        match written {
+            // The task was finished and archived by a person meanwhile: nothing to add to.
+            Err(FlowError::Store(crate::store::StoreError::NoTask(_))) | Ok(_) => Ok(()),
+            Err(err) => Err(err),
+        }
+    }
+
+    fn judge_review(
+        &self,
+        op: &Op,
+        ready: &Ready,
+        result: &TurnResult,
+        task: &TaskId,
+        reviewer: &str,
+    ) -> Result<Verdict, FlowError> {
+        let Some(head) = ready.head.clone() else { return Ok(Verdict::note("")) };
+        if result.outcome.ended == Ended::Stopped {
+            return Ok(Verdict::note(format!("{reviewer} was stopped")));
+        }
+        if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
+            // The reviewer was never asked: it will be, by another agent or later.
+            let text = format!("{reviewer} not asked: {}: {failure}", ready.agent.name);
+            return Ok(Verdict { step: Step::Note, text, went: Some(went(failure.kind)) });
+        }
+        let answer = answer_of(reviewer, result, ready.turn.limit);
+        let (verdict, summary, findings) = match answer {
+            Ok(answer) => {
+                let verdict = match answer.verdict {
+                    review::Opinion::Approve => ReviewVerdict::Approve,
+                    review::Opinion::Revise => ReviewVerdict::Revise,
+                };
+                (Ok(verdict), answer.summary, answer.findings)
+            }
+            Err(why) => (Err(why), String::new(), Vec::new()),
+        };
+        let worst = findings.iter().map(|finding| finding.severity).max();
+        let text = match (&verdict, worst) {
+            (Err(why), _) => format!("{reviewer}: no verdict ({why})"),
+            (Ok(_), Some(worst)) => format!("{reviewer}: {} findings, worst {worst}", findings.len()),
+            (Ok(ReviewVerdict::Approve), None) => format!("{reviewer} ok"),
+            (Ok(ReviewVerdict::Revise), None) => format!("{reviewer}: revise"),
+        };
+        // How often a reviewer without a verdict is asked again is the gate's matter.
+        let went = verdict.is_ok().then_some(Went::Well);
+        let given =
+            ReviewGiven { reviewer: reviewer.to_owned(), head: head.clone(), verdict, summary, findings };
+        self.give_review(op, ready, task, given)?;
+        self.store.add_review_note(&head, op.at, &crate::store::journal::one_line(&text))?;
+        Ok(Verdict { step: Step::Review, text, went })
+    }
+
+    /// Writes a reviewer's answer down, if it is still about what is under review.
+    fn give_review(
+        &self,
+        op: &Op,
+        ready: &Ready,
+        task: &TaskId,
+        given: ReviewGiven,
+    ) -> Result<(), FlowError> {
+        let who = Who(format!("{} ({})", given.reviewer, ready.agent.name));
+        let actor = Actor { who, authority: Authority::Reviewer };
+        self.store.change::<FlowError>(op, &actor, task, |stored| {
+            let current =
+                matches!(&stored.task.state, State::UnderReview { change } if change.head == given.head);
+            Ok(if current { vec![Event::Reviewed(given.clone())] } else { Vec::new() })
+        })?;
+        Ok(())
+    }
+
+    fn judge_change(
+        &self,
+        op: &Op,
+        ready: &Ready,
+        result: &TurnResult,
+        id: &TaskId,
+    ) -> Result<Verdict, FlowError> {
+        let Some(stored) = self.store.load(id)? else {
+            return Ok(Verdict::note("was finished by a person"));
+        };
+        if !matches!(stored.task.state, State::InProgress { .. }) {
+            let word = stored.task.state.word();
+            return Ok(Verdict::note(format!("is {word} meanwhile: its work stays in the worktree")));
+        }
+        let name = &ready.agent.name;
+        if result.outcome.ended == Ended::Stopped {
+            self.back_to_pool(op, &stored, "the run was stopped")?;
+            return Ok(Verdict::note("stopped; its work is kept"));
+        }
+        if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
+            let text = format!("{name}: {failure}");
+            self.back_to_pool(op, &stored, &text)?;
+            let text = format!("{text}; back to the pool, without counting as a try");
+            return Ok(Verdict { step: Step::Note, text, went: Some(went(failure.kind)) });
+        }
+        if result.outcome.ended == Ended::TimedOut {
+            let limit = ready.turn.limit.as_secs();
+            let text = format!("{name} was ended at its limit of {limit} s");
+            return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
+        }
+        if let Ended::Idle | Ended::Crowded = result.outcome.ended {
+            let text = format!("{name} was ended: {}", how_it_ended(result, ready.turn.limit));
+            return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
+        }
+        let ended = how_it_ended(result, ready.turn.limit);
+        if let Kind::Program(entry) = &ready.agent.kind {
+            self.remove_litter(&ready.turn.dir, &entry.litter)?;
+        }
+        let actor = Actor::orchestrator();
+        let hand_in = HandIn { message: None, changelog: changelog_in(&result.answer) };
+        let (claim, measured) = match self.collect(&actor, &stored, &hand_in) {
+            Ok(collected) => collected,
+            Err(FlowError::NoChange { .. }) => {
+                let text = format!("{name} ended without a change ({ended})");
+                return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
+            }
+            Err(FlowError::Git(crate::git::GitError::NestedRepository { folder })) => {
+                let text = format!("'{folder}' is a repository of its own inside the worktree");
+                return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, text));
+            }
+            Err(err) => return Err(err),
+        };
+        // Sent back and handed in unchanged: nothing was mended.
+        if self.same_as_before(&stored, &measured.head)? {
+            let text = format!("{name} ended without a change to what was sent back ({ended})");
+            return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
+        }
+        if is_half_done(result) {
+            let text = format!("{name} ended in the middle of its work ({ended}); what it did is kept");
+            return self.attempt_failed(op, id, &Evidence::new(Trouble::AgentFailed, text));
+        }
+        match measured.refusal() {
+            None => {}
+            // On the last try a change that is only too big is worth a person's look.
+            Some(evidence)
+                if evidence.trouble == Trouble::TooBig && stored.task.try_number >= stored.task.tries_max =>
+            {
+                let text = evidence.text.clone();
+                self.hand_over(op, &actor, id, &claim, &measured, &hand_in, Some(evidence))?;
+                return Ok(Verdict::well(Step::NeedsYou, text));
+            }
+            Some(evidence) => return self.attempt_failed(op, id, &evidence),
+        }
+        self.hand_over(op, &actor, id, &claim, &measured, &hand_in, None)?;
+        let files = measured.files.len();
+        let mut text = format!(
+            "+{} -{} of {}, {files} file{}",
+            measured.size.added,
+            measured.size.removed,
+            self.policy.cap.caps.diff,
+            if files == 1 { "" } else { "s" }
+        );
+        if result.outcome.ended != Ended::Exited(0) || !result.complete {
+            text.push_str(&format!("; its change counts, though it ended so: {ended}"));
+        }
+        Ok(Verdict::well(Step::Submit, text))
+    }
+
+    /// The agent could not be called at all: that is the attempt's or the reviewer's failure, with the reason.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn turn_not_started(&self, op: &Op, ready: &Ready, why: &str) -> Result<(), FlowError> {
+        match &ready.work {
+            Work::Review { task, reviewer } => {
+                let Some(head) = ready.head.clone() else { return Ok(()) };
+                let given = ReviewGiven {
+                    reviewer: reviewer.clone(),
+                    head,
+                    verdict: Err(why.to_owned()),
+                    summary: String::new(),
+                    findings: Vec::new(),
+                };
+                self.give_review(op, ready, task, given)?;
+            }
+            Work::Fix { task } | Work::Implement { task } => {
+                self.attempt_failed(op, task, &Evidence::new(Trouble::NotStarted, why))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The agent cannot be called by anybody: its task goes back to the pool, and no try is counted.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn turn_not_possible(&self, op: &Op, ready: &Ready, why: &str) -> Result<(), FlowError> {
+        match &ready.work {
+            Work::Review { .. } => Ok(()),
+            Work::Fix { task } | Work::Implement { task } => match self.store.load(task)? {
+                Some(stored) if matches!(stored.task.state, State::InProgress { .. }) => {
+                    self.back_to_pool(op, &stored, why)
+                }
+                Some(_) | None => Ok(()),
+            },
+        }
+    }
+
+    fn same_as_before(&self, stored: &Stored, head: &CommitId) -> Result<bool, FlowError> {
+        let Some(last) = stored.task.reviews.last().filter(|_| stored.task.rounds > 0) else {
+            return Ok(false);
+        };
+        Ok(self.repo.tree_of(&last.head)? == self.repo.tree_of(head)?)
+    }
+
+    /// Back to everybody, with its work kept.
+    fn back_to_pool(&self, op: &Op, stored: &Stored, because: &str) -> Result<(), FlowError> {
+        self.park(&stored.task)?;
+        let event = Event::Released { because: because.to_owned() };
+        self.store
+            .change::<FlowError>(op, &Actor::orchestrator(), &stored.task.id, |_| Ok(vec![event.clone()]))?;
+        Ok(())
+    }
+
+    /// An attempt failed before it was handed in: once more in place, then a person. Its work is kept.
+    fn attempt_failed(&self, op: &Op, id: &TaskId, because: &Evidence) -> Result<Verdict, FlowError> {
+        if let Some(stored) = self.store.load(id)? {
+            self.park(&stored.task)?;
+        }
+        let event = Event::Failed { because: because.clone() };
+        let stored =
+            self.store.change::<FlowError>(op, &Actor::orchestrator(), id, |_| Ok(vec![event.clone()]))?;
+        let task = &stored.task;
+        let (step, text) = match task.state {
+            State::Escalated { .. } => (Step::NeedsYou, because.text.clone()),
+            _ => {
+                let tries = format!("(try {} of {})", task.try_number, task.tries_max);
+                (Step::Retry, format!("{} {tries}", because.text))
+            }
+        };
+        Ok(Verdict { step, text, went: Some(Went::Badly) })
+    }
+
+    /// An attempt that failed before its turn could start.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(super) fn failed_to_prepare(
+        &self,
+        op: &Op,
+        id: &TaskId,
+        because: &Evidence,
+    ) -> Result<(), FlowError> {
+        self.attempt_failed(op, id, because).map(drop)
+    }
+
+    /// Removes what a program leaves behind beside its work, where git does not know it.
+    fn remove_litter(&self, dir: &std::path::Path, patterns: &[String]) -> Result<(), FlowError> {
+        if !patterns.is_empty() {
+            self.repo.remove_untracked(dir, patterns)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a failure says about its agent.
+fn went(kind: FailureKind) -> Went {
+    match kind {
+        FailureKind::Login => Went::Never,
+        FailureKind::Limit | FailureKind::Host => Went::Later,
+        FailureKind::Turns | FailureKind::Budget | FailureKind::Other => Went::Badly,
+    }
+}
+
+/// Whether a turn broke off: its program says so, or its output has no end and it failed.
+fn is_half_done(result: &TurnResult) -> bool {
+    match &result.failure {
+        Some(failure) => !failure.kind.leaves_work(),
+        None => !result.complete && result.outcome.ended != Ended::Exited(0),
+    }
+}
+
+fn record_of(ready: &Ready, result: &TurnResult) -> TurnRecord {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one turn")]
+    let seconds = result.outcome.seconds.round() as u64;
+    // What replays recorded changes asks nobody who charges.
+    let free = matches!(ready.agent.kind, Kind::Script { .. }).then_some(0);
+    TurnRecord {
+        role: ready.turn.role.to_string(),
+        agent: ready.agent.name.clone(),
+        run: Some(ready.turn.run.0.clone()),
+        ended: how_it_ended(result, ready.turn.limit),
+        seconds,
+        tokens: result.usage.tokens.map(Tokens::total).or(free),
+        cost: result.usage.cost.map(Cost::amount).or(free.map(MicroUsd)),
+        estimated: matches!(result.usage.cost, Some(Cost::Estimated(_))),
+        prompt: Some(ready.prompt.clone()),
+        model: result.model.clone(),
+        tier: Some(ready.choice.tier.to_string()),
+        chosen: Some(ready.choice.why.clone()),
+    }
+}
+
+/// How a turn ended, with all that its program says about it.
+pub(super) fn how_it_ended(result: &TurnResult, limit: Duration) -> String {
+    let mut parts = vec![ended_in_words(result.outcome.ended, limit)];
+    match &result.failure {
+        Some(failure) => parts.push(failure.to_string()),
+        None => parts.extend(result.exit_means.clone()),
+    }
+    if !result.complete {
+        parts.push("its output ends without an answer".to_owned());
+    }
+    match result.denied {
+        0 => {}
+        1 => parts.push("1 call of a tool was refused".to_owned()),
+        many => parts.push(format!("{many} calls of tools were refused")),
+    }
+    parts.join(", ")
+}
+
+/// A reviewer's answer, if it gave one that can be believed.
+///
+/// # Errors
+/// Why there is none, in words.
+pub(super) fn answer_of(
+    reviewer: &str,
+    result: &TurnResult,
+    limit: Duration,
+) -> Result<review::Answer, String> {
+    match (result.outcome.ended, &result.failure) {
+        (Ended::TimedOut, _) => Err(format!("ended at its limit of {} s", limit.as_secs())),
+        _ if result.answer_cut => Err("its answer was cut at the limit of its log".to_owned()),
+        (_, Some(failure)) => Err(failure.to_string()),
+        (ended, None) => review::read(reviewer, &result.answer)
+            .map_err(|none| none.why.to_string())
+            .and_then(|answer| believed(answer, ended)),
+    }
+}
+
+/// What a reviewer says against a change counts however it ended; an approval only if it ended well.
+fn believed(answer: review::Answer, ended: Ended) -> Result<review::Answer, String> {
+    match ended {
+        Ended::Exited(0) => Ok(answer),
+        _ if answer.verdict == review::Opinion::Revise || answer.critical().next().is_some() => Ok(answer),
+        Ended::Exited(code) => Err(format!("it approved and failed (exit {code})")),
+        Ended::Signaled(_) | Ended::TimedOut | Ended::Idle | Ended::Crowded | Ended::Stopped => {
+            Err("it approved and was ended".to_owned())
+        }
+    }
+}
+
+/// How a program ended, for people and records.
+pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
+    match ended {
+        Ended::Exited(code) => format!("exit {code}"),
+        Ended::Signaled(signal) => format!("killed by signal {signal}"),
+        Ended::TimedOut => format!("ended at its limit of {} s", limit.as_secs()),
+        Ended::Idle => "it did nothing for too long (limits.idle)".to_owned(),
+        Ended::Crowded => "it had too many processes (sandbox.processes)".to_owned(),
+        Ended::Stopped => "stopped".to_owned(),
+    }
+}
