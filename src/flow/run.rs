@@ -380,7 +380,12 @@ impl<'a> Dispatcher<'a> {
         let seconds = judged.record.seconds;
         self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
         if let Some(went) = judged.went {
-            self.tell_breaker(&ready.agent.name, went, &judged.text);
+            let why = match went {
+                // What the program said is about itself; what was judged is about the task.
+                Went::Never | Went::Later => &judged.record.ended,
+                Went::Well | Went::Badly => &judged.text,
+            };
+            self.tell_breaker(&ready.agent.name, went, why);
         }
         self.tally.add(Ran {
             what: format!("{} {} {task}", ready.agent.name, ready.turn.role),
