@@ -760,6 +760,10 @@ mod tests {
         error: branch x has no change over main
           hint: see what is there: git log --oneline main..x
           [E-NO-CHANGE, exit 3]
+        error: bo may not approve t-1: review.approvers are lead
+          hint: one of them may: git orch approve t-1 --as lead
+                or lets you:     git orch edit t-1 --delegate NAME --as lead
+          [E-NOT-YOURS, exit 3]
         error: x: diff is 201 lines, the cap is 200
           hint: split it:       git orch add "second half" --after x
                 or see the cap: git orch config explain cap.diff
