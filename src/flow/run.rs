@@ -20,7 +20,7 @@ use crate::task::id::{RunId, Seconds, TaskId};
 
 use super::progress::{Line, Now, Step, Watcher};
 use super::project::now;
-use super::queue::{Lander, Rounds};
+use super::queue::{Bounds, Lander, Rounds};
 use super::report::{Ran, Tally};
 use super::roster::Roster;
 use super::turn::{Crew, Ready};
@@ -436,7 +436,7 @@ impl<'a> Dispatcher<'a> {
             (self.project.clone(), self.watcher, self.stop.clone(), self.sender.clone());
         let slots = self.project.policy.queue.jobs;
         scope.spawn(move || {
-            let result = Lander::new(&project, watcher, stop, slots).drain(false);
+            let result = Lander::new(&project, watcher, stop, slots).drain(&Bounds::default());
             // The loop is gone only after a failure: nobody asks any more.
             let _ = sender.send(News::Queue(result));
         });
