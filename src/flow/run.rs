@@ -20,7 +20,7 @@ use crate::task::id::{RunId, Seconds, TaskId};
 
 use super::progress::{Line, Now, Step, Watcher};
 use super::project::now;
-use super::queue::{Lander, Rounds};
+use super::queue::{Bounds, Lander, Rounds};
 use super::report::{Ran, Tally};
 use super::roster::Roster;
 use super::turn::{Crew, Ready};
@@ -383,7 +383,12 @@ impl<'a> Dispatcher<'a> {
         let seconds = judged.record.seconds;
         self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
         if let Some(went) = judged.went {
-            self.tell_breaker(&ready.agent.name, went, &judged.text);
+            let why = match went {
+                // What the program said is about itself; what was judged is about the task.
+                Went::Never | Went::Later => &judged.record.ended,
+                Went::Well | Went::Badly => &judged.text,
+            };
+            self.tell_breaker(&ready.agent.name, went, why);
         }
         self.tally.add(Ran {
             what: format!("{} {} {task}{}", ready.agent.name, ready.turn.role, ready.held_by()),
@@ -434,7 +439,7 @@ impl<'a> Dispatcher<'a> {
             (self.project.clone(), self.watcher, self.stop.clone(), self.sender.clone());
         let slots = self.project.policy.queue.jobs;
         scope.spawn(move || {
-            let result = Lander::new(&project, watcher, stop, slots).drain(false);
+            let result = Lander::new(&project, watcher, stop, slots).drain(&Bounds::default());
             // The loop is gone only after a failure: nobody asks any more.
             let _ = sender.send(News::Queue(result));
         });

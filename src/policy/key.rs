@@ -164,7 +164,22 @@ pub(crate) const KEYS: &[Key] = &[
     key("tests.keep", Words, Shared, "", "ignored paths that stay between two runs of the tests"),
     key("tests.select", Rules, Shared, "", "which tests a changed file needs"),
     key("tests.sandbox", Switch, Shared, "false", "run tests in the sandbox of agents"),
+    key(
+        "tests.quarantine",
+        Shape::Globs,
+        Shared,
+        "",
+        "globs of names of tests that are known to be flaky: what they say does not count",
+    ),
+    key(
+        "tests.min_percent",
+        Count,
+        Shared,
+        "10",
+        "a green full run that takes less than this share of the median is not believed",
+    ),
     key("review.reviewers", Words, Shared, "safety,architecture,quality", "the reviewers that must agree"),
+    key("review.approvers", Words, Shared, "", "people who may approve; empty for anybody but the owner"),
     key("review.rounds", Count, Shared, "1", "times that a change may come back from review to be fixed"),
     key("agents.implement", Text, Preference, "", "agent that does tasks"),
     key("agents.review", Text, Preference, "", "agent that reviews; without it the one that does tasks"),
@@ -256,6 +271,20 @@ pub(crate) const KEYS: &[Key] = &[
         Shared,
         "culprit",
         "on worse tests: find the culprit, or stop the queue",
+    ),
+    key(
+        "queue.mode",
+        Choice(&["merge", "squash", "rebase"]),
+        Shared,
+        "merge",
+        "how a task lands: a merge commit, one commit, or its commits one by one",
+    ),
+    key(
+        "queue.closed",
+        Choice(&["land", "hold"]),
+        Shared,
+        "land",
+        "while the queue is closed below a priority: land what is tested already, or hold it",
     ),
     key("queue.push", Switch, Preference, "true", "push landings to the upstream of the base"),
     key("queue.batch", Count, Preference, "6", "tasks that are tested together"),
@@ -454,6 +483,17 @@ fn split_list(text: &str) -> Vec<String> {
 }
 
 /// Reads `90s`, `15m`, `1h30m`.
+/// Reads a time such as `90s`, `15m` or `1h30m`.
+///
+/// # Errors
+/// Another text; the error names no key.
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
+    match seconds(text.trim()) {
+        Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
+        _ => Err("write 90s, 15m or 1h30m".to_owned()),
+    }
+}
+
 fn time(name: &str, text: &str) -> Result<Duration, BadValue> {
     let (key, given) = (name.to_owned(), text.trim().to_owned());
     if !given.is_empty() && given.bytes().all(|b| b.is_ascii_digit()) {

@@ -72,6 +72,10 @@ pub(crate) struct Tests {
     pub(crate) format: Format,
     pub(crate) timeout: Duration,
     pub(crate) rules: Rules,
+    /// Names of tests whose answers do not count: known to be flaky.
+    pub(crate) quarantine: Globs,
+    /// The shortest believable full run, in per cent of the median.
+    pub(crate) min_percent: u32,
     /// Ignored paths that stay between two runs.
     pub(crate) keep: Vec<String>,
     /// Whether they run in the sandbox of agents.
@@ -82,6 +86,8 @@ pub(crate) struct Tests {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Review {
     pub(crate) reviewers: Vec<String>,
+    /// Who may approve at all; empty for anybody but the owner.
+    pub(crate) approvers: Vec<String>,
     pub(crate) rounds: u32,
 }
 
@@ -137,6 +143,9 @@ pub(crate) struct Retry {
 pub(crate) struct QueueRules {
     pub(crate) land: Land,
     pub(crate) on_worse: OnWorse,
+    pub(crate) mode: Mode,
+    /// Whether what is tested lands although the queue is closed below a priority.
+    pub(crate) land_when_closed: bool,
     /// Whether landings go to the upstream of the base.
     pub(crate) push: bool,
     /// Tasks tested together.
@@ -152,6 +161,17 @@ pub(crate) struct QueueRules {
 pub(crate) enum Land {
     Full,
     Targeted,
+}
+
+/// What a task's landing looks like. The tree is the same in all three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// One merge commit, with the branch as its second parent.
+    Merge,
+    /// One commit with all of it.
+    Squash,
+    /// The branch's commits, one by one.
+    Rebase,
 }
 
 /// What follows when tests got worse.
@@ -199,7 +219,11 @@ impl Settings {
                 deny: self.globs("paths.deny")?,
             },
             tests: self.tests()?,
-            review: Review { reviewers: self.words("review.reviewers"), rounds: self.small("review.rounds") },
+            review: Review {
+                reviewers: self.words("review.reviewers"),
+                approvers: self.words("review.approvers"),
+                rounds: self.small("review.rounds"),
+            },
             agents: self.agents()?,
             jobs: self.small("run.jobs"),
             limits: Limits {
@@ -242,6 +266,8 @@ impl Settings {
                 shared: self.globs("tests.shared")?,
                 ignore: self.globs("tests.ignore")?,
             },
+            quarantine: self.globs("tests.quarantine")?,
+            min_percent: self.small("tests.min_percent"),
             keep: self.words("tests.keep"),
             sandbox: self.switch("tests.sandbox"),
         })
@@ -263,6 +289,12 @@ impl Settings {
         QueueRules {
             land: if is("queue.land", "targeted") { Land::Targeted } else { Land::Full },
             on_worse: if is("queue.on_worse", "stop") { OnWorse::Stop } else { OnWorse::Culprit },
+            mode: match self.text("queue.mode").as_deref() {
+                Some("squash") => Mode::Squash,
+                Some("rebase") => Mode::Rebase,
+                _ => Mode::Merge,
+            },
+            land_when_closed: !is("queue.closed", "hold"),
             push: self.switch("queue.push"),
             batch: self.small("queue.batch"),
             jobs: self.small("queue.jobs"),

@@ -25,6 +25,7 @@ mod readme;
 mod real_agents;
 mod real_history;
 mod sandbox;
+mod scenarios;
 mod scratch;
 mod supervise;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -62,7 +62,15 @@ pub(crate) struct Ran {
 
 impl Ran {
     fn of(command: &mut Command) -> Ran {
-        let output = command.output().unwrap();
+        Ran::from(command.output().unwrap())
+    }
+
+    /// How a started program ended.
+    pub(crate) fn end_of(child: Child) -> Ran {
+        Ran::from(child.wait_with_output().unwrap())
+    }
+
+    fn from(output: std::process::Output) -> Ran {
         Ran {
             code: output.status.code().unwrap(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -113,7 +121,7 @@ impl Sandbox {
         fs::write(self.path().join(name), text).unwrap();
     }
 
-    fn command(&self, program: &str, dir: &Path) -> Command {
+    pub(crate) fn command(&self, program: &str, dir: &Path) -> Command {
         let mut command = Command::new(program);
         let home = self.folder.path().join("home");
         command.current_dir(dir).env_clear();
@@ -151,6 +159,18 @@ impl Sandbox {
         let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), &self.path());
         command.args(args);
         command
+    }
+
+    /// Starts the program; its output is read at its end.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.start_in(&self.path(), args)
+    }
+
+    /// Starts the program in another folder.
+    pub(crate) fn start_in(&self, dir: &Path, args: &[&str]) -> Child {
+        let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), dir);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
     }
 
     /// Runs the program with variables set.
