@@ -146,7 +146,7 @@ impl Project {
     }
 
     /// The open task that an adopted branch already is.
-    fn adopted(&self, branch: &str) -> Result<Option<Stored>, FlowError> {
+    pub(crate) fn adopted(&self, branch: &str) -> Result<Option<Stored>, FlowError> {
         let rows = self.store.open_tasks()?.rows;
         let row = rows.into_iter().find(|row| row.card.adopted && row.card.branch == branch);
         Ok(row.map(|row| self.store.load(&row.card.id)).transpose()?.flatten())

@@ -98,16 +98,7 @@ impl Project {
             let text = format!("{reviewer} not asked: {}: {failure}", ready.agent.name);
             return Ok(Verdict { step: Step::Note, text, went: Some(went(failure.kind)) });
         }
-        let answer = match result.outcome.ended {
-            Ended::TimedOut => Err(format!("ended at its limit of {} s", ready.turn.limit.as_secs())),
-            _ if result.answer_cut => Err("its answer was cut at the limit of its log".to_owned()),
-            ended => match &result.failure {
-                Some(failure) => Err(failure.to_string()),
-                None => review::read(reviewer, &result.answer)
-                    .map_err(|none| none.why.to_string())
-                    .and_then(|answer| believed(answer, ended)),
-            },
-        };
+        let answer = answer_of(reviewer, result, ready.turn.limit);
         let (verdict, summary, findings) = match answer {
             Ok(answer) => {
                 let verdict = match answer.verdict {
@@ -180,6 +171,10 @@ impl Project {
         if result.outcome.ended == Ended::TimedOut {
             let limit = ready.turn.limit.as_secs();
             let text = format!("{name} was ended at its limit of {limit} s");
+            return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
+        }
+        if let Ended::Idle | Ended::Crowded = result.outcome.ended {
+            let text = format!("{name} was ended: {}", how_it_ended(result, ready.turn.limit));
             return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
         }
         let ended = how_it_ended(result, ready.turn.limit);
@@ -389,13 +384,34 @@ pub(super) fn how_it_ended(result: &TurnResult, limit: Duration) -> String {
     parts.join(", ")
 }
 
+/// A reviewer's answer, if it gave one that can be believed.
+///
+/// # Errors
+/// Why there is none, in words.
+pub(super) fn answer_of(
+    reviewer: &str,
+    result: &TurnResult,
+    limit: Duration,
+) -> Result<review::Answer, String> {
+    match (result.outcome.ended, &result.failure) {
+        (Ended::TimedOut, _) => Err(format!("ended at its limit of {} s", limit.as_secs())),
+        _ if result.answer_cut => Err("its answer was cut at the limit of its log".to_owned()),
+        (_, Some(failure)) => Err(failure.to_string()),
+        (ended, None) => review::read(reviewer, &result.answer)
+            .map_err(|none| none.why.to_string())
+            .and_then(|answer| believed(answer, ended)),
+    }
+}
+
 /// What a reviewer says against a change counts however it ended; an approval only if it ended well.
 fn believed(answer: review::Answer, ended: Ended) -> Result<review::Answer, String> {
     match ended {
         Ended::Exited(0) => Ok(answer),
         _ if answer.verdict == review::Opinion::Revise || answer.critical().next().is_some() => Ok(answer),
         Ended::Exited(code) => Err(format!("it approved and failed (exit {code})")),
-        Ended::Signaled(_) | Ended::TimedOut | Ended::Stopped => Err("it approved and was ended".to_owned()),
+        Ended::Signaled(_) | Ended::TimedOut | Ended::Idle | Ended::Crowded | Ended::Stopped => {
+            Err("it approved and was ended".to_owned())
+        }
     }
 }
 
@@ -405,6 +421,8 @@ pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
         Ended::Exited(code) => format!("exit {code}"),
         Ended::Signaled(signal) => format!("killed by signal {signal}"),
         Ended::TimedOut => format!("ended at its limit of {} s", limit.as_secs()),
+        Ended::Idle => "it did nothing for too long (limits.idle)".to_owned(),
+        Ended::Crowded => "it had too many processes (sandbox.processes)".to_owned(),
         Ended::Stopped => "stopped".to_owned(),
     }
 }

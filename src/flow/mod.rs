@@ -3,6 +3,7 @@
 
 pub(crate) mod adopt;
 pub(crate) mod bench;
+pub(crate) mod bot;
 pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod demo;
@@ -24,6 +25,7 @@ pub(crate) mod report;
 mod review;
 mod roster;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod stop;
 pub(crate) mod submit;
 pub(crate) mod suite;
@@ -32,6 +34,7 @@ pub(crate) mod task;
 pub(crate) mod tree;
 pub(crate) mod turn;
 pub(crate) mod undo;
+mod workflows;
 
 pub(crate) use failure::FlowError;
 pub(crate) use project::Project;

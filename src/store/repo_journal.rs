@@ -18,12 +18,25 @@ pub(crate) struct RepoState {
     pub(crate) paused: Option<String>,
     /// It stopped itself, with the reason; a person's `approve queue` goes on.
     pub(crate) stopped: Option<String>,
+    /// Findings that people called wrong; they are never said again.
+    pub(crate) dismissed: Vec<Dismissed>,
     /// Tasks with a larger number (less urgent) wait.
     pub(crate) min_priority: Option<u8>,
     /// A landing that the base lost, with a person's consent.
     pub(crate) given_up: Option<CommitId>,
     /// Changes that passed alone and failed together, newest last.
     pub(crate) coupled: Vec<Coupled>,
+}
+
+/// A finding that somebody called wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Dismissed {
+    /// Its name, such as `f-a1b2c3`.
+    pub(crate) finding: String,
+    /// Where that was said, such as `pull/7`.
+    pub(crate) place: String,
+    pub(crate) by: String,
+    pub(crate) because: String,
 }
 
 /// Two sets of paths that do not go together, though no file is in both: a change of one and a change of the other
@@ -39,6 +52,8 @@ struct RepoWire {
     v: u32,
     paused: Option<String>,
     stopped: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dismissed: Vec<Dismissed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_priority: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,6 +89,7 @@ impl Store {
         Ok(RepoState {
             paused: wire.paused,
             stopped: wire.stopped,
+            dismissed: wire.dismissed,
             min_priority: wire.min_priority,
             given_up: wire.given_up.and_then(|id| CommitId::parse(&id).ok()),
             coupled: wire.coupled.into_iter().filter_map(coupled).collect(),
@@ -114,7 +130,7 @@ impl Store {
 }
 
 fn wire_of(state: &RepoState) -> RepoWire {
-    let RepoState { paused, stopped, min_priority, given_up, coupled } = state.clone();
+    let RepoState { paused, stopped, dismissed, min_priority, given_up, coupled } = state.clone();
     let coupled = coupled
         .into_iter()
         .map(|Coupled { tasks, paths }| CoupledWire { tasks: tasks.map(|task| task.to_string()), paths });
@@ -122,6 +138,7 @@ fn wire_of(state: &RepoState) -> RepoWire {
         v: VERSION,
         paused,
         stopped,
+        dismissed,
         min_priority,
         given_up: given_up.map(|commit| commit.to_string()),
         coupled: coupled.collect(),

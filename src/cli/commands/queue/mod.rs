@@ -4,7 +4,7 @@ mod add;
 mod conflicts;
 mod list;
 mod pause;
-mod run;
+pub(super) mod run;
 mod why;
 
 use clap::{Args, Subcommand};

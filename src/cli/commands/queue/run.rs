@@ -93,7 +93,7 @@ fn exit_of(rounds: &Rounds) -> Exit {
     }
 }
 
-fn summary(rounds: &Rounds) -> String {
+pub(crate) fn summary(rounds: &Rounds) -> String {
     let mut out = String::new();
     let mut part = |what: &str, ids: &[TaskId]| {
         if !ids.is_empty() {
