@@ -7,7 +7,7 @@ use super::goals::{goals, reach};
 use super::measure::measure;
 use super::play::{Noise, play};
 use super::synthetic::Setting;
-use super::trace::Played;
+use super::trace::{Outcome, Played};
 use super::wire::{read_result, read_trace, write_result, write_trace};
 
 const TRACE: &str = r#"{"trace":"git-orch/queue-trace@1","name":"example","seed":0,"slots":2,"model":"suite","changes":4,"failure_rate":0.25,"conflict_rate":{"overlapping":0.05,"disjoint":0.001}}
@@ -168,4 +168,24 @@ fn a_share_of_the_goals_is_reached_on_few_seeds() {
     // The other engine of the same idea lands some changes red: that is its price, and it is counted.
     let commute = measure(&Setting::full(8, 0.1), Contender::Commute, &[1, 2]).unwrap();
     assert!(commute.untested > 0.0 && commute.red < 5.0);
+}
+
+#[test]
+fn what_failed_together_is_never_tested_together_again() {
+    for make in [Setting::plain, Setting::fail_fast] {
+        for slots in [1, 3] {
+            let (played, _) = played(&Setting { changes: 300, ..make(slots, 0.15) }, Contender::Rectangle, 5);
+            let decided = |id: u32, landed: bool, at: f64| {
+                played.decided.iter().any(|d| d.change == id && d.landed == landed && d.at <= at)
+            };
+            for red in played.runs.iter().filter(|run| run.outcome == Outcome::Fail) {
+                for later in played.runs.iter().filter(|run| run.start >= red.end) {
+                    let left: Vec<u32> =
+                        red.members.iter().copied().filter(|&id| !decided(id, true, later.start)).collect();
+                    let whole = left.iter().all(|id| later.members.contains(id));
+                    assert!(!whole || left.is_empty(), "{red:?} and then {later:?}");
+                }
+            }
+        }
+    }
 }
