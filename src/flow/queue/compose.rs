@@ -123,7 +123,7 @@ impl Lander<'_> {
         step: &Wanted<'_>,
         merged: Merged,
     ) -> Result<Composition, FlowError> {
-        let Wanted { chain, member, onto, fork } = step;
+        let Wanted { member, onto, fork, .. } = step;
         let (base, head) = (&self.project.base.tip, &member.entry.head);
         match merged {
             Merged::Clean(tree) => {
@@ -140,14 +140,8 @@ impl Lander<'_> {
                 if onto == base || !self.merges_with_base(composer, member)? {
                     return Ok(Composition::ConflictWithBase { files });
                 }
-                // The one ahead that it shares a conflicting file with; the last one before it where none does.
-                let ahead = chain.iter().rev().skip(1).map(|(task, _)| task).find(|task| {
-                    Self::find(queued, task)
-                        .is_some_and(|other| !other.entry.footprint.paths.is_disjoint(&files))
-                });
-                let before = chain.iter().rev().nth(1).map(|(task, _)| task);
-                match ahead.or(before) {
-                    Some(ahead) => Ok(Composition::ConflictWith { ahead: ahead.clone(), files }),
+                match self.in_the_way(composer, queued, step, &files)? {
+                    Some(ahead) => Ok(Composition::ConflictWith { ahead, files }),
                     None => Ok(Composition::ConflictWithBase { files }),
                 }
             }
@@ -155,6 +149,36 @@ impl Lander<'_> {
                 files: BTreeSet::from(["(no common history)".to_owned()]),
             }),
         }
+    }
+
+    /// The one ahead that a step conflicts with: of those that changed a file in conflict the last one that is enough for
+    /// it by itself, or else the last of them, or else the last one ahead.
+    fn in_the_way(
+        &self,
+        composer: &mut Composer,
+        queued: &[Queued],
+        step: &Wanted<'_>,
+        files: &BTreeSet<String>,
+    ) -> Result<Option<TaskId>, FlowError> {
+        let ahead = step.chain.iter().rev().skip(1);
+        let touching: Vec<&Queued> = ahead
+            .clone()
+            .filter_map(|(task, _)| Self::find(queued, task))
+            .filter(|other| !other.entry.footprint.paths.is_disjoint(files))
+            .collect();
+        for other in &touching {
+            let alone = (other.entry.task.clone(), other.entry.head.clone());
+            let onto = match self.compositions.get(std::slice::from_ref(&alone)) {
+                Some(Composition::Clean { commit, .. }) => commit,
+                _ => &other.entry.head,
+            };
+            let merged = composer.merge_from(step.fork.as_ref(), onto, &step.member.entry.head)?;
+            if matches!(merged, Merged::Conflict { .. }) {
+                return Ok(Some(other.entry.task.clone()));
+            }
+        }
+        let last = touching.first().map(|other| &other.entry.task);
+        Ok(last.or(ahead.clone().next().map(|(task, _)| task)).cloned())
     }
 
     /// Whether a member merges with the base as it is; mostly known, as every entry is composed alone first.
