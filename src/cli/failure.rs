@@ -301,6 +301,9 @@ fn git(err: &GitError) -> Failure {
             "take its folder .git away, or make it a submodule",
             &format!("ls -a {}", shown(folder)),
         ),
+        GitError::Unstageable { .. } => {
+            plain(Exit::Failed, Code::Git, "remove or rename what it names, then try again", "git status")
+        }
         GitError::TooLarge { .. } => {
             plain(Exit::Gate, Code::TooBig, "what the cap is", "git orch config explain cap.diff")
         }

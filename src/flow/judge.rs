@@ -193,6 +193,9 @@ impl Project {
                 let text = format!("'{folder}' is a repository of its own inside the worktree");
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, text));
             }
+            Err(FlowError::Git(err @ crate::git::GitError::Unstageable { .. })) => {
+                return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, err.to_string()));
+            }
             Err(err) => return Err(err),
         };
         // Sent back and handed in unchanged: nothing was mended.

@@ -18,6 +18,7 @@ pub(crate) mod interrupt;
 mod judge;
 mod ping;
 pub(crate) mod progress;
+mod moved;
 pub(crate) mod project;
 pub(crate) mod queue;
 pub(crate) mod recover;

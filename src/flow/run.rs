@@ -16,8 +16,9 @@ use crate::plan::route::Choice;
 use crate::plan::turns::{self, Work, Workload};
 use crate::process::{Interrupts, Level, Stop, random_letters};
 use crate::store::Op;
-use crate::task::id::{RunId, Seconds, TaskId};
+use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
+use super::moved::Moved;
 use super::progress::{Line, Now, Step, Watcher};
 use super::project::now;
 use super::queue::{Bounds, Lander, Rounds};
@@ -123,6 +124,10 @@ struct Dispatcher<'a> {
     run: RunId,
     busy: BTreeMap<Work, (String, Instant)>,
     landing: bool,
+    /// Where the base branch was when it was last looked at.
+    base: CommitId,
+    /// Somebody took commits away from it: what is in it is no longer known to be good.
+    rewound: bool,
     stop: Stop,
     stopping: Stopping,
     /// Since when something has waited in the queue while nothing was landing.
@@ -146,6 +151,8 @@ impl<'a> Dispatcher<'a> {
         let run = RunId(format!("r-{}", random_letters(4)));
         let tally = Tally::begin(&project, &request.only, op.at);
         Dispatcher {
+            base: project.base.tip.clone(),
+            rewound: false,
             project,
             request,
             roster: Roster::new(crew, false),
@@ -206,11 +213,12 @@ impl<'a> Dispatcher<'a> {
     {
         self.project = self.project.reopened()?;
         self.op = Op { at: now(), ..self.op.clone() };
+        self.watch_base()?;
         if self.project.asked_to_stop().is_some() {
             self.stopping = self.stopping.max(Stopping::Soft);
         }
         self.decide_reviews()?;
-        if self.stopping == Stopping::No {
+        if self.stopping == Stopping::No && !self.rewound {
             self.start_turns(turns)?;
         }
         self.start_landing(scope)?;
@@ -218,9 +226,24 @@ impl<'a> Dispatcher<'a> {
         Ok(self.landing || !self.busy.is_empty() || self.gathering.is_some() || self.waits_for_agent()?)
     }
 
+    /// Says aloud when somebody else moved the base branch: an agent that is held by nothing, a push by force.
+    fn watch_base(&mut self) -> Result<(), FlowError> {
+        let moved = self.project.moved_since(&self.base)?;
+        self.base.clone_from(&self.project.base.tip);
+        match moved {
+            None => {}
+            Some(Moved::Forward(text)) => self.say(Step::Note, &[], None, text),
+            Some(Moved::Back(text)) => {
+                self.rewound = true;
+                self.say(Step::NeedsYou, &[], None, text);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether there are turns that an agent may take after its pause.
     fn waits_for_agent(&self) -> Result<bool, FlowError> {
-        if self.stopping > Stopping::No || self.roster.wakes_at(self.op.at).is_none() {
+        if self.stopping > Stopping::No || self.rewound || self.roster.wakes_at(self.op.at).is_none() {
             return Ok(false);
         }
         let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
@@ -419,7 +442,7 @@ impl<'a> Dispatcher<'a> {
     where
         'a: 'scope,
     {
-        if self.landing || self.request.no_land || self.stopping == Stopping::Hard {
+        if self.landing || self.request.no_land || self.rewound || self.stopping == Stopping::Hard {
             self.gathering = None;
             return Ok(());
         }

@@ -84,6 +84,8 @@ impl Project {
             hidden,
             readable,
             masked: around.secrets,
+            covered: vec![self.rooms()],
+            replaced: self.repo.clean_settings()?.into_iter().collect(),
             scratch: scratch.path().to_owned(),
             home: around.home,
             network: if settings.network_open { Network::Host } else { Network::Nothing },

@@ -30,6 +30,9 @@ pub(crate) enum GitError {
     TooLarge { what: String, size: u64, limit: u64 },
     #[error("'{}' is a repository of its own inside the worktree", shown(.folder))]
     NestedRepository { folder: String },
+    /// Its files cannot be stored: a name that no checkout may hold, or a file that cannot be read.
+    #[error("the files in the worktree cannot be committed: {why}")]
+    Unstageable { why: String },
     #[error("{} is no worktree of this repository", .0.display())]
     NoWorktree(PathBuf),
     #[error("the worktree {} is on no branch", .0.display())]

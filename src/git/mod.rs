@@ -3,6 +3,7 @@
 //! Names of refs come in as arguments. No function here writes a ref without the value that it must have before.
 
 pub(crate) mod bound;
+mod clean;
 pub(crate) mod diff;
 pub(crate) mod exchange;
 pub(crate) mod lock;

@@ -58,6 +58,14 @@ pub(crate) enum RemoveRefused {
     Git(#[from] GitError),
 }
 
+/// What goes into a tree of all files.
+enum Keep {
+    /// All of them, or it is an error.
+    Everything,
+    /// What git can store, without these folders.
+    WhatCan { without: Vec<String> },
+}
+
 /// What became of a checkout whose branch moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -244,7 +252,7 @@ impl Repo {
         let branch = self.worktree_branch(path)?.ok_or_else(|| GitError::Detached(path.to_owned()))?;
         let head = self.worktree_head(path)?;
         self.refuse_nested(path)?;
-        let tree = self.stage(&admin, path, None)?;
+        let tree = self.stage(&admin, path, None, Keep::Everything)?;
         if tree == self.tree_of(&head)? && more_parents.is_empty() {
             return Ok(None);
         }
@@ -258,9 +266,10 @@ impl Repo {
     }
 
     /// Writes all that is in a worktree as a tree, and leaves its branch and index alone. `None` where it is clean.
+    /// A repository inside of it stays out: what an agent left there must not keep its other files from being kept.
     pub(crate) fn snapshot(&self, path: &Path) -> Result<Option<TreeId>, GitError> {
         let admin = self.admin(path)?;
-        self.refuse_nested(path)?;
+        let nested = self.nested(path)?;
         let folder = self.scratch()?;
         let index = folder.path().join("index");
         let real = admin.join("index");
@@ -268,16 +277,17 @@ impl Repo {
             // A copy knows the times of files: else every one is read again.
             std::fs::copy(&real, &index).map_err(GitError::io("copy", &real))?;
         }
-        let tree = self.stage(&admin, path, Some(&index))?;
+        let tree = self.stage(&admin, path, Some(&index), Keep::WhatCan { without: nested })?;
         Ok((tree != self.tree_of(&self.worktree_head(path)?)?).then_some(tree))
     }
 
-    /// Puts all files that are not ignored into an index, and writes it as a tree.
-    fn stage(&self, admin: &Path, path: &Path, index: Option<&Path>) -> Result<TreeId, GitError> {
+    /// Puts all files that are not ignored, into an index, and writes it as a tree.
+    fn stage(&self, admin: &Path, path: &Path, index: Option<&Path>, keep: Keep) -> Result<TreeId, GitError> {
         let lock = Arc::new(Shared::wait(self)?.into_file());
         let git = || {
             let git = Git::in_worktree(self, admin, path)
                 .holding(Arc::clone(&lock))
+                .config("add.ignoreErrors", "false")
                 .config("core.fsync", "loose-object,index") // what is acknowledged must be on the disk
                 .config("core.fsyncMethod", "batch"); // one flush for all files
             match index {
@@ -285,7 +295,20 @@ impl Repo {
                 None => git,
             }
         };
-        git().config("add.ignoreErrors", "false").args(["add", "--all", "--", "."]).output()?;
+        let mut add = git().args(["add", "--all"]);
+        if let Keep::WhatCan { without } = &keep {
+            add = add.arg("--ignore-errors").env("GIT_LITERAL_PATHSPECS", "0").args(["--", "."]);
+            for folder in without {
+                add = add.arg(format!(":(top,literal,exclude){folder}"));
+            }
+            let _ = add.finish()?; // what cannot be stored stays where it is
+        } else {
+            let add = add.args(["--", "."]);
+            let finished = add.finish()?;
+            if finished.status != 0 {
+                return Err(GitError::Unstageable { why: first_line(&finished.stderr) });
+            }
+        }
         let write = git().arg("write-tree");
         let output = write.output()?;
         TreeId::parse(String::from_utf8_lossy(&output).trim()).map_err(|_| write.unclear(&output))
@@ -300,10 +323,16 @@ impl Repo {
 
     /// A folder of untracked files is listed with its files, unless it is a repository: then it ends with `/`.
     fn refuse_nested(&self, path: &Path) -> Result<(), GitError> {
-        match self.status(path)?.into_iter().find(|line| line.path.ends_with('/')) {
-            Some(line) => Err(GitError::NestedRepository { folder: line.path }),
+        match self.nested(path)?.into_iter().next() {
+            Some(folder) => Err(GitError::NestedRepository { folder }),
             None => Ok(()),
         }
+    }
+
+    /// Repositories inside of a worktree, each with a `/` at its end.
+    fn nested(&self, path: &Path) -> Result<Vec<String>, GitError> {
+        let lines = self.status(path)?.into_iter().map(|line| line.path);
+        Ok(lines.filter(|path| path.ends_with('/')).collect())
     }
 
     /// Removes a worktree; its branch stays.
@@ -627,6 +656,13 @@ fn escape_pattern(path: &str) -> String {
         pattern.push(c);
     }
     pattern
+}
+
+/// The first line of git's complaint, without its label.
+fn first_line(stderr: &[u8]) -> String {
+    let text = super::command::tail(stderr);
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_start_matches("error: ").trim_start_matches("fatal: ").to_owned()
 }
 
 #[cfg(test)]

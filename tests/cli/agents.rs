@@ -29,6 +29,29 @@ fn an_agent_that_switches_branches_is_put_back_and_its_work_counts() {
 }
 
 #[test]
+fn a_base_branch_that_an_agent_moves_is_noticed() {
+    let sandbox = Sandbox::new();
+    sandbox.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
+    sandbox.run(&["add", "One", "--id", "one"]).exits(0);
+    let was = sandbox.git(&["rev-parse", "main"]);
+    let run = |script: &str| {
+        let agent = format!("implement=exec:{script}");
+        let review = r#"review=exec:echo '{"verdict":"approve"}'"#;
+        sandbox.run(&["run", "--no-sandbox", "--agent", &agent, "--agent", review])
+    };
+    let ran = run("echo 1 > new; git update-ref refs/heads/main main~1");
+    let said = format!("If nobody meant that: git update-ref refs/heads/main {was}");
+    assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    assert_eq!(sandbox.git(&["log", "-1", "--format=%s", "main"]), "start", "nothing lands on it");
+
+    sandbox.git(&["update-ref", "refs/heads/main", &was]);
+    sandbox.run(&["add", "Two", "--id", "two"]).exits(0);
+    let forward = "echo 2 > two; git update-ref refs/heads/main $(git -c user.name=x -c user.email=x commit-tree -p main -m evil main^{tree})";
+    let ran = run(forward);
+    assert!(ran.stderr.contains("from outside of the queue"), "{}", ran.stderr);
+}
+
+#[test]
 fn an_agent_that_removes_the_git_file_loses_nothing() {
     let sandbox = one_task("rm -f .git; echo 1 > new");
     assert_eq!(state(&sandbox), "under-review");

@@ -12,6 +12,7 @@ mod demo;
 mod hammer;
 mod held;
 mod hook;
+mod hostile;
 mod hub;
 mod init;
 mod kill_support;

@@ -1,6 +1,6 @@
 //! The command line of bubblewrap. Pure: what exists is asked through a function.
 
-use super::{Network, SOCKETS, Sandbox, text};
+use super::{Network, SOCKETS, Sandbox, replacement, text};
 use crate::process::ProcessError;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,10 @@ pub(super) fn words(
         words.plain(&["--share-net"]);
     }
     words.plain(&["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]);
+    // To root, namespaces or not, the kernel gives its settings to write.
+    if exists(Path::new("/proc/sys")) {
+        words.plain(&["--ro-bind", "/proc/sys", "/proc/sys"]);
+    }
     // Sockets of services, of the user's session, of an ssh agent: connecting needs no right to write there.
     words.tmpfs_if("/run", exists);
     let tmp = sandbox.scratch.join("tmp");
@@ -56,6 +60,13 @@ pub(super) fn words(
     }
     for path in sandbox.masked.iter().filter(|path| exists(path)) {
         words.mount("--ro-bind", Path::new("/dev/null"), path)?;
+    }
+    for (number, (path, _)) in sandbox.replaced.iter().enumerate().filter(|(_, (path, _))| exists(path)) {
+        words.mount("--ro-bind", &sandbox.scratch.join(replacement(number)), path)?;
+    }
+    for folder in sandbox.covered.iter().filter(|path| exists(path)) {
+        words.one("--tmpfs", folder)?;
+        words.one("--remount-ro", folder)?;
     }
     words.mount("--ro-bind", &sandbox.scratch.join("sockets"), Path::new(SOCKETS))?;
     // So that writing there fails, and is not lost in silence.
@@ -104,6 +115,8 @@ mod tests {
             hidden: vec!["/home/ana/repo".into(), "/srv/secrets".into(), "/gone".into()],
             readable: vec!["/home/ana/.cargo".into(), "/home/ana/repo/.git".into()],
             masked: vec!["/home/ana/.cargo/credentials.toml".into()],
+            covered: vec!["/home/ana/repo/.git/orch/sandbox".into()],
+            replaced: vec![("/home/ana/repo/.git/config".into(), "clean".to_owned())],
             home: Some("/home/ana".into()),
             means: Means::Bubblewrap,
             network: Network::Nothing,
@@ -119,6 +132,7 @@ mod tests {
         --ro-bind / /
         --dev /dev
         --proc /proc
+        --ro-bind /proc/sys /proc/sys
         --tmpfs /run
         --bind /s/tmp /tmp
         --bind /s/tmp /var/tmp
@@ -131,6 +145,9 @@ mod tests {
         --bind /home/ana/repo/.worktrees/a /home/ana/repo/.worktrees/a
         --ro-bind /home/ana/repo/.worktrees/a/.git /home/ana/repo/.worktrees/a/.git
         --ro-bind /dev/null /home/ana/.cargo/credentials.toml
+        --ro-bind /s/replaced-0 /home/ana/repo/.git/config
+        --tmpfs /home/ana/repo/.git/orch/sandbox
+        --remount-ro /home/ana/repo/.git/orch/sandbox
         --ro-bind /s/sockets /run/git-orch
         --remount-ro /home/ana/repo
         --remount-ro /srv/secrets

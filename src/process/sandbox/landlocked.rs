@@ -32,12 +32,15 @@ pub(super) struct Allowed {
 pub(super) fn words(sandbox: &Sandbox) -> Result<Vec<String>, ProcessError> {
     let mut hidden = sandbox.hidden.clone();
     hidden.extend(sandbox.home.clone());
-    hidden.extend(sandbox.masked.iter().cloned());
     hidden.extend(["/tmp", "/var/tmp", "/run", "/dev"].map(PathBuf::from));
     let mut words = vec!["--landlock".to_owned()];
+    let mut closed = sandbox.masked.clone();
+    closed.extend(sandbox.covered.iter().cloned());
+    closed.extend(sandbox.replaced.iter().map(|(path, _)| path.clone()));
+    hidden.extend(closed.iter().cloned());
     let mut read = all_but(Path::new("/"), &hidden);
     for folder in &sandbox.readable {
-        read.extend(all_but(folder, &sandbox.masked));
+        read.extend(all_but(folder, &closed));
     }
     for path in read {
         words.extend(["--read".to_owned(), text(&path)?]);

@@ -59,6 +59,10 @@ pub(crate) struct Sandbox {
     pub(crate) readable: Vec<PathBuf>,
     /// Files that look empty to it although their folder is readable.
     pub(crate) masked: Vec<PathBuf>,
+    /// Folders that look empty to it although what is around them is readable.
+    pub(crate) covered: Vec<PathBuf>,
+    /// Files in whose place it finds another text. Landlock can only close the file.
+    pub(crate) replaced: Vec<(PathBuf, String)>,
     /// A folder for this one call, outside of all others: its home, its temporary files, its sockets.
     pub(crate) scratch: PathBuf,
     /// Its home folder's path, as others know it.
@@ -144,6 +148,8 @@ impl Sandbox {
             hidden: Vec::new(),
             readable: Vec::new(),
             masked: Vec::new(),
+            covered: Vec::new(),
+            replaced: Vec::new(),
             scratch,
             home: None,
             network: Network::Host,
@@ -201,6 +207,10 @@ impl Sandbox {
                 made("home")?;
                 made("tmp")?;
                 made("sockets")?;
+                for (number, (_, text)) in self.replaced.iter().enumerate() {
+                    let path = self.scratch.join(replacement(number));
+                    std::fs::write(&path, text).map_err(|source| ProcessError::Folder { path, source })?;
+                }
                 if self.relays() {
                     // A model on this machine is also found where it is outside.
                     let own = self.endpoints.hosts.iter().filter_map(|host| local_port(host));
@@ -282,6 +292,11 @@ fn local_port(endpoint: &str) -> Option<u16> {
     let authority =
         endpoint.strip_prefix("http://127.0.0.1:").or(endpoint.strip_prefix("http://localhost:"))?;
     authority.split('/').next()?.parse().ok()
+}
+
+/// Name of the file that stands in for one of `replaced`.
+fn replacement(number: usize) -> String {
+    format!("replaced-{number}")
 }
 
 fn exists(path: &Path) -> bool {
