@@ -66,7 +66,8 @@ impl Project {
         Ok(Judged { step, text, went, record })
     }
 
-    fn keep_record(&self, op: &Op, task: &TaskId, record: &TurnRecord) -> Result<(), FlowError> {
+    /// Adds a turn to what its task has used.
+    pub(super) fn keep_record(&self, op: &Op, task: &TaskId, record: &TurnRecord) -> Result<(), FlowError> {
         let written = self.store.change::<FlowError>(op, &Actor::orchestrator(), task, |stored| {
             Ok(if stored.task.state.is_finished() {
                 Vec::new()

@@ -15,6 +15,7 @@ pub(crate) mod init;
 pub(crate) mod interrupt;
 mod judge;
 mod ping;
+mod preflight;
 pub(crate) mod progress;
 pub(crate) mod project;
 pub(crate) mod queue;

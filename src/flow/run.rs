@@ -1,7 +1,15 @@
 //! A run: one loop that decides, starts and collects. It owns the tasks as the user sees them; agents and the queue run
 //! beside it and report over channels.
 //!
-//! Every state is in the journals, so a run always resumes what an earlier one left; nothing here has to be saved.
+//! The state of each task is in its journal, so a run always resumes what an earlier one left. What belongs to the run
+//! itself (budget, turns, log) is in its chain, so that one that was killed goes on as the same run.
+
+/// How it ends.
+mod end;
+/// What a killed run left.
+mod resume;
+/// What it may spend.
+mod spend;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::Scope;
@@ -16,20 +24,25 @@ use crate::plan::route::Choice;
 use crate::plan::turns::{self, Work, Workload};
 use crate::process::{Interrupts, Level, Stop, random_letters};
 use crate::store::Op;
+use crate::store::index::Row;
 use crate::task::id::{RunId, Seconds, TaskId};
 
-use super::progress::{Line, Now, Step, Watcher};
+use super::progress::{Line, Now, Recorder, Step, Watcher};
 use super::project::now;
 use super::queue::{Lander, Rounds};
 use super::report::{Ran, Tally};
 use super::roster::Roster;
 use super::turn::{Crew, Ready};
 use super::{FlowError, Project};
+use spend::role_of;
 
 /// How often everything is looked at anew when nothing happens by itself.
 const TICK: Duration = Duration::from_millis(500);
 /// How long a change waits in the queue for others that are about to follow: they are tested together then.
 const GATHER: Duration = Duration::from_secs(3);
+/// The state of a task that needs a person's decision.
+const ESCALATED: &str = "escalated";
+
 /// What a run was asked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RunRequest {
@@ -39,15 +52,23 @@ pub(crate) struct RunRequest {
     pub(crate) agents: Vec<(Option<String>, String)>,
     /// Leave what is ready in the queue.
     pub(crate) no_land: bool,
+    /// Nobody watches: work as long as this, wait for agents however often they pause, and look at everything before.
+    pub(crate) unattended: Option<Duration>,
+    /// End when a task needs a person; without it the others go on.
+    pub(crate) abort_on_failure: bool,
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RunEnd {
     /// Nothing was left that it could do.
     Done,
     /// Stopped by a person.
     Interrupted,
+    /// Its budget or its time is over, and something is left.
+    Limit(String),
+    /// A task needs a person, and it was to end then.
+    Aborted(String),
 }
 
 /// What a run came to.
@@ -58,6 +79,8 @@ pub(crate) struct RunOutcome {
     pub(crate) idle: Option<String>,
     /// What it left because no agent may have a turn any more: how many tasks, and why.
     pub(crate) left: Option<(usize, String)>,
+    /// It goes on when a person allows its budget once more.
+    pub(crate) budget_waits: bool,
 }
 
 /// How far a stop was asked for.
@@ -66,6 +89,14 @@ enum Stopping {
     No,
     Soft,
     Hard,
+}
+
+/// Why it stops before everything is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Why {
+    Person,
+    Time,
+    Failure(TaskId),
 }
 
 /// What the loop hears.
@@ -89,6 +120,8 @@ pub(crate) fn run(
         return Err(FlowError::RunBusy);
     };
     project.forget_stop()?;
+    let recorder = Recorder::new(watcher);
+    let watcher: &dyn Watcher = &recorder;
     let op = project.op();
     for line in project.recover()? {
         watcher.line(&Line { step: Step::Resume, tasks: Vec::new(), seconds: None, text: line });
@@ -99,6 +132,7 @@ pub(crate) fn run(
         watcher.line(&Line { step: Step::Resume, tasks: vec![id], seconds: None, text });
     }
     let crew = project.crew(&request.agents)?;
+    project.preflight(request, &crew, watcher)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {
         doing: "start",
@@ -106,7 +140,7 @@ pub(crate) fn run(
         source,
     })?;
     std::thread::scope(|scope| {
-        let dispatcher = Dispatcher::new(project, request, crew, watcher, op);
+        let dispatcher = Dispatcher::new(project, request, crew, &recorder, op)?;
         runtime.block_on(dispatcher.work(scope))
     })
 }
@@ -115,13 +149,18 @@ struct Dispatcher<'a> {
     project: Project,
     request: &'a RunRequest,
     roster: Roster,
-    watcher: &'a dyn Watcher,
+    watcher: &'a Recorder<'a>,
     op: Op,
     run: RunId,
     busy: BTreeMap<Work, (String, Instant)>,
     landing: bool,
     stop: Stop,
     stopping: Stopping,
+    why: Why,
+    /// Why the budget lets no turn start that is wanted.
+    over: Option<String>,
+    /// Tasks that needed a person before it began.
+    needed: BTreeSet<TaskId>,
     /// Since when something has waited in the queue while nothing was landing.
     gathering: Option<Instant>,
     /// The queue came to rest at this state of the refs: no use in asking it again before something changes.
@@ -136,16 +175,30 @@ impl<'a> Dispatcher<'a> {
         project: Project,
         request: &'a RunRequest,
         crew: Crew,
-        watcher: &'a dyn Watcher,
+        watcher: &'a Recorder<'a>,
         op: Op,
-    ) -> Dispatcher<'a> {
+    ) -> Result<Dispatcher<'a>, FlowError> {
         let (sender, news) = unbounded_channel();
-        let run = RunId(format!("r-{}", random_letters(4)));
-        let tally = Tally::begin(&project, &request.only, op.at);
-        Dispatcher {
+        let (run, mut tally) = match project.resumed_run(&request.only, op.at)? {
+            Some(resumed) => resumed,
+            None => {
+                let run = RunId(format!("r-{}", random_letters(4)));
+                (run, Tally::begin(&project, &request.only, op.at))
+            }
+        };
+        tally.state.ledger.limit(project.policy.budget.run);
+        tally.state.waits = None;
+        let until = request
+            .unattended
+            .map(|time| Seconds(op.at.0.saturating_add(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))));
+        tally.state.until = tally.state.until.or(until);
+        let rows = project.store.open_tasks()?.rows;
+        let needed = rows.into_iter().filter(|row| row.card.state == ESCALATED).map(|row| row.card.id);
+        Ok(Dispatcher {
+            needed: needed.collect(),
             project,
             request,
-            roster: Roster::new(crew, false),
+            roster: Roster::new(crew, request.unattended.is_some()),
             watcher,
             op,
             run,
@@ -153,12 +206,14 @@ impl<'a> Dispatcher<'a> {
             landing: false,
             stop: Stop::new(),
             stopping: Stopping::No,
+            why: Why::Person,
+            over: None,
             gathering: None,
             rested: None,
             tally,
             sender,
             news,
-        }
+        })
     }
 
     async fn work<'scope, 'env>(mut self, scope: &'scope Scope<'scope, 'env>) -> Result<RunOutcome, FlowError>
@@ -167,7 +222,10 @@ impl<'a> Dispatcher<'a> {
     {
         let mut interrupts = Interrupts::listen()?;
         let mut turns = tokio::task::JoinSet::new();
-        self.tally.begin_log(&self.project, &self.op, &self.run)?;
+        self.project.note_run(&self.run)?;
+        self.say_resumed();
+        self.project.bury_turns(&self.op, &self.run, &mut self.tally)?;
+        self.save("started")?;
         let result = loop {
             match self.step(scope, &mut turns) {
                 Ok(true) => {}
@@ -203,9 +261,7 @@ impl<'a> Dispatcher<'a> {
     {
         self.project = self.project.reopened()?;
         self.op = Op { at: now(), ..self.op.clone() };
-        if self.project.asked_to_stop().is_some() {
-            self.stopping = self.stopping.max(Stopping::Soft);
-        }
+        self.look_for_reasons_to_stop()?;
         self.decide_reviews()?;
         if self.stopping == Stopping::No {
             self.start_turns(turns)?;
@@ -213,6 +269,43 @@ impl<'a> Dispatcher<'a> {
         self.start_landing(scope)?;
         self.show()?;
         Ok(self.landing || !self.busy.is_empty() || self.gathering.is_some() || self.waits_for_agent()?)
+    }
+
+    fn look_for_reasons_to_stop(&mut self) -> Result<(), FlowError> {
+        if self.project.asked_to_stop().is_some() {
+            self.stopping = self.stopping.max(Stopping::Soft);
+        }
+        if self.stopping > Stopping::No {
+            return Ok(());
+        }
+        if self.tally.state.until.is_some_and(|until| until <= self.op.at) {
+            (self.stopping, self.why) = (Stopping::Soft, Why::Time);
+            self.say(Step::Note, &[], None, "its time is over: no new turns".to_owned());
+        } else if self.request.abort_on_failure {
+            let rows = self.project.store.open_tasks()?.rows;
+            let fresh = |row: &Row| row.card.state == ESCALATED && !self.needed.contains(&row.card.id);
+            if let Some(failed) = rows.into_iter().find(fresh) {
+                let text = "needs you: no new turns, as asked for".to_owned();
+                self.say(Step::Note, std::slice::from_ref(&failed.card.id), None, text);
+                (self.stopping, self.why) = (Stopping::Soft, Why::Failure(failed.card.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the log so far, and where the run stands.
+    fn save(&mut self, subject: &str) -> Result<(), FlowError> {
+        for (at, line) in self.watcher.take() {
+            self.tally.note(at, &line);
+        }
+        self.tally.save(&self.project, &self.op, &self.run, subject)
+    }
+
+    fn say_resumed(&self) {
+        if self.tally.state.resumed > 0 {
+            let text = format!("{} goes on: it was killed", self.run);
+            self.say(Step::Resume, &[], None, text);
+        }
     }
 
     /// Whether there are turns that an agent may take after its pause.
@@ -232,7 +325,8 @@ impl<'a> Dispatcher<'a> {
                 self.landing = false;
                 match result {
                     Ok(rounds) => {
-                        self.rested = Some(self.in_queue()?);
+                        // Not what is there now: some of it may have come while the queue ended.
+                        self.rested = Some(rounds.seen.clone());
                         self.tally.add_rounds(&rounds);
                         Ok(())
                     }
@@ -243,7 +337,7 @@ impl<'a> Dispatcher<'a> {
                 }
             }
             News::Interrupt(Level::Soft) if self.stopping == Stopping::No => {
-                self.stopping = Stopping::Soft;
+                (self.stopping, self.why) = (Stopping::Soft, Why::Person);
                 self.say(
                     Step::Note,
                     &[],
@@ -253,7 +347,7 @@ impl<'a> Dispatcher<'a> {
                 Ok(())
             }
             News::Interrupt(_) => {
-                self.stopping = Stopping::Hard;
+                (self.stopping, self.why) = (Stopping::Hard, Why::Person);
                 self.stop.request();
                 Ok(())
             }
@@ -316,15 +410,26 @@ impl<'a> Dispatcher<'a> {
         }
         let load = self.workload()?;
         let wanted = turns::wanted(&load, &|id| self.project.finished(id));
+        self.over = None;
+        let mut waiting = wanted.len();
         for work in wanted {
             if self.busy.len() >= capacity {
                 break;
             }
+            let slots = waiting.min(capacity - self.busy.len());
+            waiting -= 1;
             let Some((agent, choice)) = self.agent_for(&work)? else { continue };
+            let Some(allowance) = self.reserve(&work, &agent, slots) else { continue };
             let prepared = self.project.prepare_turn(&self.op, &self.run, &agent, choice, &work)?;
-            let Some(ready) = prepared else { continue };
+            let Some(mut ready) = prepared else {
+                self.give_back(&work);
+                continue;
+            };
+            ready.turn.budget = allowance.limit;
             self.roster.started(&ready.agent.name);
             self.say_start(&ready)?;
+            // What is reserved is written down before anything is spent.
+            self.save(&format!("{} {}", role_of(&work), work.task()))?;
             self.busy.insert(work, (ready.agent.name.clone(), Instant::now()));
             let stop = self.stop.clone();
             turns.spawn(async move {
@@ -341,6 +446,9 @@ impl<'a> Dispatcher<'a> {
             return Ok(None);
         }
         let Some(stored) = self.project.store.load(work.task())? else { return Ok(None) };
+        if !self.task_may_spend(&stored.task)? {
+            return Ok(None);
+        }
         let busy = |agent: &str| self.busy.values().filter(|(name, _)| name == agent).count();
         Ok(self.roster.choose(work, &stored.task, self.op.at, busy).ok())
     }
@@ -364,6 +472,7 @@ impl<'a> Dispatcher<'a> {
         let result = match result {
             Ok(result) => result,
             Err(err) => {
+                self.give_back(&ready.work);
                 let text = crate::store::chain(&err);
                 if matches!(err, AgentError::NotInstalled { .. }) {
                     self.project.turn_not_possible(&self.op, ready, &text)?;
@@ -377,6 +486,7 @@ impl<'a> Dispatcher<'a> {
             }
         };
         let judged = self.project.judge_turn(&self.op, ready, &result)?;
+        self.settle(&ready.work, &judged.record, &result);
         let seconds = judged.record.seconds;
         self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
         if let Some(went) = judged.went {
@@ -390,7 +500,7 @@ impl<'a> Dispatcher<'a> {
         });
         let line = format!("{} {task}: {}", ready.turn.role, judged.text);
         self.tally.add_turn(&task, judged.record);
-        self.tally.log(&self.project, &self.op, &self.run, &line)
+        self.save(&line)
     }
 
     fn tell_breaker(&mut self, agent: &str, went: Went, why: &str) {
@@ -458,40 +568,5 @@ impl<'a> Dispatcher<'a> {
             stopping: self.stopping > Stopping::No,
         });
         Ok(())
-    }
-
-    fn finish(mut self) -> Result<RunOutcome, FlowError> {
-        let end = if self.stopping == Stopping::No { RunEnd::Done } else { RunEnd::Interrupted };
-        self.project.forget_stop()?;
-        self.project = self.project.reopened()?;
-        self.op.at = now();
-        let mut report = self.tally.report(&self.project, &self.run, self.op.at, end)?;
-        report.breakers.clone_from(&self.roster.opened);
-        self.project.keep_report(&self.op, &self.run, &report)?;
-        let idle = if self.tally.did_nothing() { self.idle()? } else { None };
-        let left = self.left()?;
-        Ok(RunOutcome { end, report, idle, left })
-    }
-
-    /// Turns that are wanted, and that no agent may take.
-    fn left(&self) -> Result<Option<(usize, String)>, FlowError> {
-        let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
-        let shut = wanted.iter().filter_map(|work| Some((work.task(), self.roster.shut(work, self.op.at)?)));
-        let shut: BTreeMap<&TaskId, String> = shut.collect();
-        Ok(shut.values().next().map(|why| (shut.len(), why.clone())))
-    }
-
-    /// Why a run left open tasks alone that it could have done.
-    fn idle(&self) -> Result<Option<String>, FlowError> {
-        let rows = self.project.store.open_tasks()?.rows;
-        let fresh = rows.iter().filter(|row| row.card.state == "pending" && !row.card.adopted).count();
-        let review = rows.iter().filter(|row| row.card.state == "under-review").count();
-        Ok(if fresh > 0 && !self.roster.roles().implement {
-            Some(format!("{fresh} tasks wait for an agent, and none is set"))
-        } else if review > 0 && !self.roster.roles().review {
-            Some(format!("{review} tasks wait for a review, and no agent is set for it"))
-        } else {
-            None
-        })
     }
 }

@@ -526,7 +526,7 @@ fn decision_of(wire: DecisionWire) -> Result<Decision, RecordError> {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct TurnWire {
+pub(super) struct TurnWire {
     role: String,
     agent: String,
     run: Option<String>,
@@ -749,7 +749,7 @@ fn edit_wire(edit: &Edit) -> EditWire {
     EditWire { title, spec, priority, paths, after: after.as_deref().map(ids), tier, domain }
 }
 
-fn turn_wire(turn: &TurnRecord) -> TurnWire {
+pub(super) fn turn_wire(turn: &TurnRecord) -> TurnWire {
     let TurnRecord { role, agent, run, ended, seconds, tokens, cost, estimated, prompt, model, tier, chosen } =
         turn.clone();
     let cost_usd_micros = cost.map(|cost| cost.0);
@@ -844,7 +844,7 @@ fn edit_of(wire: EditWire) -> Result<Edit, RecordError> {
     })
 }
 
-fn turn_of(wire: TurnWire) -> TurnRecord {
+pub(super) fn turn_of(wire: TurnWire) -> TurnRecord {
     TurnRecord {
         role: wire.role,
         agent: wire.agent,

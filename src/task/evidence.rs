@@ -35,10 +35,12 @@ pub(crate) enum Trouble {
     BranchGone,
     /// A person sent it back.
     Rejected,
+    /// What it may cost is spent.
+    OverBudget,
 }
 
 impl Trouble {
-    pub(crate) const ALL: [Trouble; 15] = [
+    pub(crate) const ALL: [Trouble; 16] = [
         Trouble::NoChange,
         Trouble::TimeLimit,
         Trouble::NotStarted,
@@ -54,6 +56,7 @@ impl Trouble {
         Trouble::HeadMoved,
         Trouble::BranchGone,
         Trouble::Rejected,
+        Trouble::OverBudget,
     ];
 
     /// The word that records, `--json` and plain git show.
@@ -74,6 +77,7 @@ impl Trouble {
             Trouble::HeadMoved => "head-moved",
             Trouble::BranchGone => "branch-gone",
             Trouble::Rejected => "rejected",
+            Trouble::OverBudget => "over-budget",
         }
     }
 
@@ -96,7 +100,8 @@ impl Trouble {
             | Trouble::NoEvidence
             | Trouble::HeadMoved
             | Trouble::BranchGone
-            | Trouble::Rejected => false,
+            | Trouble::Rejected
+            | Trouble::OverBudget => false,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod agents;
 mod bad_input;
+mod budget;
 mod checkout;
 mod demo;
 mod hammer;
@@ -15,6 +16,7 @@ mod kills;
 mod mended;
 mod mixed;
 mod model_server;
+mod night;
 mod programs;
 mod queue;
 mod readme;
