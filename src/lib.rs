@@ -24,6 +24,8 @@ mod queue;
 mod policy;
 /// Figures and text of a finished run.
 mod report;
+/// What is said to and by the host of pull requests: webhooks, slash commands, comments.
+mod forge;
 
 // Effect rooms do one kind of thing each.
 
@@ -36,6 +38,8 @@ mod git;
 mod store;
 /// Knows how each agent is called and what its answer looks like.
 mod agent;
+/// Asks the host of pull requests and answers it: the only room that knows octocrab.
+mod github;
 /// Brings pure and effect rooms together, under the pure rooms' names.
 mod flow;
 /// The command line: the only room that prints and that reads arguments and environment.

@@ -130,6 +130,9 @@ pub(crate) enum Command {
     /// Called by git hooks
     #[command(hide = true)]
     Hook(commands::hook::HookArgs),
+    /// What the bot on pull requests does; called by workflows
+    #[command(hide = true)]
+    Bot(commands::bot::BotArgs),
     /// Write the man pages
     #[command(hide = true)]
     Man {

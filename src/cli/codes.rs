@@ -65,8 +65,11 @@ pub(crate) enum Code {
     NeedsInput,
     NotFit,
     RunBusy,
+    NoSandbox,
     CheckoutInWay,
     BranchInTheWay,
+    Github,
+    Payload,
     Bug,
 }
 
@@ -340,6 +343,13 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
          stop it with git orch stop.",
     ),
     (
+        Code::NoSandbox,
+        "E-NO-SANDBOX",
+        "Nothing on this machine can hold an agent: bubblewrap is missing or may not be used here, and the kernel has no \
+         Landlock. Agents read text from strangers and obey it at times, so they are not started without, unless \
+         --no-sandbox says so.",
+    ),
+    (
         Code::CheckoutInWay,
         "E-CHECKOUT",
         "The base branch is checked out somewhere with changes in files that a landing would write. Landing all the same \
@@ -349,6 +359,19 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
         Code::BranchInTheWay,
         "E-BRANCH-ORCH",
         "A branch is called orch. Git keeps branches as files, so no branch orch/<task> can be made beside it: rename it.",
+    ),
+    (
+        Code::Github,
+        "E-GITHUB",
+        "GitHub did not do what was asked. bot check needs no token. bot publish needs checks: write, issues: write and \
+         pull-requests: write; bot command and bot queue need contents: write too. A rate limit or an outage passes: \
+         everything is done again from what is there.",
+    ),
+    (
+        Code::Payload,
+        "E-PAYLOAD",
+        "What GitHub says happened (GITHUB_EVENT_NAME, and the file GITHUB_EVENT_PATH) is not what this command is \
+         for, or lacks what it needs.",
     ),
     (Code::Bug, "E-BUG", "A mistake in git-orch itself. The report file has what is needed to mend it."),
 ];

@@ -35,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) no_input: bool,
     /// What the environment says of the editor.
     pub(crate) editor: Option<String>,
+    /// Variables of the host of pull requests: `GITHUB_*`, `GH_TOKEN`.
+    pub(crate) host: Vec<(String, String)>,
 }
 
 impl Context {
@@ -62,6 +64,7 @@ pub(crate) fn run() -> u8 {
     let mut words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     match words.next().as_deref() {
         Some("__supervise") => return process::supervisor_main(),
+        Some("__inside") => return process::sandbox::inside_main(std::env::args_os().skip(2)),
         Some("__script") => return agent::script_main(words),
         _ => {}
     }
@@ -154,12 +157,19 @@ fn context(cli: &Cli) -> Context {
         environment: variables.iter().filter(|(name, _)| name.starts_with("GIT_ORCH_")).cloned().collect(),
         flags: cli.command.flags(),
         offline: cli.global.offline,
+        no_sandbox: matches!(&cli.command, Command::Run(args) if args.no_sandbox)
+            || variable("GIT_ORCH_NO_SANDBOX").is_some_and(|value| !matches!(&*value, "0" | "false" | "no")),
     };
     Context {
         given,
         out: Output::new(&cli.global),
         no_input: cli.global.no_input,
         editor: variable("GIT_EDITOR"),
+        host: variables
+            .iter()
+            .filter(|(name, value)| (name.starts_with("GITHUB_") || name == "GH_TOKEN") && !value.is_empty())
+            .cloned()
+            .collect(),
     }
 }
 
@@ -202,6 +212,7 @@ fn refuse_agents(ctx: &Context, command: &Command) -> Result<(), Failure> {
         Command::Approve(_) | Command::Reject(_) | Command::Stop(_) | Command::Undo(_) | Command::Run(_) => {
             true
         }
+        Command::Bot(_) => true,
         Command::Queue(args) => args.changes(),
         _ => false,
     };
@@ -232,6 +243,7 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Config(args) => commands::config::run(ctx, args),
         Command::Undo(args) => commands::undo::run(ctx, args),
         Command::Hook(args) => commands::hook::run(ctx, args),
+        Command::Bot(args) => commands::bot::run(ctx, args),
         Command::Man { dir } => commands::man::run(ctx, dir),
         Command::Bench(args) => commands::bench::run(ctx, args),
     }

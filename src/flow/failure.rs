@@ -1,10 +1,12 @@
 //! What can stop a command, as data. `cli::failure` decides exit code, words and hints.
 
 use crate::agent::AgentError;
+use crate::forge::BadPayload;
 use crate::git::GitError;
 use crate::git::exchange::ExchangeError;
 use crate::git::repo::{OpenError, Version};
 use crate::git::worktree::RemoveRefused;
+use crate::github::GithubError;
 use crate::plan::ready::Waits;
 use crate::policy::PolicyError;
 use crate::process::ProcessError;
@@ -85,6 +87,9 @@ pub(crate) enum FlowError {
     /// A checkout of the base has changes of somebody where a landing would write.
     #[error("the checkout in {worktree} has changes in the way: {}", files.join(", "))]
     CheckoutInWay { worktree: String, files: Vec<String> },
+    /// The settings name who may approve, and this is somebody else.
+    #[error("{who} may not approve {id}: review.approvers are {}", approvers.join(", "))]
+    MayNotApprove { who: String, id: String, approvers: Vec<String>, command: String },
     #[error("no branch '{0}'")]
     NoBranch(String),
     /// Another process of this machine lands.
@@ -112,6 +117,16 @@ pub(crate) enum FlowError {
     NoEvidence(String),
     #[error("interrupted")]
     Interrupted,
+    /// Nothing on this machine could hold an agent.
+    #[error("no sandbox for agents on this machine")]
+    NoSandbox { why: String },
+    #[error(transparent)]
+    Github(#[from] GithubError),
+    #[error(transparent)]
+    Payload(#[from] BadPayload),
+    /// A pull request is at another commit than the one that this is about.
+    #[error("pull request {number} is no longer at {head}")]
+    PullMoved { number: u64, head: String },
     #[error("inside an agent's worktree: your work is handed in when you end")]
     InsideAgent,
 }

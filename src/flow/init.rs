@@ -13,6 +13,7 @@ use crate::store::layout;
 
 use super::project::{Given, SETTINGS};
 use super::tree::FOLDER;
+use super::workflows::{HOST_FILES, HOST_MARK, HostFile};
 use super::{FlowError, Project};
 
 /// The hook as it is embedded, with a place for the program's path.
@@ -39,6 +40,8 @@ pub(crate) struct InitRequest {
     pub(crate) local: bool,
     /// Put the hook even into a folder that other repositories use too.
     pub(crate) shared_hooks: bool,
+    /// Write the workflows by which GitHub runs the bot.
+    pub(crate) github: bool,
     /// The program that the hook calls.
     pub(crate) program: PathBuf,
     pub(crate) pages: Vec<Page>,
@@ -128,6 +131,13 @@ pub(crate) fn plan(given: &Given, request: &InitRequest) -> Result<Setup, FlowEr
     if !request.local && !landed {
         steps.push(settings_step(&repo, preset)?);
     }
+    if request.github {
+        for file in HOST_FILES {
+            let (step, warning) = host_step(&repo, file)?;
+            steps.push(step);
+            warnings.extend(warning);
+        }
+    }
     let (hook, warning) = hook_step(&repo, request)?;
     steps.extend(hook);
     warnings.extend(warning);
@@ -139,7 +149,14 @@ pub(crate) fn plan(given: &Given, request: &InitRequest) -> Result<Setup, FlowEr
         Some(project) => landing_of(project),
         None => repo.upstream_of(&base).map_or(Landing::NoUpstream, Landing::Pushed),
     };
-    let next = next_commands(landed || request.local, project.as_ref());
+    let mut next = next_commands(landed || request.local, project.as_ref());
+    if request.github {
+        next.insert(
+            0,
+            "git add .github && git commit -m \"Let git orch check pull requests\" && git push".to_owned(),
+        );
+        warnings.push("GitHub asks for the gate only where it is required: Settings, Rules, status check \"git orch / gate\"".to_owned());
+    }
     let agents = AGENTS.iter().filter(|name| which(name).is_some()).map(|&name| name.to_owned()).collect();
     Ok(Setup { base, landing, preset, agents, steps, warnings, next })
 }
@@ -157,6 +174,13 @@ pub(crate) fn plan_removal(given: &Given, request: &InitRequest) -> Result<Setup
     let project = Project::open(given).ok();
     if repo.main_worktree().join(SETTINGS).exists() || settings_landed(project.as_ref()) {
         warnings.push(format!("{SETTINGS} stays: it is for everybody; to remove it: git rm {SETTINGS}"));
+    }
+    if HOST_FILES.iter().any(|file| repo.main_worktree().join(file.path).exists()) {
+        warnings.push(
+            "the workflows stay: they are for everybody; to remove them: git rm -r .github/workflows/orch-*.yml \
+             .github/actions/git-orch"
+                .to_owned(),
+        );
     }
     if share_folder(&request.program)
         .is_ok_and(|share| request.pages.first().is_some_and(|page| share.join(&page.path).exists()))
@@ -266,6 +290,30 @@ fn settings_step(repo: &Repo, preset: Preset) -> Result<Step, FlowError> {
     };
     let actions = vec![Action::Write { path, bytes, executable: false }];
     Ok(Step { outcome: Outcome::Created, shown, note, actions })
+}
+
+/// One of the files by which GitHub runs the bot. One that is somebody's own by now stays as it is.
+fn host_step(repo: &Repo, file: &HostFile) -> Result<(Step, Option<String>), FlowError> {
+    let path = repo.main_worktree().join(file.path);
+    let bytes = file.text.as_bytes().to_vec();
+    let step = |outcome, note: &str, actions| Step {
+        outcome,
+        shown: file.path.to_owned(),
+        note: note.to_owned(),
+        actions,
+    };
+    let write = vec![Action::Write { path: path.clone(), bytes: bytes.clone(), executable: false }];
+    Ok(match read_any(&path)? {
+        None => (step(Outcome::Created, "", write), None),
+        Some(found) if found == bytes => (step(Outcome::Kept, "", Vec::new()), None),
+        Some(found) if String::from_utf8_lossy(&found).starts_with(HOST_MARK) => {
+            (step(Outcome::Changed, "brought up to date", write), None)
+        }
+        Some(_) => {
+            let warning = format!("{} is somebody's own: it stays as it is", file.path);
+            (step(Outcome::Kept, "not ours", Vec::new()), Some(warning))
+        }
+    })
 }
 
 /// Our hook, for a program at this path.

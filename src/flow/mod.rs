@@ -1,7 +1,9 @@
 //! Brings pure and effect rooms together, under the pure rooms' names: what is decided in `queue/` is carried out in
 //! `flow/queue/`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
+pub(crate) mod adopt;
 pub(crate) mod bench;
+pub(crate) mod bot;
 pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod demo;
@@ -24,6 +26,7 @@ pub(crate) mod report;
 mod review;
 mod roster;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod stop;
 pub(crate) mod submit;
 pub(crate) mod suite;
@@ -32,6 +35,7 @@ pub(crate) mod task;
 pub(crate) mod tree;
 pub(crate) mod turn;
 pub(crate) mod undo;
+mod workflows;
 
 pub(crate) use failure::FlowError;
 pub(crate) use project::Project;

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use crate::agent::{Agent, Kind};
 use crate::policy::agents::Output;
-use crate::process::{self, Ended, Job, free_bytes};
+use crate::process::{self, Ended, Job, Terms, free_bytes};
 
 use super::doctor::{Check, Diagnosis};
 use super::progress::{Line, Step, Watcher};
 use super::run::RunRequest;
-use super::tree::FOLDER;
 use super::turn::Crew;
 use super::{FlowError, Project};
 
@@ -71,6 +70,7 @@ impl Project {
                 limit: SERVICE_LIMIT,
                 grace: Duration::from_secs(1),
                 log_cap: SERVICE_LOG,
+                terms: Terms::default(),
             };
             let outcome = process::supervised_blocking(job)?;
             if outcome.ended == Ended::Exited(0) {
@@ -128,15 +128,12 @@ impl Project {
         }
     }
 
-    /// A folder that stands where a task's worktree will be, and is none.
+    /// Folders that stand where a task's worktree will be, and are none.
     fn worktree_paths(&self, found: &mut Diagnosis) -> Result<(), FlowError> {
-        let known: BTreeSet<_> = self.repo.worktrees()?.into_iter().map(|tree| tree.path).collect();
         let cards = self.store.open_tasks()?.cards();
-        let folders = cards.iter().map(|card| self.root().join(FOLDER).join(card.id.as_str()));
-        let in_the_way: Vec<String> = folders
-            .filter(|folder| folder.exists() && !known.contains(folder))
-            .map(|folder| folder.display().to_string())
-            .collect();
+        let taken = cards.iter().filter(|card| self.is_path_taken(&card.id));
+        let in_the_way: Vec<String> =
+            taken.map(|card| self.worktree_of(&card.id).display().to_string()).collect();
         match in_the_way.first() {
             None => found.fine("worktrees", "their paths are free"),
             Some(first) => {

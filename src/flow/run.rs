@@ -6,10 +6,14 @@
 
 /// How it ends.
 mod end;
+/// Its queue.
+mod landing;
 /// What a killed run left.
 mod resume;
 /// What it may spend.
 mod spend;
+/// Its turns.
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::Scope;
@@ -17,11 +21,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::agent::{self, Agent, AgentError, TurnResult};
+use crate::agent::{AgentError, TurnResult};
 use crate::git::lock::FileLock;
-use crate::plan::breaker::Went;
-use crate::plan::route::Choice;
-use crate::plan::turns::{self, Work, Workload};
+use crate::plan::turns::{Work, Workload, wanted};
 use crate::process::{Interrupts, Level, Stop, random_letters};
 use crate::store::Op;
 use crate::store::index::Row;
@@ -29,17 +31,14 @@ use crate::task::id::{RunId, Seconds, TaskId};
 
 use super::progress::{Line, Now, Recorder, Step, Watcher};
 use super::project::now;
-use super::queue::{Lander, Rounds};
-use super::report::{Ran, Tally};
+use super::queue::Rounds;
+use super::report::Tally;
 use super::roster::Roster;
 use super::turn::{Crew, Ready};
 use super::{FlowError, Project};
-use spend::role_of;
 
 /// How often everything is looked at anew when nothing happens by itself.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a change waits in the queue for others that are about to follow: they are tested together then.
-const GATHER: Duration = Duration::from_secs(3);
 /// The state of a task that needs a person's decision.
 const ESCALATED: &str = "escalated";
 
@@ -132,6 +131,9 @@ pub(crate) fn run(
         watcher.line(&Line { step: Step::Resume, tasks: vec![id], seconds: None, text });
     }
     let crew = project.crew(&request.agents)?;
+    if let Some(text) = project.agents_held_by(&crew)? {
+        watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
+    }
     project.preflight(request, &crew, watcher)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {
@@ -313,7 +315,7 @@ impl<'a> Dispatcher<'a> {
         if self.stopping > Stopping::No || self.roster.wakes_at(self.op.at).is_none() {
             return Ok(false);
         }
-        let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
+        let wanted = wanted(&self.workload()?, &|id| self.project.finished(id));
         Ok(wanted.iter().any(|work| !self.roster.may(work, self.op.at)))
     }
 
@@ -398,154 +400,6 @@ impl<'a> Dispatcher<'a> {
             only: self.request.only.iter().cloned().collect(),
             ours: format!("@{}", self.project.clone_id()?),
         })
-    }
-
-    fn start_turns(
-        &mut self,
-        turns: &mut tokio::task::JoinSet<(Box<Ready>, Result<TurnResult, AgentError>)>,
-    ) -> Result<(), FlowError> {
-        let capacity = self.project.policy.jobs as usize;
-        if self.busy.len() >= capacity {
-            return Ok(());
-        }
-        let load = self.workload()?;
-        let wanted = turns::wanted(&load, &|id| self.project.finished(id));
-        self.over = None;
-        let mut waiting = wanted.len();
-        for work in wanted {
-            if self.busy.len() >= capacity {
-                break;
-            }
-            let slots = waiting.min(capacity - self.busy.len());
-            waiting -= 1;
-            let Some((agent, choice)) = self.agent_for(&work)? else { continue };
-            let Some(allowance) = self.reserve(&work, &agent, slots) else { continue };
-            let prepared = self.project.prepare_turn(&self.op, &self.run, &agent, choice, &work)?;
-            let Some(mut ready) = prepared else {
-                self.give_back(&work);
-                continue;
-            };
-            ready.turn.budget = allowance.limit;
-            self.roster.started(&ready.agent.name);
-            self.say_start(&ready)?;
-            // What is reserved is written down before anything is spent.
-            self.save(&format!("{} {}", role_of(&work), work.task()))?;
-            self.busy.insert(work, (ready.agent.name.clone(), Instant::now()));
-            let stop = self.stop.clone();
-            turns.spawn(async move {
-                let result = agent::take(&ready.agent, &ready.turn, stop).await;
-                (Box::new(ready), result)
-            });
-        }
-        Ok(())
-    }
-
-    /// The agent that takes a turn now; `None` where nobody may.
-    fn agent_for(&self, work: &Work) -> Result<Option<(Agent, Choice)>, FlowError> {
-        if !self.roster.may(work, self.op.at) {
-            return Ok(None);
-        }
-        let Some(stored) = self.project.store.load(work.task())? else { return Ok(None) };
-        if !self.task_may_spend(&stored.task)? {
-            return Ok(None);
-        }
-        let busy = |agent: &str| self.busy.values().filter(|(name, _)| name == agent).count();
-        Ok(self.roster.choose(work, &stored.task, self.op.at, busy).ok())
-    }
-
-    fn say_start(&self, ready: &Ready) -> Result<(), FlowError> {
-        if matches!(ready.work, Work::Review { .. }) {
-            return Ok(());
-        }
-        let title =
-            self.project.store.load(ready.work.task())?.map(|stored| stored.task.title).unwrap_or_default();
-        let again = if matches!(ready.work, Work::Fix { .. }) { " again" } else { "" };
-        let text = format!("{}{again}  {title}", ready.agent.name);
-        self.say(Step::Start, std::slice::from_ref(ready.work.task()), None, text);
-        Ok(())
-    }
-
-    fn turn_ended(&mut self, ready: &Ready, result: Result<TurnResult, AgentError>) -> Result<(), FlowError> {
-        self.busy.remove(&ready.work);
-        self.op.at = now();
-        let task = ready.work.task().clone();
-        let result = match result {
-            Ok(result) => result,
-            Err(err) => {
-                self.give_back(&ready.work);
-                let text = crate::store::chain(&err);
-                if matches!(err, AgentError::NotInstalled { .. }) {
-                    self.project.turn_not_possible(&self.op, ready, &text)?;
-                    self.tell_breaker(&ready.agent.name, Went::Never, &text);
-                    return Ok(());
-                }
-                self.project.turn_not_started(&self.op, ready, &text)?;
-                self.say(Step::Note, &[task], None, format!("{}: {text}", ready.turn.role));
-                self.tell_breaker(&ready.agent.name, Went::Badly, &text);
-                return Ok(());
-            }
-        };
-        let judged = self.project.judge_turn(&self.op, ready, &result)?;
-        self.settle(&ready.work, &judged.record, &result);
-        let seconds = judged.record.seconds;
-        self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
-        if let Some(went) = judged.went {
-            self.tell_breaker(&ready.agent.name, went, &judged.text);
-        }
-        self.tally.add(Ran {
-            what: format!("{} {} {task}", ready.agent.name, ready.turn.role),
-            started: Seconds(self.op.at.0 - i64::try_from(seconds).unwrap_or_default()),
-            seconds,
-            ended: judged.record.ended.clone(),
-        });
-        let line = format!("{} {task}: {}", ready.turn.role, judged.text);
-        self.tally.add_turn(&task, judged.record);
-        self.save(&line)
-    }
-
-    fn tell_breaker(&mut self, agent: &str, went: Went, why: &str) {
-        if let Some(opened) = self.roster.ended(agent, went, why, self.op.at) {
-            self.say(Step::Note, &[], None, format!("{agent}: {opened}"));
-        }
-    }
-
-    /// What waits in the queue, with its phase: if this has not changed since it came to rest, asking again is no use.
-    fn in_queue(&self) -> Result<BTreeSet<(TaskId, String)>, FlowError> {
-        let rows = self.project.store.open_tasks()?.rows;
-        let queued = rows.into_iter().filter(|row| row.card.state == "ready-for-handoff");
-        Ok(queued.map(|row| (row.card.id, row.tip.to_string())).collect())
-    }
-
-    /// Starts the queue in a thread of its own, a little after the first change came: others may be about to follow.
-    fn start_landing<'scope, 'env>(&mut self, scope: &'scope Scope<'scope, 'env>) -> Result<(), FlowError>
-    where
-        'a: 'scope,
-    {
-        if self.landing || self.request.no_land || self.stopping == Stopping::Hard {
-            self.gathering = None;
-            return Ok(());
-        }
-        let waiting = self.in_queue()?;
-        if waiting.is_empty() || self.rested.as_ref() == Some(&waiting) {
-            self.gathering = None;
-            return Ok(());
-        }
-        let since = *self.gathering.get_or_insert_with(Instant::now);
-        let others = !self.busy.is_empty();
-        if others && since.elapsed() < GATHER {
-            return Ok(());
-        }
-        self.gathering = None;
-        self.landing = true;
-        let (project, watcher, stop, sender) =
-            (self.project.clone(), self.watcher, self.stop.clone(), self.sender.clone());
-        let slots = self.project.policy.queue.jobs;
-        scope.spawn(move || {
-            let result = Lander::new(&project, watcher, stop, slots).drain(false);
-            // The loop is gone only after a failure: nobody asks any more.
-            let _ = sender.send(News::Queue(result));
-        });
-        Ok(())
     }
 
     fn show(&self) -> Result<(), FlowError> {

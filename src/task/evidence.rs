@@ -33,6 +33,10 @@ pub(crate) enum Trouble {
     HeadMoved,
     /// The branch is gone.
     BranchGone,
+    /// It is built on another task's change, which left the queue.
+    Dependency,
+    /// It says of itself that it is not ready.
+    Draft,
     /// A person sent it back.
     Rejected,
     /// What it may cost is spent.
@@ -40,7 +44,7 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    pub(crate) const ALL: [Trouble; 16] = [
+    pub(crate) const ALL: [Trouble; 18] = [
         Trouble::NoChange,
         Trouble::TimeLimit,
         Trouble::NotStarted,
@@ -55,6 +59,8 @@ impl Trouble {
         Trouble::NoEvidence,
         Trouble::HeadMoved,
         Trouble::BranchGone,
+        Trouble::Dependency,
+        Trouble::Draft,
         Trouble::Rejected,
         Trouble::OverBudget,
     ];
@@ -76,6 +82,8 @@ impl Trouble {
             Trouble::NoEvidence => "no-evidence",
             Trouble::HeadMoved => "head-moved",
             Trouble::BranchGone => "branch-gone",
+            Trouble::Dependency => "dependency",
+            Trouble::Draft => "draft",
             Trouble::Rejected => "rejected",
             Trouble::OverBudget => "over-budget",
         }
@@ -100,6 +108,8 @@ impl Trouble {
             | Trouble::NoEvidence
             | Trouble::HeadMoved
             | Trouble::BranchGone
+            | Trouble::Dependency
+            | Trouble::Draft
             | Trouble::Rejected
             | Trouble::OverBudget => false,
         }

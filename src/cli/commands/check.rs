@@ -49,13 +49,13 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
     let watcher = watcher(&ctx.out);
     let checked = project.check(args.change.as_deref(), &gates, watcher.as_ref())?;
     drop(watcher);
-    let next = if checked.refused() {
-        vec![format!("git orch check {} --explain", checked.what)]
-    } else {
-        Vec::new()
-    };
-    ctx.out.success("check", data(&checked), || shown(&checked, args.explain), &next);
+    ctx.out.success("check", data(&checked), || shown(&checked, args.explain), &next(&checked));
     Ok(if checked.refused() { Exit::Gate } else { Exit::Done })
+}
+
+/// What to do where a gate says no.
+pub(super) fn next(checked: &Checked) -> Vec<String> {
+    if checked.refused() { vec![format!("git orch check {} --explain", checked.what)] } else { Vec::new() }
 }
 
 /// Only commits are checked: says so where the worktree has more.
@@ -99,7 +99,8 @@ fn says(says: Says) -> &'static str {
     }
 }
 
-fn data(checked: &Checked) -> Value {
+/// The data of `--json`: the same wherever the gates are asked.
+pub(super) fn data(checked: &Checked) -> Value {
     let worse: Vec<Value> =
         checked.worse.iter().map(|test| json!({ "name": test.name, "line": test.line })).collect();
     let findings: Vec<Value> = checked
@@ -138,7 +139,8 @@ fn dollars(micros: u64) -> f64 {
     value / 1e6
 }
 
-fn shown(checked: &Checked, explain: bool) -> String {
+/// The text for people.
+pub(super) fn shown(checked: &Checked, explain: bool) -> String {
     let mut out = String::new();
     for answer in &checked.answers {
         let word = match answer.says {

@@ -26,8 +26,9 @@ pub(crate) struct InitArgs {
     /// Ask nothing (there is nothing to ask; for scripts)
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Write this too: `hooks`, even where core.hooksPath is a folder for several repositories
-    #[arg(long, value_name = "WHAT")]
+    /// Write this too: `github` the workflows that check and land pull requests; `hooks` the hook, even where
+    /// core.hooksPath is a folder for several repositories
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) with: Vec<With>,
     #[command(flatten)]
     pub(crate) dry: DryRun,
@@ -37,11 +38,16 @@ pub(crate) struct InitArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum With {
     Hooks,
+    Github,
 }
 
 pub(crate) fn run(ctx: &Context, args: &InitArgs) -> Result<Exit, Failure> {
-    let request =
-        InitRequest { local: args.local, shared_hooks: args.with.contains(&With::Hooks), ..request()? };
+    let request = InitRequest {
+        local: args.local,
+        shared_hooks: args.with.contains(&With::Hooks),
+        github: args.with.contains(&With::Github),
+        ..request()?
+    };
     let setup = match args.remove {
         true => init::plan_removal(&ctx.given, &request)?,
         false => init::plan(&ctx.given, &request)?,

@@ -13,6 +13,7 @@ use crate::cli::watcher::watcher;
 use crate::flow::run::{RunEnd, RunOutcome, RunRequest};
 use crate::flow::{FlowError, Project};
 use crate::plan::turns::{self, Roles, Work, Workload};
+use crate::policy::key::parse_time;
 use crate::report::{self, Ending, Outcome};
 use crate::store::runs::report_json;
 
@@ -46,6 +47,9 @@ pub(crate) struct RunArgs {
     /// What follows when a task fails for good
     #[arg(long, value_name = "WHAT", default_value = "continue")]
     on_failure: OnFailure,
+    /// Let agents do all that you may yourself: read your files, use the network, write anywhere
+    #[arg(long, env = "GIT_ORCH_NO_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) no_sandbox: bool,
     /// Leave what is approved in the queue
     #[arg(long)]
     no_land: bool,
@@ -62,6 +66,8 @@ enum OnFailure {
     Abort,
 }
 
+/// An example of an unattended run.
+const NIGHT: &str = "git orch run --for 8h";
 /// Longest time of an unattended run.
 const NIGHT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -87,10 +93,10 @@ pub(crate) fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, Failure> {
 }
 
 fn unattended(text: &str) -> Result<Duration, Failure> {
-    let time = crate::policy::key::time("--for", text)
-        .map_err(|why| Failure::bad_value(why.to_string(), "as in", "git orch run --for 8h"))?;
+    let time = parse_time(text)
+        .map_err(|why| Failure::bad_value(format!("--for '{}': {why}", text::line(text)), "as in", NIGHT))?;
     if time > NIGHT_MAX {
-        return Err(Failure::bad_value("--for is a week at most", "as in", "git orch run --for 8h"));
+        return Err(Failure::bad_value("--for is a week at most", "as in", NIGHT));
     }
     Ok(time)
 }

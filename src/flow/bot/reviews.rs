@@ -1,0 +1,190 @@
+//! Asks the reviewers about a pull request. They get its diff as data, in an empty folder: no checkout, no token, nothing
+//! of the pull request's own configuration.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::agent::{self, Access, Turn};
+use crate::flow::{FlowError, Project, judge::answer_of};
+use crate::forge::{GateLine, Named, Permission, Pull, Says, is_let_in};
+use crate::process::{Stop, random_letters};
+use crate::review::{Answer, NoVerdict, ReviewGate, Rounds, Why, gate};
+use crate::task::event::NewTask;
+use crate::task::id::{CommitId, RunId, TaskId};
+use crate::task::role::{ReviewerName, Role};
+use crate::task::state::{Change, Claim};
+use crate::task::{Actor, Event, State, Task, Who};
+
+use super::Bot;
+
+/// What the reviewers said of a pull request.
+pub(super) struct Reviewed {
+    pub(super) line: GateLine,
+    pub(super) findings: Vec<Named>,
+    /// In millionths of a US dollar; `None` if unknown.
+    pub(super) cost: Option<u64>,
+    /// It waits for a maintainer to let the reviewers in.
+    pub(super) waits: bool,
+}
+
+impl Bot {
+    /// Asks all reviewers of the base's settings about a pull request at its head.
+    pub(super) fn review(
+        &self,
+        project: &Project,
+        pull: &Pull,
+        base: &CommitId,
+    ) -> Result<Reviewed, FlowError> {
+        let said = |says, text: &str| Reviewed {
+            line: GateLine { gate: "review", says, text: text.to_owned() },
+            findings: Vec::new(),
+            cost: Some(0),
+            waits: false,
+        };
+        let crew = project.crew(&[])?;
+        let reviewers = &project.policy.review.reviewers;
+        let Some(agent) = crew.review.into_iter().next().filter(|_| !reviewers.is_empty()) else {
+            return Ok(said(Says::Neutral, "no reviewer is configured"));
+        };
+        // Models cost money, and a diff is a text that talks to them.
+        let trusted = self.github.permission(&pull.author)? >= Permission::Write || is_let_in(&pull.labels);
+        if !trusted {
+            let text =
+                "the author has no write access: a maintainer lets the reviewers look by the label orch:ok";
+            return Ok(Reviewed { waits: true, ..said(Says::No, text) });
+        }
+        let task = project.as_task(pull, base)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| FlowError::File { doing: "start", path: "the reviewers".to_owned(), source })?;
+        let mut answers: BTreeMap<String, Result<Answer, NoVerdict>> = BTreeMap::new();
+        let mut cost = Some(0_u64);
+        for reviewer in reviewers {
+            let mut turn = project.review_turn(&task, reviewer)?;
+            let _ = std::fs::create_dir_all(&turn.dir);
+            let _room = project.house(&mut turn, &agent)?;
+            let result = runtime.block_on(agent::take(&agent, &turn, Stop::new()));
+            let _ = std::fs::remove_dir_all(&turn.dir);
+            let answer = match result {
+                Ok(result) => {
+                    let free = matches!(agent.kind, agent::Kind::Script { .. }).then_some(0);
+                    let this = result.usage.cost.map(|cost| cost.amount().0).or(free);
+                    cost = cost.zip(this).map(|(sum, this)| sum.saturating_add(this));
+                    answer_of(reviewer, &result, turn.limit).map_err(|why| no_verdict(reviewer, why))
+                }
+                Err(err) => Err(no_verdict(reviewer, format!("it could not be started: {err}"))),
+            };
+            answers.insert(reviewer.clone(), answer);
+        }
+        Ok(Reviewed { cost, ..judged(&answers, reviewers) })
+    }
+}
+
+/// What the answers mean: a CRITICAL finding or a missing verdict blocks, the rest is advice.
+fn judged(answers: &BTreeMap<String, Result<Answer, NoVerdict>>, wanted: &[String]) -> Reviewed {
+    let found = |says, text: String, findings: Vec<crate::task::finding::Finding>| Reviewed {
+        line: GateLine { gate: "review", says, text },
+        findings: findings.into_iter().map(Named::new).collect(),
+        cost: None,
+        waits: false,
+    };
+    match gate(answers, wanted, Rounds::Over) {
+        ReviewGate::Neutral => found(Says::Neutral, "nobody was asked".to_owned(), Vec::new()),
+        ReviewGate::Passed { notes } => {
+            let text = match notes.len() {
+                0 => "nothing found".to_owned(),
+                1 => "1 remark".to_owned(),
+                many => format!("{many} remarks"),
+            };
+            found(Says::Pass, text, notes)
+        }
+        ReviewGate::Revise { findings, .. } => {
+            let text = format!("{} remarks", findings.len());
+            found(Says::Pass, text, findings)
+        }
+        ReviewGate::Blocked { critical, others } => {
+            let text = format!("{} CRITICAL", critical.len());
+            found(Says::No, text, critical.into_iter().chain(others).collect())
+        }
+        ReviewGate::Incomplete { missing } => {
+            let names: Vec<&str> = missing.iter().map(|missing| missing.reviewer.as_str()).collect();
+            let findings = answers.values().flatten().flat_map(|answer| answer.findings.clone()).collect();
+            found(Says::No, format!("no verdict of {}", names.join(", ")), findings)
+        }
+    }
+}
+
+fn no_verdict(reviewer: &str, why: String) -> NoVerdict {
+    NoVerdict { reviewer: reviewer.to_owned(), why: Why::Failed(why) }
+}
+
+impl Project {
+    /// A pull request as the task that prompts speak of; it is not stored.
+    fn as_task(&self, pull: &Pull, base: &CommitId) -> Result<Task, FlowError> {
+        let author = Who(pull.author.clone());
+        let new = self.pull_task(pull, TaskId::from_branch(&super::branch_of(pull.number)));
+        let size = self.size_of(base, &pull.head)?;
+        let claim = Claim { owner: author, epoch: 1 };
+        let change = Change {
+            claim,
+            head: pull.head.clone(),
+            base: base.clone(),
+            added: size.added,
+            removed: size.removed,
+        };
+        let begun =
+            Task::begin(&Event::Added(Box::new(new)), &Actor::orchestrator(), crate::flow::project::now());
+        let task = begun.map_err(|refused| FlowError::BadValue {
+            what: format!("pull request {}", pull.number),
+            why: refused.to_string(),
+        })?;
+        Ok(Task { state: State::UnderReview { change }, ..task })
+    }
+
+    /// What a pull request is as a new task.
+    pub(super) fn pull_task(&self, pull: &Pull, id: TaskId) -> NewTask {
+        NewTask {
+            id,
+            title: crate::store::journal::one_line(&pull.title),
+            spec: String::new(),
+            priority: crate::flow::task::PRIORITY,
+            paths: Vec::new(),
+            after: Vec::new(),
+            tier: 1,
+            domain: None,
+            branch: super::branch_of(pull.number),
+            adopted: true,
+            draft: false,
+            tries_max: 1,
+        }
+    }
+
+    fn review_turn(&self, task: &Task, reviewer: &str) -> Result<Turn, FlowError> {
+        let name = ReviewerName::parse(reviewer).map_err(|bad| FlowError::BadValue {
+            what: "review.reviewers".to_owned(),
+            why: bad.to_string(),
+        })?;
+        let role = Role::Review(name);
+        let folder =
+            self.local().join("logs").join(task.id.as_str()).join(format!("{role}-{}", random_letters(6)));
+        Ok(Turn {
+            task: task.id.clone(),
+            prompt: self.prompt(&role, task)?.text,
+            contract: self.contract(task).to_string(),
+            role,
+            try_number: 1,
+            run: RunId("pull".to_owned()),
+            dir: folder.join("empty"),
+            access: Access::Read,
+            model: None,
+            budget: None,
+            limit: self.policy.limits.review.max(Duration::from_secs(1)),
+            log_folder: folder,
+            log_cap: self.policy.limits.log_bytes,
+            env_allowed: self.policy.agents.env.clone(),
+            sandbox: None,
+            idle: Some(self.policy.limits.idle),
+        })
+    }
+}
