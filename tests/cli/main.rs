@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "the racing tests say what they measured")]
 
 mod agents;
+mod bench;
 mod bad_input;
 mod budget;
 mod bot;
