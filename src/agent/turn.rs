@@ -178,7 +178,7 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
     let model = model.or_else(|| turn.model.clone()).or_else(|| entry.and_then(|entry| entry.model.clone()));
     let cost = match cost_usd_micros {
         Some(micros) => Some(Cost::Reported(MicroUsd(micros))),
-        None => price::estimate(entry, tokens.filter(|_| !only_sum)).map(Cost::Estimated),
+        None => price::estimate(entry, model.as_deref(), tokens.filter(|_| !only_sum)).map(Cost::Estimated),
     };
     let exit_means = match outcome.ended {
         process::Ended::Exited(code) => entry.and_then(|entry| entry.exits.get(&code)).cloned(),

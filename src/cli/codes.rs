@@ -63,6 +63,7 @@ pub(crate) enum Code {
     File,
     Editor,
     NeedsInput,
+    NotFit,
     RunBusy,
     NoSandbox,
     CheckoutInWay,
@@ -327,6 +328,13 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
         "E-NEEDS-INPUT",
         "A question would have been asked, and nobody can answer: no terminal, or --no-input. Give the answer \
          as an option.",
+    ),
+    (
+        Code::NotFit,
+        "E-NOT-FIT",
+        "A run looks at what it needs before it starts anything: the commands of run.services, the free disk space \
+         (run.disk_mb), and with --for also the checkout, the tests, the paths of the worktrees and each agent. \
+         Something is missing; nothing was started.",
     ),
     (
         Code::RunBusy,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::agent::AgentError;
 use crate::flow::FlowError;
+use crate::flow::doctor::Check;
 use crate::git::GitError;
 use crate::git::exchange::ExchangeError;
 use crate::git::repo::OpenError;
@@ -195,6 +196,7 @@ impl From<FlowError> for Failure {
                     .hint("put them aside", "git stash")
                     .hint("then", "git orch queue run")
             }
+            FlowError::NotFit(checks) => not_fit(&checks),
             FlowError::NoSandbox { why } => {
                 Failure::new(Exit::Environment, Code::NoSandbox, "no sandbox for agents on this machine")
                     .because(why)
@@ -602,7 +604,8 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
         | Trouble::BranchGone
         | Trouble::Dependency
         | Trouble::Draft
-        | Trouble::Rejected => Code::Gate,
+        | Trouble::Rejected
+        | Trouble::OverBudget => Code::Gate,
     };
     let mut failure = Failure::new(Exit::Gate, code, format!("{id}: {}", evidence.text));
     for test in evidence.tests.iter().take(5) {
@@ -624,6 +627,21 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
         (_, Some(reproduce)) => failure.hint("see it again", reproduce.clone()),
         (_, None) => failure.hint("see the rules", "git orch config list --origin"),
     }
+}
+
+/// All that is missing before a run, each with what helps.
+fn not_fit(checks: &[Check]) -> Failure {
+    let what = text::count(checks.len(), "thing");
+    let mut failure =
+        Failure::new(Exit::Environment, Code::NotFit, format!("nothing was started: {what} not right"));
+    for check in checks {
+        failure = failure.because(format!("{}: {}", check.check, check.message));
+    }
+    for check in checks {
+        failure =
+            failure.hint(check.check, check.fix.clone().unwrap_or_else(|| "git orch doctor".to_owned()));
+    }
+    failure
 }
 
 fn dirty(files: &[String]) -> Failure {

@@ -196,6 +196,7 @@ impl Command {
         let of = |flag: &str, key: &str, text: String| (flag.to_owned(), key.to_owned(), text);
         let mut flags: Vec<_> =
             args.jobs.map(|jobs| of("--jobs", "run.jobs", jobs.to_string())).into_iter().collect();
+        flags.extend(args.budget.clone().map(|dollars| of("--budget", "budget.run", dollars)));
         for key in ["limits.implement", "limits.fix"] {
             flags.extend(args.timeout.clone().map(|time| of("--timeout", key, time)));
         }

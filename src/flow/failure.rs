@@ -15,6 +15,8 @@ use crate::task::Evidence;
 use crate::task::id::{BadId, Seconds, TaskId};
 use crate::task::state::Column;
 
+use super::doctor::Check;
+
 /// What can stop a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FlowError {
@@ -96,6 +98,9 @@ pub(crate) enum FlowError {
     /// Another run of this clone is going on.
     #[error("another run of this clone is going on")]
     RunBusy,
+    /// What a run needs before it starts anything is not there.
+    #[error("nothing was started: {}", .0.iter().map(|check| check.message.as_str()).collect::<Vec<_>>().join("; "))]
+    NotFit(Vec<Check>),
     #[error("the journal of {id} was rewound on {remote}: {theirs} is not after {ours}")]
     Rewound { id: String, remote: String, theirs: String, ours: String },
     #[error("{0}")]

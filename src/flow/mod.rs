@@ -17,6 +17,7 @@ pub(crate) mod init;
 pub(crate) mod interrupt;
 mod judge;
 mod ping;
+mod preflight;
 pub(crate) mod progress;
 mod moved;
 pub(crate) mod project;

@@ -1,6 +1,8 @@
 //! What a person sees while something takes long: lines as data, rendered by `cli`.
 
-use crate::task::id::TaskId;
+use std::sync::{Mutex, PoisonError};
+
+use crate::task::id::{Seconds, TaskId};
 
 /// What happened, for the column of verbs at the left of `run` and `queue run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,4 +81,36 @@ pub(crate) struct Unwatched;
 impl Watcher for Unwatched {
     fn line(&self, _line: &Line) {}
     fn now(&self, _now: &Now) {}
+}
+
+/// Hands everything on, and keeps the lines for the run's log.
+pub(crate) struct Recorder<'a> {
+    inner: &'a dyn Watcher,
+    lines: Mutex<Vec<(Seconds, String)>>,
+}
+
+impl<'a> Recorder<'a> {
+    pub(crate) fn new(inner: &'a dyn Watcher) -> Recorder<'a> {
+        Recorder { inner, lines: Mutex::default() }
+    }
+
+    /// The lines since the last call, each with its time.
+    pub(crate) fn take(&self) -> Vec<(Seconds, String)> {
+        std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Watcher for Recorder<'_> {
+    fn line(&self, line: &Line) {
+        let tasks: Vec<&str> = line.tasks.iter().map(TaskId::as_str).collect();
+        let parts = [line.step.word(), &tasks.join(" + "), &line.text];
+        let text = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
+        let at = super::project::now();
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push((at, text));
+        self.inner.line(line);
+    }
+
+    fn now(&self, now: &Now) {
+        self.inner.now(now);
+    }
 }

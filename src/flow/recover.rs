@@ -24,6 +24,8 @@ use super::{FlowError, Project};
 const INTENT: &str = "checkout";
 /// How often a checkout is tried whose index somebody has locked: for some seconds.
 const FOLLOW_TRIES: u32 = 30;
+/// How long a git that is alive has to end a `worktree add`: it takes some milliseconds.
+const UNMADE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A checkout of the base that will follow a landing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,6 +207,7 @@ impl Project {
             return Err(FlowError::OldGit { found, need });
         }
         let mut said = Vec::new();
+        self.sweep_unmade()?;
         self.repo.sweep_removed(&self.root().join(FOLDER))?;
         for left in clean_up(&self.rooms()) {
             if left.processes > 0 {
@@ -228,6 +231,16 @@ impl Project {
         // Read anew: a child of the dead command may have moved the base after this one began.
         said.extend(self.reopened()?.recover_landing()?);
         Ok(said)
+    }
+
+    /// What a killed `git worktree add` left, once it is clear that nobody is still making it.
+    fn sweep_unmade(&self) -> Result<(), FlowError> {
+        let found = self.repo.unmade_worktrees();
+        if !found.is_empty() {
+            std::thread::sleep(UNMADE_PATIENCE);
+            self.repo.sweep_unmade(&found)?;
+        }
+        Ok(())
     }
 
     /// What a landing left. Whoever lands here now looks after its own: to end it from outside would be a second one.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::plan::budget::Ledger;
 use crate::plan::card::Card;
 use crate::report::{
     self, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine,
@@ -9,6 +10,7 @@ use crate::report::{
 };
 use crate::store::Op;
 use crate::store::index::Row;
+use crate::store::run_state::{self, RunState, state_json};
 use crate::task::finding::Severity;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 use crate::task::record::{MicroUsd, TurnRecord};
@@ -17,6 +19,9 @@ use crate::task::{State, Task, Trouble};
 use super::queue::Rounds;
 use super::run::RunEnd;
 use super::{FlowError, Project};
+
+/// The log's file in the run's tree: what a person saw, with its times.
+pub(crate) const LOG: &str = "log.txt";
 
 /// Something that was run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +34,9 @@ pub(crate) struct Ran {
 
 /// What is collected while a run goes on.
 pub(crate) struct Tally {
-    started: Seconds,
-    base: CommitId,
-    scope: BTreeSet<TaskId>,
-    /// Only some tasks were asked for: others count where they landed.
-    narrow: bool,
+    /// All that must be known again where the run is killed.
+    pub(crate) state: RunState,
     landed: BTreeSet<TaskId>,
-    ran: Vec<Ran>,
-    turns: Vec<TurnLine>,
     log: String,
     stands: Option<String>,
 }
@@ -46,53 +46,66 @@ impl Tally {
     pub(crate) fn begin(project: &Project, only: &[TaskId], started: Seconds) -> Tally {
         let rows = project.store.open_tasks().map(|tasks| tasks.rows).unwrap_or_default();
         let all = rows.into_iter().map(|row| row.card.id);
-        Tally {
+        let state = RunState {
             started,
             base: project.base.tip.clone(),
+            only: only.iter().cloned().collect(),
             scope: all.filter(|id| only.is_empty() || only.contains(id)).collect(),
-            narrow: !only.is_empty(),
-            landed: BTreeSet::new(),
-            ran: Vec::new(),
+            until: None,
+            waits: None,
+            resumed: 0,
+            ledger: Ledger::default(),
             turns: Vec::new(),
-            log: String::new(),
-            stands: None,
-        }
-    }
-
-    /// Writes the first commit of the run's chain.
-    pub(crate) fn begin_log(&mut self, project: &Project, op: &Op, run: &RunId) -> Result<(), FlowError> {
-        let tasks = match self.scope.len() {
+            commands: Vec::new(),
+        };
+        let mut tally = Tally::go_on(state, String::new());
+        let tasks = match tally.state.scope.len() {
             1 => "1 open task".to_owned(),
             many => format!("{many} open tasks"),
         };
-        self.log(project, op, run, &format!("started with {tasks} on {}", self.base.short()))
+        tally.note(started, &format!("started with {tasks} on {}", tally.state.base.short()));
+        tally
     }
 
-    /// Adds a line to the run's log, and the log to its chain.
-    pub(crate) fn log(
-        &mut self,
+    /// Goes on with what a killed run had collected.
+    pub(crate) fn go_on(state: RunState, log: String) -> Tally {
+        Tally { state, landed: BTreeSet::new(), log, stands: None }
+    }
+
+    /// Adds a line to the run's log; it is kept with the next `save`.
+    pub(crate) fn note(&mut self, at: Seconds, line: &str) {
+        self.log.push_str(&format!("{} {}\n", rfc3339(at), crate::store::journal::one_line(line)));
+    }
+
+    /// Keeps log and state in the run's chain.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn save(
+        &self,
         project: &Project,
         op: &Op,
         run: &RunId,
-        line: &str,
+        subject: &str,
     ) -> Result<(), FlowError> {
-        self.log.push_str(&format!("{} {}\n", rfc3339(op.at), crate::store::journal::one_line(line)));
-        project.store.append_run(op, run, line, &[("log.txt", self.log.clone().into_bytes())])?;
+        let files = [(LOG, self.log.clone().into_bytes()), (run_state::FILE, state_json(&self.state))];
+        project.store.append_run(op, run, subject, &files)?;
         Ok(())
     }
 
     pub(crate) fn add(&mut self, ran: Ran) {
-        self.ran.push(ran);
+        let Ran { what, started, seconds, ended } = ran;
+        self.state.commands.push(CommandLine { what, started, seconds, ended });
     }
 
     /// A turn that ended.
     pub(crate) fn add_turn(&mut self, task: &TaskId, turn: TurnRecord) {
-        self.turns.push(TurnLine { task: task.clone(), turn });
+        self.state.turns.push(TurnLine { task: task.clone(), turn });
     }
 
     pub(crate) fn add_rounds(&mut self, rounds: &Rounds) {
         self.landed.extend(rounds.landed.iter().cloned());
-        self.ran.extend(rounds.ran.iter().cloned());
+        rounds.ran.iter().for_each(|ran| self.add(ran.clone()));
         if rounds.stands.is_some() {
             self.stands.clone_from(&rounds.stands);
         }
@@ -103,7 +116,7 @@ impl Tally {
     }
 
     pub(crate) fn did_nothing(&self) -> bool {
-        self.ran.is_empty() && self.landed.is_empty()
+        self.state.commands.is_empty() && self.landed.is_empty()
     }
 
     /// What the open tasks have cost so far, in millionths of a dollar; unknown if any is.
@@ -122,13 +135,13 @@ impl Tally {
         project: &Project,
         run: &RunId,
         ended: Seconds,
-        end: RunEnd,
+        end: &RunEnd,
     ) -> Result<RunReport, FlowError> {
-        let mut scope = self.scope.clone();
-        if !self.narrow {
+        let mut scope = self.state.scope.clone();
+        if self.state.only.is_empty() {
             scope.extend(project.store.open_tasks()?.rows.into_iter().map(|row| row.card.id));
         }
-        scope.extend(project.store.archived_since(self.started)?.into_iter().map(|(id, _)| id));
+        scope.extend(project.store.archived_since(self.state.started)?.into_iter().map(|(id, _)| id));
         let mut tasks = Vec::new();
         for id in scope {
             let stored = match project.store.load(&id)? {
@@ -137,32 +150,35 @@ impl Tally {
             };
             tasks.extend(stored.map(|stored| stored.task));
         }
-        let before = counts(project, &self.base)?;
+        let before = counts(project, &self.state.base)?;
         let after = counts(project, &project.base.tip)?;
         Ok(RunReport {
             run: run.clone(),
-            started: self.started,
+            started: self.state.started,
             ended,
             ending: self.ending(end, &tasks),
             branch: project.base.branch.clone(),
-            base: Change { before: self.base.clone(), after: project.base.tip.clone() },
+            base: Change { before: self.state.base.clone(), after: project.base.tip.clone() },
             tests: Change { before, after },
             regressions: self.regressions(project, &tasks)?,
             findings: tasks.iter().flat_map(findings).collect(),
             tasks: tasks.iter().map(task_line).collect(),
-            turns: self.turns.clone(),
+            turns: self.state.turns.clone(),
             breakers: Vec::new(),
+            notes: self.notes(),
             commands: self.commands(),
         })
     }
 
-    fn ending(&self, end: RunEnd, tasks: &[Task]) -> Ending {
+    fn ending(&self, end: &RunEnd, tasks: &[Task]) -> Ending {
         let stopped = self.stands.as_ref().filter(|why| why.starts_with("stopped: "));
         let culprit = tasks
             .iter()
             .find(|task| matches!(&task.evidence, Some(evidence) if evidence.trouble == Trouble::Worse));
         match (end, stopped, culprit) {
             (RunEnd::Interrupted, ..) => Ending::Interrupted,
+            (RunEnd::Limit(why), ..) => Ending::Limit { why: why.clone() },
+            (RunEnd::Aborted(why), ..) => Ending::Aborted { why: why.clone() },
             (RunEnd::Done, Some(_), Some(culprit)) => Ending::StoppedAsWorse { culprit: culprit.id.clone() },
             (RunEnd::Done, ..) => Ending::Done,
         }
@@ -173,7 +189,7 @@ impl Tally {
         let mut lines = Vec::new();
         let mut caught = BTreeSet::new();
         for task in tasks {
-            let recent = task.decisions.iter().filter(|decision| decision.at >= self.started);
+            let recent = task.decisions.iter().filter(|decision| decision.at >= self.state.started);
             for evidence in recent.filter_map(|decision| decision.evidence.as_ref()) {
                 for test in evidence.tests.iter().filter(|_| evidence.trouble == Trouble::Worse) {
                     if caught.insert((task.id.clone(), test.name.clone())) {
@@ -186,7 +202,7 @@ impl Tally {
         let results = |commit: &CommitId| -> Result<_, FlowError> {
             Ok(project.full_results(&project.repo.tree_of(commit)?)?.unwrap_or_default())
         };
-        let (before, after) = (results(&self.base)?, results(&project.base.tip)?);
+        let (before, after) = (results(&self.state.base)?, results(&project.base.tip)?);
         for test in after.failed.keys().filter(|test| before.passed.contains(*test)) {
             let culprit = lines.iter_mut().find(|line| line.test == test.as_str());
             if let Some(line) = culprit {
@@ -197,18 +213,27 @@ impl Tally {
     }
 
     fn commands(&self) -> Vec<CommandLine> {
-        let mut commands: Vec<CommandLine> = self
-            .ran
-            .iter()
-            .map(|ran| CommandLine {
-                what: ran.what.clone(),
-                started: ran.started,
-                seconds: ran.seconds,
-                ended: ran.ended.clone(),
-            })
-            .collect();
+        let mut commands = self.state.commands.clone();
         commands.sort_by_key(|command| command.started);
         commands
+    }
+
+    /// What there is to know besides.
+    fn notes(&self) -> Vec<String> {
+        let killed = match self.state.resumed {
+            0 => None,
+            1 => Some("It was killed once, and went on.".to_owned()),
+            many => Some(format!("It was killed {many} times, and went on.")),
+        };
+        let estimated = self.state.turns.iter().any(|line| line.turn.estimated);
+        let prices = estimated.then(|| {
+            format!(
+                "Costs with ~ are estimated: from the agent's own price, or list prices as of {}.",
+                crate::policy::prices::as_of()
+            )
+        });
+        let budget = self.state.ledger.summary().map(|words| format!("Budget: {words}."));
+        [budget, prices, killed].into_iter().flatten().collect()
     }
 }
 

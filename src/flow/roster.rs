@@ -12,6 +12,7 @@ use crate::task::id::Seconds;
 use crate::task::{State, Task};
 
 use super::turn::{Crew, domains_of, tier_of};
+use super::{FlowError, Project};
 
 /// Pauses that a run waits out with nothing else to do, of one agent in a row: some six minutes in all.
 const PAUSES_WAITED: u32 = 4;
@@ -113,6 +114,28 @@ impl Roster {
             })
             .collect();
         whys.filter(|whys| !whys.is_empty()).map(|whys| whys.join("; "))
+    }
+}
+
+impl Project {
+    /// Which tier of agent a task has come to and why, and which agent a run would take for it now.
+    ///
+    /// # Errors
+    /// A setting that names no agent.
+    pub(crate) fn routed(&self, task: &Task) -> Result<String, FlowError> {
+        let id = task.id.clone();
+        let work = if task.try_number > 1 || task.rounds > 0 {
+            Work::Fix { task: id }
+        } else {
+            Work::Implement { task: id }
+        };
+        let needs = needs(&work, task);
+        let roster = Roster::new(self.crew(&[])?, false);
+        let agent = match roster.choose(&work, task, super::project::now(), |_| 0) {
+            Ok((agent, choice)) => format!("a run would take {}: {}", agent.name, choice.why),
+            Err(_) => "no agent is set".to_owned(),
+        };
+        Ok(format!("tier {}: {agent}", needs.tier()))
     }
 }
 

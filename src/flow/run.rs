@@ -1,7 +1,19 @@
 //! A run: one loop that decides, starts and collects. It owns the tasks as the user sees them; agents and the queue run
 //! beside it and report over channels.
 //!
-//! Every state is in the journals, so a run always resumes what an earlier one left; nothing here has to be saved.
+//! The state of each task is in its journal, so a run always resumes what an earlier one left. What belongs to the run
+//! itself (budget, turns, log) is in its chain, so that one that was killed goes on as the same run.
+
+/// How it ends.
+mod end;
+/// Its queue.
+mod landing;
+/// What a killed run left.
+mod resume;
+/// What it may spend.
+mod spend;
+/// Its turns.
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::Scope;
@@ -9,28 +21,28 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::agent::{self, Agent, AgentError, TurnResult};
+use crate::agent::{AgentError, TurnResult};
 use crate::git::lock::FileLock;
-use crate::plan::breaker::Went;
-use crate::plan::route::Choice;
-use crate::plan::turns::{self, Work, Workload};
+use crate::plan::turns::{Work, Workload, wanted};
 use crate::process::{Interrupts, Level, Stop, random_letters};
 use crate::store::Op;
+use crate::store::index::Row;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
 use super::moved::Moved;
-use super::progress::{Line, Now, Step, Watcher};
+use super::progress::{Line, Now, Recorder, Step, Watcher};
 use super::project::now;
-use super::queue::{Bounds, Lander, Rounds};
-use super::report::{Ran, Tally};
+use super::queue::Rounds;
+use super::report::Tally;
 use super::roster::Roster;
 use super::turn::{Crew, Ready};
 use super::{FlowError, Project};
 
 /// How often everything is looked at anew when nothing happens by itself.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a change waits in the queue for others that are about to follow: they are tested together then.
-const GATHER: Duration = Duration::from_secs(3);
+/// The state of a task that needs a person's decision.
+const ESCALATED: &str = "escalated";
+
 /// What a run was asked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RunRequest {
@@ -40,15 +52,23 @@ pub(crate) struct RunRequest {
     pub(crate) agents: Vec<(Option<String>, String)>,
     /// Leave what is ready in the queue.
     pub(crate) no_land: bool,
+    /// Nobody watches: work as long as this, wait for agents however often they pause, and look at everything before.
+    pub(crate) unattended: Option<Duration>,
+    /// End when a task needs a person; without it the others go on.
+    pub(crate) abort_on_failure: bool,
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RunEnd {
     /// Nothing was left that it could do.
     Done,
     /// Stopped by a person.
     Interrupted,
+    /// Its budget or its time is over, and something is left.
+    Limit(String),
+    /// A task needs a person, and it was to end then.
+    Aborted(String),
 }
 
 /// What a run came to.
@@ -59,6 +79,8 @@ pub(crate) struct RunOutcome {
     pub(crate) idle: Option<String>,
     /// What it left because no agent may have a turn any more: how many tasks, and why.
     pub(crate) left: Option<(usize, String)>,
+    /// It goes on when a person allows its budget once more.
+    pub(crate) budget_waits: bool,
 }
 
 /// How far a stop was asked for.
@@ -67,6 +89,14 @@ enum Stopping {
     No,
     Soft,
     Hard,
+}
+
+/// Why it stops before everything is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Why {
+    Person,
+    Time,
+    Failure(TaskId),
 }
 
 /// What the loop hears.
@@ -90,6 +120,8 @@ pub(crate) fn run(
         return Err(FlowError::RunBusy);
     };
     project.forget_stop()?;
+    let recorder = Recorder::new(watcher);
+    let watcher: &dyn Watcher = &recorder;
     let op = project.op();
     for line in project.recover()? {
         watcher.line(&Line { step: Step::Resume, tasks: Vec::new(), seconds: None, text: line });
@@ -103,6 +135,7 @@ pub(crate) fn run(
     if let Some(text) = project.agents_held_by(&crew)? {
         watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
     }
+    project.preflight(request, &crew, watcher)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {
         doing: "start",
@@ -110,7 +143,7 @@ pub(crate) fn run(
         source,
     })?;
     std::thread::scope(|scope| {
-        let dispatcher = Dispatcher::new(project, request, crew, watcher, op);
+        let dispatcher = Dispatcher::new(project, request, crew, &recorder, op)?;
         runtime.block_on(dispatcher.work(scope))
     })
 }
@@ -119,7 +152,7 @@ struct Dispatcher<'a> {
     project: Project,
     request: &'a RunRequest,
     roster: Roster,
-    watcher: &'a dyn Watcher,
+    watcher: &'a Recorder<'a>,
     op: Op,
     run: RunId,
     busy: BTreeMap<Work, (String, Instant)>,
@@ -130,6 +163,11 @@ struct Dispatcher<'a> {
     rewound: bool,
     stop: Stop,
     stopping: Stopping,
+    why: Why,
+    /// Why the budget lets no turn start that is wanted.
+    over: Option<String>,
+    /// Tasks that needed a person before it began.
+    needed: BTreeSet<TaskId>,
     /// Since when something has waited in the queue while nothing was landing.
     gathering: Option<Instant>,
     /// The queue came to rest at this state of the refs: no use in asking it again before something changes.
@@ -144,18 +182,32 @@ impl<'a> Dispatcher<'a> {
         project: Project,
         request: &'a RunRequest,
         crew: Crew,
-        watcher: &'a dyn Watcher,
+        watcher: &'a Recorder<'a>,
         op: Op,
-    ) -> Dispatcher<'a> {
+    ) -> Result<Dispatcher<'a>, FlowError> {
         let (sender, news) = unbounded_channel();
-        let run = RunId(format!("r-{}", random_letters(4)));
-        let tally = Tally::begin(&project, &request.only, op.at);
-        Dispatcher {
+        let (run, mut tally) = match project.resumed_run(&request.only, op.at)? {
+            Some(resumed) => resumed,
+            None => {
+                let run = RunId(format!("r-{}", random_letters(4)));
+                (run, Tally::begin(&project, &request.only, op.at))
+            }
+        };
+        tally.state.ledger.limit(project.policy.budget.run);
+        tally.state.waits = None;
+        let until = request
+            .unattended
+            .map(|time| Seconds(op.at.0.saturating_add(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))));
+        tally.state.until = tally.state.until.or(until);
+        let rows = project.store.open_tasks()?.rows;
+        let needed = rows.into_iter().filter(|row| row.card.state == ESCALATED).map(|row| row.card.id);
+        Ok(Dispatcher {
             base: project.base.tip.clone(),
             rewound: false,
+            needed: needed.collect(),
             project,
             request,
-            roster: Roster::new(crew, false),
+            roster: Roster::new(crew, request.unattended.is_some()),
             watcher,
             op,
             run,
@@ -163,12 +215,14 @@ impl<'a> Dispatcher<'a> {
             landing: false,
             stop: Stop::new(),
             stopping: Stopping::No,
+            why: Why::Person,
+            over: None,
             gathering: None,
             rested: None,
             tally,
             sender,
             news,
-        }
+        })
     }
 
     async fn work<'scope, 'env>(mut self, scope: &'scope Scope<'scope, 'env>) -> Result<RunOutcome, FlowError>
@@ -177,7 +231,10 @@ impl<'a> Dispatcher<'a> {
     {
         let mut interrupts = Interrupts::listen()?;
         let mut turns = tokio::task::JoinSet::new();
-        self.tally.begin_log(&self.project, &self.op, &self.run)?;
+        self.project.note_run(&self.run)?;
+        self.say_resumed();
+        self.project.bury_turns(&self.op, &self.run, &mut self.tally)?;
+        self.save("started")?;
         let result = loop {
             match self.step(scope, &mut turns) {
                 Ok(true) => {}
@@ -214,9 +271,7 @@ impl<'a> Dispatcher<'a> {
         self.project = self.project.reopened()?;
         self.op = Op { at: now(), ..self.op.clone() };
         self.watch_base()?;
-        if self.project.asked_to_stop().is_some() {
-            self.stopping = self.stopping.max(Stopping::Soft);
-        }
+        self.look_for_reasons_to_stop()?;
         self.decide_reviews()?;
         if self.stopping == Stopping::No && !self.rewound {
             self.start_turns(turns)?;
@@ -241,12 +296,49 @@ impl<'a> Dispatcher<'a> {
         Ok(())
     }
 
+    fn look_for_reasons_to_stop(&mut self) -> Result<(), FlowError> {
+        if self.project.asked_to_stop().is_some() {
+            self.stopping = self.stopping.max(Stopping::Soft);
+        }
+        if self.stopping > Stopping::No {
+            return Ok(());
+        }
+        if self.tally.state.until.is_some_and(|until| until <= self.op.at) {
+            (self.stopping, self.why) = (Stopping::Soft, Why::Time);
+            self.say(Step::Note, &[], None, "its time is over: no new turns".to_owned());
+        } else if self.request.abort_on_failure {
+            let rows = self.project.store.open_tasks()?.rows;
+            let fresh = |row: &Row| row.card.state == ESCALATED && !self.needed.contains(&row.card.id);
+            if let Some(failed) = rows.into_iter().find(fresh) {
+                let text = "needs you: no new turns, as asked for".to_owned();
+                self.say(Step::Note, std::slice::from_ref(&failed.card.id), None, text);
+                (self.stopping, self.why) = (Stopping::Soft, Why::Failure(failed.card.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the log so far, and where the run stands.
+    fn save(&mut self, subject: &str) -> Result<(), FlowError> {
+        for (at, line) in self.watcher.take() {
+            self.tally.note(at, &line);
+        }
+        self.tally.save(&self.project, &self.op, &self.run, subject)
+    }
+
+    fn say_resumed(&self) {
+        if self.tally.state.resumed > 0 {
+            let text = format!("{} goes on: it was killed", self.run);
+            self.say(Step::Resume, &[], None, text);
+        }
+    }
+
     /// Whether there are turns that an agent may take after its pause.
     fn waits_for_agent(&self) -> Result<bool, FlowError> {
         if self.stopping > Stopping::No || self.rewound || self.roster.wakes_at(self.op.at).is_none() {
             return Ok(false);
         }
-        let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
+        let wanted = wanted(&self.workload()?, &|id| self.project.finished(id));
         Ok(wanted.iter().any(|work| !self.roster.may(work, self.op.at)))
     }
 
@@ -258,7 +350,8 @@ impl<'a> Dispatcher<'a> {
                 self.landing = false;
                 match result {
                     Ok(rounds) => {
-                        self.rested = Some(self.in_queue()?);
+                        // Not what is there now: some of it may have come while the queue ended.
+                        self.rested = Some(rounds.seen.clone());
                         self.tally.add_rounds(&rounds);
                         Ok(())
                     }
@@ -269,7 +362,7 @@ impl<'a> Dispatcher<'a> {
                 }
             }
             News::Interrupt(Level::Soft) if self.stopping == Stopping::No => {
-                self.stopping = Stopping::Soft;
+                (self.stopping, self.why) = (Stopping::Soft, Why::Person);
                 self.say(
                     Step::Note,
                     &[],
@@ -279,7 +372,7 @@ impl<'a> Dispatcher<'a> {
                 Ok(())
             }
             News::Interrupt(_) => {
-                self.stopping = Stopping::Hard;
+                (self.stopping, self.why) = (Stopping::Hard, Why::Person);
                 self.stop.request();
                 Ok(())
             }
@@ -332,143 +425,6 @@ impl<'a> Dispatcher<'a> {
         })
     }
 
-    fn start_turns(
-        &mut self,
-        turns: &mut tokio::task::JoinSet<(Box<Ready>, Result<TurnResult, AgentError>)>,
-    ) -> Result<(), FlowError> {
-        let capacity = self.project.policy.jobs as usize;
-        if self.busy.len() >= capacity {
-            return Ok(());
-        }
-        let load = self.workload()?;
-        let wanted = turns::wanted(&load, &|id| self.project.finished(id));
-        for work in wanted {
-            if self.busy.len() >= capacity {
-                break;
-            }
-            let Some((agent, choice)) = self.agent_for(&work)? else { continue };
-            let prepared = self.project.prepare_turn(&self.op, &self.run, &agent, choice, &work)?;
-            let Some(ready) = prepared else { continue };
-            self.roster.started(&ready.agent.name);
-            self.say_start(&ready)?;
-            self.busy.insert(work, (ready.agent.name.clone(), Instant::now()));
-            let stop = self.stop.clone();
-            turns.spawn(async move {
-                let result = agent::take(&ready.agent, &ready.turn, stop).await;
-                (Box::new(ready), result)
-            });
-        }
-        Ok(())
-    }
-
-    /// The agent that takes a turn now; `None` where nobody may.
-    fn agent_for(&self, work: &Work) -> Result<Option<(Agent, Choice)>, FlowError> {
-        if !self.roster.may(work, self.op.at) {
-            return Ok(None);
-        }
-        let Some(stored) = self.project.store.load(work.task())? else { return Ok(None) };
-        let busy = |agent: &str| self.busy.values().filter(|(name, _)| name == agent).count();
-        Ok(self.roster.choose(work, &stored.task, self.op.at, busy).ok())
-    }
-
-    fn say_start(&self, ready: &Ready) -> Result<(), FlowError> {
-        if matches!(ready.work, Work::Review { .. }) {
-            return Ok(());
-        }
-        let title =
-            self.project.store.load(ready.work.task())?.map(|stored| stored.task.title).unwrap_or_default();
-        let again = if matches!(ready.work, Work::Fix { .. }) { " again" } else { "" };
-        let text = format!("{}{again}  {title}", ready.agent.name);
-        self.say(Step::Start, std::slice::from_ref(ready.work.task()), None, text);
-        Ok(())
-    }
-
-    fn turn_ended(&mut self, ready: &Ready, result: Result<TurnResult, AgentError>) -> Result<(), FlowError> {
-        self.busy.remove(&ready.work);
-        self.op.at = now();
-        let task = ready.work.task().clone();
-        let result = match result {
-            Ok(result) => result,
-            Err(err) => {
-                let text = crate::store::chain(&err);
-                if matches!(err, AgentError::NotInstalled { .. }) {
-                    self.project.turn_not_possible(&self.op, ready, &text)?;
-                    self.tell_breaker(&ready.agent.name, Went::Never, &text);
-                    return Ok(());
-                }
-                self.project.turn_not_started(&self.op, ready, &text)?;
-                self.say(Step::Note, &[task], None, format!("{}: {text}", ready.turn.role));
-                self.tell_breaker(&ready.agent.name, Went::Badly, &text);
-                return Ok(());
-            }
-        };
-        let judged = self.project.judge_turn(&self.op, ready, &result)?;
-        let seconds = judged.record.seconds;
-        self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
-        if let Some(went) = judged.went {
-            let why = match went {
-                // What the program said is about itself; what was judged is about the task.
-                Went::Never | Went::Later => &judged.record.ended,
-                Went::Well | Went::Badly => &judged.text,
-            };
-            self.tell_breaker(&ready.agent.name, went, why);
-        }
-        self.tally.add(Ran {
-            what: format!("{} {} {task}{}", ready.agent.name, ready.turn.role, ready.held_by()),
-            started: Seconds(self.op.at.0 - i64::try_from(seconds).unwrap_or_default()),
-            seconds,
-            ended: judged.record.ended.clone(),
-        });
-        let line = format!("{} {task}: {}", ready.turn.role, judged.text);
-        self.tally.add_turn(&task, judged.record);
-        self.tally.log(&self.project, &self.op, &self.run, &line)
-    }
-
-    fn tell_breaker(&mut self, agent: &str, went: Went, why: &str) {
-        if let Some(opened) = self.roster.ended(agent, went, why, self.op.at) {
-            self.say(Step::Note, &[], None, format!("{agent}: {opened}"));
-        }
-    }
-
-    /// What waits in the queue, with its phase: if this has not changed since it came to rest, asking again is no use.
-    fn in_queue(&self) -> Result<BTreeSet<(TaskId, String)>, FlowError> {
-        let rows = self.project.store.open_tasks()?.rows;
-        let queued = rows.into_iter().filter(|row| row.card.state == "ready-for-handoff");
-        Ok(queued.map(|row| (row.card.id, row.tip.to_string())).collect())
-    }
-
-    /// Starts the queue in a thread of its own, a little after the first change came: others may be about to follow.
-    fn start_landing<'scope, 'env>(&mut self, scope: &'scope Scope<'scope, 'env>) -> Result<(), FlowError>
-    where
-        'a: 'scope,
-    {
-        if self.landing || self.request.no_land || self.rewound || self.stopping == Stopping::Hard {
-            self.gathering = None;
-            return Ok(());
-        }
-        let waiting = self.in_queue()?;
-        if waiting.is_empty() || self.rested.as_ref() == Some(&waiting) {
-            self.gathering = None;
-            return Ok(());
-        }
-        let since = *self.gathering.get_or_insert_with(Instant::now);
-        let others = !self.busy.is_empty();
-        if others && since.elapsed() < GATHER {
-            return Ok(());
-        }
-        self.gathering = None;
-        self.landing = true;
-        let (project, watcher, stop, sender) =
-            (self.project.clone(), self.watcher, self.stop.clone(), self.sender.clone());
-        let slots = self.project.policy.queue.jobs;
-        scope.spawn(move || {
-            let result = Lander::new(&project, watcher, stop, slots).drain(&Bounds::default());
-            // The loop is gone only after a failure: nobody asks any more.
-            let _ = sender.send(News::Queue(result));
-        });
-        Ok(())
-    }
-
     fn show(&self) -> Result<(), FlowError> {
         let busy = self.busy.iter().map(|(work, (agent, since))| {
             let role = match work {
@@ -489,40 +445,5 @@ impl<'a> Dispatcher<'a> {
             stopping: self.stopping > Stopping::No,
         });
         Ok(())
-    }
-
-    fn finish(mut self) -> Result<RunOutcome, FlowError> {
-        let end = if self.stopping == Stopping::No { RunEnd::Done } else { RunEnd::Interrupted };
-        self.project.forget_stop()?;
-        self.project = self.project.reopened()?;
-        self.op.at = now();
-        let mut report = self.tally.report(&self.project, &self.run, self.op.at, end)?;
-        report.breakers.clone_from(&self.roster.opened);
-        self.project.keep_report(&self.op, &self.run, &report)?;
-        let idle = if self.tally.did_nothing() { self.idle()? } else { None };
-        let left = self.left()?;
-        Ok(RunOutcome { end, report, idle, left })
-    }
-
-    /// Turns that are wanted, and that no agent may take.
-    fn left(&self) -> Result<Option<(usize, String)>, FlowError> {
-        let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
-        let shut = wanted.iter().filter_map(|work| Some((work.task(), self.roster.shut(work, self.op.at)?)));
-        let shut: BTreeMap<&TaskId, String> = shut.collect();
-        Ok(shut.values().next().map(|why| (shut.len(), why.clone())))
-    }
-
-    /// Why a run left open tasks alone that it could have done.
-    fn idle(&self) -> Result<Option<String>, FlowError> {
-        let rows = self.project.store.open_tasks()?.rows;
-        let fresh = rows.iter().filter(|row| row.card.state == "pending" && !row.card.adopted).count();
-        let review = rows.iter().filter(|row| row.card.state == "under-review").count();
-        Ok(if fresh > 0 && !self.roster.roles().implement {
-            Some(format!("{fresh} tasks wait for an agent, and none is set"))
-        } else if review > 0 && !self.roster.roles().review {
-            Some(format!("{review} tasks wait for a review, and no agent is set for it"))
-        } else {
-            None
-        })
     }
 }

@@ -129,6 +129,13 @@ impl Project {
         self.worktree_of(id).join(".git").exists() && whole(self.local().join(making(id)))
     }
 
+    /// Whether something stands where the task's worktree will be that was never one of ours.
+    pub(super) fn is_path_taken(&self, id: &TaskId) -> bool {
+        let path = self.worktree_of(id);
+        let half = std::fs::read(self.local().join(making(id))).is_ok_and(|text| !text.is_empty());
+        path.exists() && !half && !is_empty(&path) && !path.join(".git").exists()
+    }
+
     /// Copies the untracked files that `.worktreeinclude` names.
     fn copy_included(&self, path: &Path) -> Result<(), FlowError> {
         let list = self.root().join(INCLUDE);

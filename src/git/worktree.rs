@@ -380,6 +380,28 @@ impl Repo {
         Ok(())
     }
 
+    /// What `git worktree add` has begun and not ended, here or in somebody's own git: with an empty `commondir` there,
+    /// git cannot list any worktree.
+    pub(crate) fn unmade_worktrees(&self) -> Vec<PathBuf> {
+        let all = std::fs::read_dir(self.common_dir().join("worktrees")).into_iter().flatten().flatten();
+        let unmade = |admin: &PathBuf| {
+            std::fs::read(admin.join("commondir")).map_or_else(|_| admin.is_dir(), |text| text.is_empty())
+        };
+        all.map(|entry| entry.path()).filter(unmade).collect()
+    }
+
+    /// Takes those away that are still not made.
+    ///
+    /// # Errors
+    /// A folder cannot be removed.
+    pub(crate) fn sweep_unmade(&self, found: &[PathBuf]) -> Result<(), GitError> {
+        let _lock = self.lock_worktrees()?;
+        for admin in self.unmade_worktrees().iter().filter(|admin| found.contains(admin)) {
+            std::fs::remove_dir_all(admin).map_err(GitError::io("remove", admin))?;
+        }
+        Ok(())
+    }
+
     /// Ends removals below a folder that a crash cut short.
     pub(crate) fn sweep_removed(&self, folder: &Path) -> Result<(), GitError> {
         let _lock = self.lock_worktrees()?;
@@ -702,6 +724,23 @@ mod tests {
             sandbox.repo.add_existing(&sandbox.beside("z"), "-x"),
             Err(GitError::BadRefName(_))
         ));
+    }
+
+    #[test]
+    fn what_a_killed_add_left_goes_and_the_others_can_be_listed() {
+        let (sandbox, path) = with_worktree();
+        let half = sandbox.repo.common_dir().join("worktrees/half");
+        std::fs::create_dir(&half).unwrap();
+        std::fs::write(half.join("locked"), "initializing").unwrap();
+        std::fs::write(half.join("gitdir"), "/nowhere/half/.git\n").unwrap();
+        std::fs::write(half.join("HEAD"), "0000000000000000000000000000000000000000\n").unwrap();
+        std::fs::write(half.join("commondir"), "").unwrap();
+        assert!(sandbox.repo.worktrees().is_err(), "git can read it now: is the sweep still needed?");
+        let found = sandbox.repo.unmade_worktrees();
+        assert_eq!(found, std::slice::from_ref(&half));
+        sandbox.repo.sweep_unmade(&found).unwrap();
+        assert!(!half.exists() && path.exists());
+        assert_eq!(sandbox.repo.worktrees().unwrap().len(), 2);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which task comes next: dependencies, priority, nearly-done work first. Pure.
 
 pub(crate) mod breaker;
+pub(crate) mod budget;
 pub(crate) mod card;
 pub(crate) mod graph;
 pub(crate) mod ready;

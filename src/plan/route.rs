@@ -70,6 +70,13 @@ pub(crate) struct Needs<'a> {
     pub(crate) failed: Option<&'a str>,
 }
 
+impl Needs<'_> {
+    /// The tier that the task has come to.
+    pub(crate) fn tier(&self) -> Tier {
+        Tier::start(self.weight).raised(self.failures / FAILURES_RAISE)
+    }
+}
+
 /// Who takes a turn, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Choice {
@@ -98,7 +105,7 @@ pub(crate) enum Nobody {
 /// Nobody may work now, or at all.
 pub(crate) fn choose(candidates: &[Candidate<'_>], needs: &Needs<'_>) -> Result<Choice, Nobody> {
     let start = Tier::start(needs.weight);
-    let wanted = start.raised(needs.failures / FAILURES_RAISE);
+    let wanted = needs.tier();
     // Where there is no choice of tiers, there is no dear one to be careful with.
     let mixed = candidates.windows(2).any(|pair| pair[0].tier != pair[1].tier);
     let spare = |one: &Candidate<'_>| mixed && one.tier == Tier::Expensive && one.busy > 0;

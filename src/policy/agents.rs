@@ -237,7 +237,7 @@ impl Settings {
 }
 
 /// Reads `in=3.00`, `out=15`, `cached=0.30`: dollars for a million tokens.
-fn price(pairs: &[(String, String)]) -> Result<Option<Price>, String> {
+pub(super) fn price(pairs: &[(String, String)]) -> Result<Option<Price>, String> {
     if pairs.is_empty() {
         return Ok(None);
     }

@@ -82,14 +82,15 @@ impl Reader<'_> {
     fn value(&self, key: &Key, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Value, FileError> {
         let wrong = || key::wrong_shape(key, name);
         let read = match (key.shape, value.get_ref()) {
-            (Shape::Count, DeValue::Integer(number)) => {
+            (Shape::Count | Shape::Tokens, DeValue::Integer(number)) => {
                 let digits = number.as_str().replace('_', "");
                 let count = u64::from_str_radix(digits.trim_start_matches('+'), number.radix());
                 count.map_err(|_| wrong()).and_then(|count| Value::count(name, count))
             }
             (Shape::Switch, DeValue::Boolean(on)) => Ok(Value::Switch(*on)),
             // `timeout = 15` is a forgotten unit rather than a wrong type.
-            (Shape::Time, DeValue::Integer(number)) => Value::text(key, name, number.as_str()),
+            (Shape::Time | Shape::Money, DeValue::Integer(number)) => Value::text(key, name, number.as_str()),
+            (Shape::Money, DeValue::Float(number)) => Value::text(key, name, number.as_str()),
             (Shape::Words | Shape::Globs, DeValue::Array(array)) => {
                 texts(array).ok_or_else(wrong).and_then(|words| Value::list(key, name, words))
             }

@@ -2,12 +2,13 @@
 
 use super::agents::Output;
 use crate::{
-    plan::route::Tier,
+    plan::{budget::Currency, route::Tier},
     select::{
         globs::{BadGlob, Globs},
         rule::{self, Rule},
     },
     suite::format::Format,
+    task::record::MicroUsd,
 };
 use std::{fmt, time::Duration};
 
@@ -36,6 +37,10 @@ pub(crate) enum Shape {
     Report,
     /// A whole number above 0.
     Count,
+    /// A whole number above 0 that need not be set.
+    Tokens,
+    /// Dollars: `5`, `0.50`.
+    Money,
     Switch,
     /// A number with a unit: `15m`.
     Time,
@@ -77,6 +82,8 @@ pub(crate) enum Stricter {
 pub(crate) enum Value {
     Text(String),
     Count(u64),
+    /// In millionths of a dollar.
+    Money(u64),
     Switch(bool),
     Time(Duration),
     List(Vec<String>),
@@ -108,7 +115,9 @@ pub(crate) enum BadValue {
 }
 
 use Kind::{Limit, Preference, Shared};
-use Shape::{Choice, Count, FileTemplate, Report, Rules, Switch, TestsCommand, Text, Time, Words};
+use Shape::{
+    Choice, Count, FileTemplate, Money, Report, Rules, Switch, TestsCommand, Text, Time, Tokens, Words,
+};
 use Stricter::{Intersection, OnlyBase, Smaller, Union};
 
 const fn key(name: &'static str, shape: Shape, kind: Kind, default: &'static str, doc: &'static str) -> Key {
@@ -249,6 +258,18 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "dollars for a million tokens, where it does not tell its cost: in=3, cached=0.30, out=15",
     ),
+    key(
+        "budget.run",
+        Money,
+        Limit(Smaller),
+        "",
+        "dollars that the agents of a run may cost; unset: no limit",
+    ),
+    key("budget.task", Money, Limit(Smaller), "", "dollars that the agents of a task may cost"),
+    key("budget.run_tokens", Tokens, Limit(Smaller), "", "tokens that the agents of a run may use"),
+    key("budget.task_tokens", Tokens, Limit(Smaller), "", "tokens that the agents of a task may use"),
+    key("run.services", Words, Shared, "", "commands that must exit with 0 before any agent starts"),
+    key("run.disk_mb", Count, Preference, "200", "free disk space without which no agent starts, in MB"),
     key("run.jobs", Count, Preference, "6", "agents that work at the same time"),
     key("limits.implement", Time, Limit(Smaller), "15m", "time for an agent to do a task"),
     key("limits.review", Time, Limit(Smaller), "10m", "time for an agent to review"),
@@ -380,7 +401,7 @@ impl Value {
     /// A value that is not of the key's shape. `name` is the full name.
     pub(crate) fn parse(key: &Key, name: &str, text: &str) -> Result<Value, BadValue> {
         match key.shape {
-            Shape::Count => match text.trim().parse() {
+            Shape::Count | Shape::Tokens => match text.trim().replace('_', "").parse() {
                 Ok(count) => Value::count(name, count),
                 Err(_) => Err(wrong_shape(key, name)),
             },
@@ -396,6 +417,7 @@ impl Value {
             | Shape::FileTemplate
             | Shape::Report
             | Shape::Time
+            | Shape::Money
             | Shape::Choice(_) => Value::text(key, name, text),
         }
     }
@@ -405,6 +427,10 @@ impl Value {
         let (owned, given) = (|| name.to_owned(), || text.to_owned());
         match key.shape {
             Shape::Time => Ok(Value::Time(time(name, text)?)),
+            Shape::Money => match MicroUsd::parse(text) {
+                Some(MicroUsd(dollars @ 1..)) => Ok(Value::Money(dollars)),
+                Some(MicroUsd(0)) | None => Err(wrong_shape(key, name)),
+            },
             Shape::Choice(choices) if !choices.contains(&text) => {
                 Err(BadValue::Choice { key: owned(), given: given(), choices: choices.join(", ") })
             }
@@ -418,7 +444,7 @@ impl Value {
                 Err(error) => Err(BadValue::Report { key: owned(), why: error.to_string() }),
             },
             Shape::Text | Shape::TestsCommand | Shape::Choice(_) => Ok(Value::Text(given())),
-            Shape::Count | Shape::Switch | Shape::Words | Shape::Globs | Shape::Rules => {
+            Shape::Count | Shape::Tokens | Shape::Switch | Shape::Words | Shape::Globs | Shape::Rules => {
                 Err(wrong_shape(key, name))
             }
         }
@@ -456,7 +482,8 @@ const COUNT: &str = "a whole number above 0";
 /// The error for a value of another shape than the key's.
 pub(super) fn wrong_shape(key: &Key, name: &str) -> BadValue {
     let expected = match key.shape {
-        Shape::Count => COUNT,
+        Shape::Count | Shape::Tokens => COUNT,
+        Shape::Money => "dollars above 0, like 5 or \"0.50\"",
         Shape::Switch => "true or false",
         Shape::Time => "a time in quotes, like \"15m\"",
         Shape::Words | Shape::Globs => "a list of texts, like [\"a\", \"b\"]",
@@ -482,7 +509,6 @@ fn split_list(text: &str) -> Vec<String> {
     parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// Reads `90s`, `15m`, `1h30m`.
 /// Reads a time such as `90s`, `15m` or `1h30m`.
 ///
 /// # Errors
@@ -529,6 +555,7 @@ impl fmt::Display for Value {
         match self {
             Value::Text(text) => f.write_str(text),
             Value::Count(count) => write!(f, "{count}"),
+            Value::Money(micros) => write!(f, "{}", Currency::Money.shown(*micros)),
             Value::Switch(on) => write!(f, "{on}"),
             Value::Time(time) => f.write_str(&written(time.as_secs())),
             Value::List(words) => f.write_str(&words.join(", ")),
@@ -575,7 +602,7 @@ mod tests {
     fn limits_have_an_order_that_fits_their_shape() {
         for key in KEYS {
             let fits = match key.kind {
-                Limit(Smaller) => matches!(key.shape, Count | Time),
+                Limit(Smaller) => matches!(key.shape, Count | Time | Money | Tokens),
                 Limit(Intersection) => key.shape == Shape::Globs,
                 Limit(Union) => matches!(key.shape, Shape::Globs | Words),
                 Limit(OnlyBase) | Preference | Shared => true,

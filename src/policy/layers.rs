@@ -337,7 +337,7 @@ fn smallest(name: &str, said: &[(&Origin, Value)]) -> Decided {
 
 fn is_smaller(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Count(a), Value::Count(b)) => a < b,
+        (Value::Count(a), Value::Count(b)) | (Value::Money(a), Value::Money(b)) => a < b,
         (Value::Time(a), Value::Time(b)) => a < b,
         _ => false, // a test holds that no other shape is compared so
     }

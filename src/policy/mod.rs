@@ -7,15 +7,18 @@ pub(crate) mod agents;
 pub(crate) mod file;
 pub(crate) mod key;
 pub(crate) mod layers;
+pub(crate) mod prices;
 pub(crate) mod template;
 
 use crate::{
-    guard::size::{Caps, MB},
+    guard::size::{Caps as SizeCaps, MB},
+    plan::budget::Caps,
     select::{
         choose::Rules,
         globs::{BadGlob, Globs},
     },
     suite::format::{BadFormat, Format},
+    task::record::MicroUsd,
 };
 use agents::AgentEntry;
 use key::Value;
@@ -34,6 +37,8 @@ pub(crate) struct Policy {
     pub(crate) agents: Agents,
     /// Agents that work at the same time.
     pub(crate) jobs: u32,
+    pub(crate) budget: Budget,
+    pub(crate) before: Before,
     pub(crate) limits: Limits,
     pub(crate) retry: Retry,
     pub(crate) queue: QueueRules,
@@ -49,7 +54,7 @@ pub(crate) struct Policy {
 /// `[cap]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cap {
-    pub(crate) caps: Caps,
+    pub(crate) caps: SizeCaps,
     /// Files that do not count.
     pub(crate) exclude: Globs,
 }
@@ -102,6 +107,21 @@ pub(crate) struct Agents {
     pub(crate) env: Vec<String>,
     /// `[agent.NAME]`, and the built-in ones.
     pub(crate) named: BTreeMap<String, AgentEntry>,
+}
+
+/// `[budget]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) run: Caps,
+    pub(crate) task: Caps,
+}
+
+/// `[run]`: what must be right before any agent starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Commands that must exit with 0.
+    pub(crate) services: Vec<String>,
+    pub(crate) disk_bytes: u64,
 }
 
 /// `[sandbox]`: what agents may touch besides their worktree.
@@ -207,7 +227,10 @@ impl Settings {
         Ok(Policy {
             base: self.text("base"),
             cap: Cap {
-                caps: Caps { diff: self.count("cap.diff"), binary_bytes: self.megabytes("cap.binary_mb") },
+                caps: SizeCaps {
+                    diff: self.count("cap.diff"),
+                    binary_bytes: self.megabytes("cap.binary_mb"),
+                },
                 exclude: self.globs("cap.exclude")?,
             },
             paths: Paths {
@@ -226,6 +249,11 @@ impl Settings {
             },
             agents: self.agents()?,
             jobs: self.small("run.jobs"),
+            budget: Budget { run: self.caps("budget.run"), task: self.caps("budget.task") },
+            before: Before {
+                services: self.words("run.services"),
+                disk_bytes: self.megabytes("run.disk_mb"),
+            },
             limits: Limits {
                 implement: self.time("limits.implement"),
                 review: self.time("limits.review"),
@@ -247,6 +275,19 @@ impl Settings {
             signoff: self.switch("commit.signoff"),
             notices: self.notices(),
         })
+    }
+
+    /// Limits of money, and of tokens behind `_tokens`.
+    fn caps(&self, name: &str) -> Caps {
+        let money = match self.value(name) {
+            Some(Value::Money(cap)) => Some(MicroUsd(cap)),
+            _ => None,
+        };
+        let tokens = match self.value(&format!("{name}_tokens")) {
+            Some(Value::Count(cap)) => Some(cap),
+            _ => None,
+        };
+        Caps::of(money, tokens)
     }
 
     fn tests(&self) -> Result<Tests, PolicyError> {
@@ -375,7 +416,7 @@ mod tests {
     #[test]
     fn what_is_built_in_is_a_policy() {
         let policy = Settings::new(Vec::new()).policy().unwrap();
-        assert_eq!(policy.cap.caps, Caps { diff: 200, binary_bytes: 10 * MB });
+        assert_eq!(policy.cap.caps, SizeCaps { diff: 200, binary_bytes: 10 * MB });
         assert_eq!(policy.tests.timeout, Duration::from_secs(15 * 60));
         assert_eq!(policy.tests.format, Format::Exit);
         assert_eq!(policy.tests.rules, Rules::default());

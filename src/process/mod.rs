@@ -7,6 +7,8 @@
 mod env;
 /// The program itself, as a command for its own hidden words.
 mod own;
+/// Free space on a disk.
+mod disk;
 /// What `/proc` says about processes.
 mod procfs;
 /// Random names.
@@ -22,6 +24,7 @@ mod supervise;
 
 use std::{io, path::PathBuf};
 
+pub(crate) use disk::free_bytes;
 pub(crate) use env::agent_environment;
 pub(crate) use own::{own_command, own_program};
 #[cfg(test)]

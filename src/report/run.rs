@@ -24,6 +24,8 @@ pub(crate) struct RunReport {
     pub(crate) turns: Vec<TurnLine>,
     /// Breakers that opened, in their order: the agent, and why.
     pub(crate) breakers: Vec<(String, String)>,
+    /// What else there is to know: what its budget came to, how often it was killed. One line each.
+    pub(crate) notes: Vec<String>,
     /// Every command that was run, in order of its start.
     pub(crate) commands: Vec<CommandLine>,
 }
@@ -37,6 +39,10 @@ pub(crate) enum Ending {
     Interrupted,
     /// Stop-if-worse: a task made results worse, and a person has to continue.
     StoppedAsWorse { culprit: TaskId },
+    /// Its budget or its time was over, and something was left to do.
+    Limit { why: String },
+    /// A task failed for good, and the run was to end then.
+    Aborted { why: String },
 }
 
 /// A value before and after the run.

@@ -46,6 +46,7 @@ pub(super) fn all_landed() -> RunReport {
         findings: Vec::new(),
         turns: Vec::new(),
         breakers: Vec::new(),
+        notes: Vec::new(),
         commands: vec![CommandLine {
             what: "cargo nextest run --profile ci".to_owned(),
             started: Seconds(1_800_000_600),

@@ -39,6 +39,7 @@ pub(crate) fn text_so_far(report: &RunReport) -> String {
     }
     lines.extend(agents(report));
     lines.push(String::new());
+    lines.extend(report.notes.iter().flat_map(|note| wrapped(&words::line(note), "")));
     lines.push(format!(
         "run {}, {} {} -> {}, {}",
         shown(&report.run.0),

@@ -23,6 +23,8 @@ pub(super) fn verdict(report: &RunReport, metrics: &Metrics) -> String {
         Ending::Done => String::new(),
         Ending::Interrupted => " The run was interrupted.".to_owned(),
         Ending::StoppedAsWorse { culprit } => format!(" The run stopped: {culprit} makes tests worse."),
+        Ending::Limit { why } => format!(" The run paused: {why}."),
+        Ending::Aborted { why } => format!(" The run was to end with the first failure: {why}."),
     };
     format!("{landed}{needs}.{ending}")
 }

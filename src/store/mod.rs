@@ -14,6 +14,7 @@ pub(crate) mod journal;
 pub(crate) mod layout;
 pub(crate) mod record;
 pub(crate) mod repo_journal;
+pub(crate) mod run_state;
 pub(crate) mod runs;
 pub(crate) mod verdicts;
 

@@ -539,7 +539,7 @@ fn decision_of(wire: DecisionWire) -> Result<Decision, RecordError> {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct TurnWire {
+pub(super) struct TurnWire {
     role: String,
     agent: String,
     run: Option<String>,
@@ -777,7 +777,7 @@ fn edit_wire(edit: &Edit) -> EditWire {
     }
 }
 
-fn turn_wire(turn: &TurnRecord) -> TurnWire {
+pub(super) fn turn_wire(turn: &TurnRecord) -> TurnWire {
     let TurnRecord { role, agent, run, ended, seconds, tokens, cost, estimated, prompt, model, tier, chosen } =
         turn.clone();
     let cost_usd_micros = cost.map(|cost| cost.0);
@@ -874,7 +874,7 @@ fn edit_of(wire: EditWire) -> Result<Edit, RecordError> {
     })
 }
 
-fn turn_of(wire: TurnWire) -> TurnRecord {
+pub(super) fn turn_of(wire: TurnWire) -> TurnRecord {
     TurnRecord {
         role: wire.role,
         agent: wire.agent,

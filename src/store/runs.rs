@@ -88,6 +88,7 @@ struct ReportWire<'a> {
     tasks: Vec<TaskLineWire<'a>>,
     turns: Vec<TurnLineWire<'a>>,
     breakers: Vec<BreakerWire<'a>>,
+    notes: &'a [String],
     commands: Vec<CommandWire<'a>>,
 }
 
@@ -162,6 +163,8 @@ pub(crate) fn report_json(report: &RunReport) -> Vec<u8> {
             Ending::Done => "done",
             Ending::Interrupted => "interrupted",
             Ending::StoppedAsWorse { .. } => "stopped-as-worse",
+            Ending::Limit { .. } => "limit",
+            Ending::Aborted { .. } => "aborted",
         },
         branch: &report.branch,
         base_before: report.base.before.as_str(),
@@ -170,6 +173,7 @@ pub(crate) fn report_json(report: &RunReport) -> Vec<u8> {
         tasks: report.tasks.iter().map(task_line_wire).collect(),
         turns: report.turns.iter().map(turn_line_wire).collect(),
         breakers: report.breakers.iter().map(|(agent, why)| BreakerWire { agent, why }).collect(),
+        notes: &report.notes,
         commands: report
             .commands
             .iter()

@@ -39,10 +39,12 @@ pub(crate) enum Trouble {
     Draft,
     /// A person sent it back.
     Rejected,
+    /// What it may cost is spent.
+    OverBudget,
 }
 
 impl Trouble {
-    pub(crate) const ALL: [Trouble; 17] = [
+    pub(crate) const ALL: [Trouble; 18] = [
         Trouble::NoChange,
         Trouble::TimeLimit,
         Trouble::NotStarted,
@@ -60,6 +62,7 @@ impl Trouble {
         Trouble::Dependency,
         Trouble::Draft,
         Trouble::Rejected,
+        Trouble::OverBudget,
     ];
 
     /// The word that records, `--json` and plain git show.
@@ -82,6 +85,7 @@ impl Trouble {
             Trouble::Dependency => "dependency",
             Trouble::Draft => "draft",
             Trouble::Rejected => "rejected",
+            Trouble::OverBudget => "over-budget",
         }
     }
 
@@ -106,7 +110,8 @@ impl Trouble {
             | Trouble::BranchGone
             | Trouble::Dependency
             | Trouble::Draft
-            | Trouble::Rejected => false,
+            | Trouble::Rejected
+            | Trouble::OverBudget => false,
         }
     }
 }

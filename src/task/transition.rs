@@ -225,7 +225,7 @@ impl Task {
                 if let State::Escalated { because, .. } = &self.state {
                     if because.trouble.may_be_accepted() {
                         self.exception = true;
-                    } else {
+                    } else if because.trouble != Trouble::OverBudget {
                         self.grant_another_try();
                     }
                 }
@@ -481,6 +481,8 @@ impl Task {
         actor: &Actor,
     ) -> Result<State, Refused> {
         match (was.change(), was.claim()) {
+            // Nothing was wrong with the work: it goes on where it stopped.
+            _ if because.trouble == Trouble::OverBudget => Ok(was.clone()),
             (Some(change), _) if because.trouble == Trouble::TooBig && !self.adopted => {
                 approvable(change, seen, actor)?;
                 Ok(State::UnderReview { change: change.clone() })

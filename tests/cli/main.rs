@@ -6,6 +6,7 @@
 mod agents;
 mod bench;
 mod bad_input;
+mod budget;
 mod bot;
 mod checkout;
 mod demo;
@@ -20,6 +21,7 @@ mod kills;
 mod mended;
 mod mixed;
 mod model_server;
+mod night;
 mod orphans;
 mod programs;
 mod queue;

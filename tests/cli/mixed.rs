@@ -60,3 +60,35 @@ fn one_that_always_fails_is_held_back_and_the_others_land_everything() {
     assert_eq!(data["metrics"]["cost_usd_micros"], sum);
     assert!(ran.stdout.contains("  slow    mid            2      $0.40       10,000 "), "{}", ran.stdout);
 }
+
+#[test]
+fn one_over_budget_pauses_the_run_and_a_yes_lands_the_rest() {
+    let sandbox = twelve_tasks();
+    // The slow one costs 20 cents a turn: its first fits, its second does not; what the others need does.
+    sandbox.run(&["edit", "t12", "--after", "t11"]).exits(0);
+    let ran = sandbox.run(&["run", "--budget", "0.30"]).exits(5);
+    assert!(ran.stdout.starts_with("11 of 12 tasks landed. The run paused: "), "{}", ran.stdout);
+    let shown = sandbox.run(&["show", "t12", "--json"]).exits(0).json();
+    assert_eq!(shown["data"]["state"], "pending");
+    let report = sandbox.run(&["report", "--json"]).exits(0).json();
+    assert_eq!(report["data"]["ending"], "limit");
+    sandbox.run(&["approve", "budget"]).exits(0);
+    let ran = sandbox.run(&["run"]).exits(0);
+    assert!(ran.stdout.starts_with("All 12 landed."), "{}", ran.stdout);
+}
+
+#[test]
+fn pick_explains_the_tier_and_who_would_get_it() {
+    let sandbox = twelve_tasks();
+    let line = |id: &str| {
+        let ran = sandbox.run(&["pick", id, "-n", "--explain", "--json"]).exits(0).json();
+        let lines = ran["data"]["explained"].as_array().unwrap().clone();
+        lines
+            .iter()
+            .find_map(|line| line.as_str().filter(|line| line.starts_with("tier ")))
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(line("t1"), "tier cheap: a run would take broken: cheap for a task of tier 1");
+    assert_eq!(line("t12"), "tier mid: a run would take slow: mid for a task of tier 2");
+}

@@ -18,14 +18,16 @@ use crate::cli::{Context, text};
 
 /// The word that means the whole queue.
 const QUEUE: &str = "queue";
+/// The word that means the budget of the run that waits.
+const BUDGET: &str = "budget";
 
 /// What `approve` is asked for.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  git orch approve\n  git orch approve t-c3v7 -m \"the slow test is known\"\n  git orch approve queue"
+    after_help = "Examples:\n  git orch approve\n  git orch approve t-c3v7 -m \"the slow test is known\"\n  git orch approve queue\n  git orch approve budget"
 )]
 pub(crate) struct ApproveArgs {
-    /// The task, or `queue` to go on after it stopped; without it the one that waits
+    /// The task; `queue` to go on after it stopped; `budget` to allow a run its budget once more; without it what waits
     #[arg(add = ArgValueCompleter::new(task_ids))]
     pub(crate) what: Option<String>,
     /// A note for the record
@@ -63,7 +65,17 @@ pub(crate) fn run(ctx: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
     if args.what.as_deref() == Some(QUEUE) {
         return go_on(ctx, &project, args.dry.dry_run);
     }
-    let (stored, guessed) = which(&project, args.what.as_deref())?;
+    if args.what.as_deref() == Some(BUDGET) {
+        return budget(ctx, &project, args.dry.dry_run);
+    }
+    let (stored, guessed) = match which(&project, args.what.as_deref()) {
+        Ok(found) => found,
+        // Nothing else waits.
+        Err(_) if args.what.is_none() && project.budget_waits()?.is_some() => {
+            return budget(ctx, &project, args.dry.dry_run);
+        }
+        Err(err) => return Err(err),
+    };
     let seen = args.head.as_deref().map(|text| commit(&project, text)).transpose()?;
     if guessed && ctx.may_ask() && !args.dry.dry_run && !confirmed(ctx, &project, &stored)? {
         ctx.out.progress("nothing was changed");
@@ -181,6 +193,23 @@ fn confirmed(ctx: &Context, project: &Project, stored: &Stored) -> Result<bool, 
             Some(_) => {}
         }
     }
+}
+
+/// Allows the run that waits the amount of its budget once more.
+fn budget(ctx: &Context, project: &Project, dry: bool) -> Result<Exit, Failure> {
+    let Some((run, why)) = project.budget_waits()? else {
+        let data = json!({"run": null, "was": null});
+        ctx.out.success("budget", data, || "no run waits for its budget\n".to_owned(), &[]);
+        return Ok(Exit::Done);
+    };
+    let line = if dry {
+        format!("would allow the budget of {run} once more ({})\n", text::line(&why))
+    } else {
+        project.approve_budget(&project.op())?;
+        format!("allowed the budget of {run} once more ({})\n", text::line(&why))
+    };
+    ctx.out.success("budget", json!({"run": run.0, "was": why}), || line, &["git orch run".to_owned()]);
+    Ok(Exit::Done)
 }
 
 /// Lets the queue go on after it stopped.

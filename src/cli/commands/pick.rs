@@ -215,6 +215,12 @@ fn render(task: &Task, worktree: &str, explained: Option<&[String]>) -> String {
     out
 }
 
+/// Which tier of agent it has come to, and which agent a run would choose.
+fn tier(project: &Project, id: &TaskId) -> Option<String> {
+    let task = project.store.load(id).ok()??.task;
+    project.routed(&task).ok()
+}
+
 /// Why this task, and why not the others.
 fn explain(project: &Project, cards: &[Card], id: &TaskId, now: Seconds) -> Vec<String> {
     let finished = |id: &TaskId| project.finished(id);
@@ -231,6 +237,7 @@ fn explain(project: &Project, cards: &[Card], id: &TaskId, now: Seconds) -> Vec<
         let age = text::span(now.0 - card.created_at.0);
         lines.push(format!("why {id}: {place}, priority {}, waits since {age}{returned}", card.priority));
     }
+    lines.extend(tier(project, id));
     for card in ready.iter().filter(|card| card.id != *id).take(5) {
         let age = text::span(now.0 - card.created_at.0);
         lines.push(format!("also ready: {}  priority {}, {age}", card.id, card.priority));

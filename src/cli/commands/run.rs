@@ -1,6 +1,8 @@
 //! `git orch run`.
 
-use clap::Args;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
 
 use crate::cli::Context;
 use crate::cli::args::DryRun;
@@ -11,6 +13,7 @@ use crate::cli::watcher::watcher;
 use crate::flow::run::{RunEnd, RunOutcome, RunRequest};
 use crate::flow::{FlowError, Project};
 use crate::plan::turns::{self, Roles, Work, Workload};
+use crate::policy::key::parse_time;
 use crate::report::{self, Ending, Outcome};
 use crate::store::runs::report_json;
 
@@ -20,7 +23,7 @@ use crate::store::runs::report_json;
     after_help = "Starts agents on what is ready, lets reviewers look at what they hand in, sends back, tests and lands.\n\
                         Always resumes what an earlier run left. First Ctrl-C: no new turns; second: end the running ones.\n\n\
                         Examples:\n  git orch run --agent \"exec:my-agent --headless\"\n  \
-                        git orch run t-7k3f -j 2 --agent review=exec:./review.sh\n  git orch run --no-land"
+                        git orch run t-7k3f -j 2 --agent review=exec:./review.sh\n  git orch run --no-land\n  git orch run --for 8h --budget 20 --on-failure continue"
 )]
 pub(crate) struct RunArgs {
     /// Only these tasks
@@ -35,6 +38,15 @@ pub(crate) struct RunArgs {
     /// Time limit of a turn that implements or fixes, such as 15m
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<String>,
+    /// What the agents may cost: at the limit it pauses, and asks
+    #[arg(long, value_name = "USD")]
+    pub(crate) budget: Option<String>,
+    /// Work unattended for so long, such as 8h: look at everything before, wait for agents that pause
+    #[arg(long = "for", value_name = "TIME")]
+    for_time: Option<String>,
+    /// What follows when a task fails for good
+    #[arg(long, value_name = "WHAT", default_value = "continue")]
+    on_failure: OnFailure,
     /// Let agents do all that you may yourself: read your files, use the network, write anywhere
     #[arg(long, env = "GIT_ORCH_NO_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_sandbox: bool,
@@ -45,11 +57,27 @@ pub(crate) struct RunArgs {
     dry: DryRun,
 }
 
+/// What a run does when a task needs a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnFailure {
+    /// Go on with the others
+    Continue,
+    /// Start nothing more, and end
+    Abort,
+}
+
+/// An example of an unattended run.
+const NIGHT: &str = "git orch run --for 8h";
+/// Longest time of an unattended run.
+const NIGHT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
 const ROLES: [&str; 3] = ["implement", "fix", "review"];
 
 pub(crate) fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
     let mut request = RunRequest { no_land: args.no_land, ..RunRequest::default() };
+    request.unattended = args.for_time.as_deref().map(unattended).transpose()?;
+    request.abort_on_failure = args.on_failure == OnFailure::Abort;
     for task in &args.tasks {
         request.only.push(project.find_open(task)?.task.id);
     }
@@ -62,6 +90,15 @@ pub(crate) fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, Failure> {
     let outcome = crate::flow::run::run(&project, &request, watcher.as_ref())?;
     drop(watcher);
     answer(ctx, &outcome)
+}
+
+fn unattended(text: &str) -> Result<Duration, Failure> {
+    let time = parse_time(text)
+        .map_err(|why| Failure::bad_value(format!("--for '{}': {why}", text::line(text)), "as in", NIGHT))?;
+    if time > NIGHT_MAX {
+        return Err(Failure::bad_value("--for is a week at most", "as in", NIGHT));
+    }
+    Ok(time)
 }
 
 /// `review=exec:x` is for one role; `exec:x=y` is for all.
@@ -95,8 +132,11 @@ pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failur
         whole.push_str(&format!("\n{tasks} left, and no agent may have a turn: {}\n", text::line(why)));
         next.insert(0, "git orch doctor".to_owned());
     }
-    if outcome.end == RunEnd::Interrupted {
+    if matches!(outcome.end, RunEnd::Interrupted | RunEnd::Limit(_) | RunEnd::Aborted(_)) {
         next.insert(0, "git orch run".to_owned());
+    }
+    if outcome.budget_waits {
+        next.insert(0, "git orch approve budget".to_owned());
     }
     ctx.out.success("run", data, || whole, &next);
     Ok(exit)
@@ -105,7 +145,8 @@ pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failur
 fn exit_of(outcome: &RunOutcome, needs: usize) -> Exit {
     match (&outcome.report.ending, &outcome.idle) {
         (Ending::Interrupted, _) => Exit::Interrupted,
-        (Ending::StoppedAsWorse { .. }, _) => Exit::Person,
+        (Ending::StoppedAsWorse { .. } | Ending::Aborted { .. }, _) => Exit::Person,
+        (Ending::Limit { .. }, _) => Exit::Limit,
         (Ending::Done, _) if needs > 0 || outcome.left.is_some() => Exit::Person,
         (Ending::Done, Some(_)) => Exit::Nothing,
         (Ending::Done, None) => Exit::Done,

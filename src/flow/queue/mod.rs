@@ -70,6 +70,8 @@ pub(crate) struct Rounds {
     pub(crate) stands: Option<String>,
     /// Left in the queue: blocked, held, or not wanted now.
     pub(crate) waiting: Vec<TaskId>,
+    /// What it looked at last, with the tips of the journals: what came after that it has not seen.
+    pub(crate) seen: BTreeSet<(TaskId, String)>,
 }
 
 /// A test run that is going on in a thread of its own.
@@ -230,6 +232,8 @@ impl<'a> Lander<'a> {
     /// Says at the end why what is left is left.
     fn settle(&mut self, view: &View, queued: &[Queued]) -> Result<(), FlowError> {
         self.rounds.waiting = queued.iter().map(|queued| queued.entry.task.clone()).collect();
+        let seen = queued.iter().map(|queued| (queued.entry.task.clone(), queued.stored.tip.to_string()));
+        self.rounds.seen = seen.collect();
         if view.paused {
             self.rounds.stands = Some("the queue is paused".to_owned());
         }

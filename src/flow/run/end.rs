@@ -1,0 +1,77 @@
+//! How a run ends: why, with which report, and what it left.
+
+use std::collections::BTreeMap;
+
+use crate::flow::FlowError;
+use crate::flow::project::now;
+use crate::plan::turns;
+use crate::task::id::TaskId;
+
+use super::{Dispatcher, RunEnd, RunOutcome, Stopping, Why};
+
+impl Dispatcher<'_> {
+    pub(super) fn finish(mut self) -> Result<RunOutcome, FlowError> {
+        self.project.forget_stop()?;
+        self.project = self.project.reopened()?;
+        self.op.at = now();
+        let end = self.end()?;
+        let waits = match (&end, &self.over) {
+            (RunEnd::Limit(_), Some(why)) => Some(why.clone()),
+            _ => None,
+        };
+        self.tally.state.waits.clone_from(&waits);
+        let mut report = self.tally.report(&self.project, &self.run, self.op.at, &end)?;
+        report.breakers.clone_from(&self.roster.opened);
+        self.save("ended")?;
+        self.project.keep_report(&self.op, &self.run, &report)?;
+        if waits.is_none() {
+            self.project.forget_run()?;
+        }
+        let idle = if self.tally.did_nothing() { self.idle()? } else { None };
+        let left = self.left()?;
+        Ok(RunOutcome { end, report, idle, left, budget_waits: waits.is_some() })
+    }
+
+    /// Why it ended.
+    fn end(&self) -> Result<RunEnd, FlowError> {
+        Ok(match (self.stopping, &self.why) {
+            (Stopping::No, _) => match &self.over {
+                Some(why) => RunEnd::Limit(why.clone()),
+                None => RunEnd::Done,
+            },
+            (_, Why::Failure(task)) => RunEnd::Aborted(format!("{task} needs you")),
+            (Stopping::Soft, Why::Time) if self.is_anything_left()? => {
+                RunEnd::Limit("its time is over".to_owned())
+            }
+            (Stopping::Soft, Why::Time) => RunEnd::Done,
+            (Stopping::Soft | Stopping::Hard, Why::Person | Why::Time) => RunEnd::Interrupted,
+        })
+    }
+
+    /// Whether there is a turn that could have been taken.
+    fn is_anything_left(&self) -> Result<bool, FlowError> {
+        Ok(!turns::wanted(&self.workload()?, &|id| self.project.finished(id)).is_empty())
+    }
+
+    /// Turns that are wanted, and that no agent may take.
+    fn left(&self) -> Result<Option<(usize, String)>, FlowError> {
+        let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
+        let shut = wanted.iter().filter_map(|work| Some((work.task(), self.roster.shut(work, self.op.at)?)));
+        let shut: BTreeMap<&TaskId, String> = shut.collect();
+        Ok(shut.values().next().map(|why| (shut.len(), why.clone())))
+    }
+
+    /// Why a run left open tasks alone that it could have done.
+    fn idle(&self) -> Result<Option<String>, FlowError> {
+        let rows = self.project.store.open_tasks()?.rows;
+        let fresh = rows.iter().filter(|row| row.card.state == "pending" && !row.card.adopted).count();
+        let review = rows.iter().filter(|row| row.card.state == "under-review").count();
+        Ok(if fresh > 0 && !self.roster.roles().implement {
+            Some(format!("{fresh} tasks wait for an agent, and none is set"))
+        } else if review > 0 && !self.roster.roles().review {
+            Some(format!("{review} tasks wait for a review, and no agent is set for it"))
+        } else {
+            None
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! What a run may spend, at work: reserved before a turn starts, settled when it has ended. The rules are `plan::budget`.
+
+use crate::agent::{Agent, Kind, TurnResult};
+use crate::flow::FlowError;
+use crate::flow::progress::Step;
+use crate::plan::breaker::Went;
+use crate::plan::budget::{self, Allowance, Both, OpenTurn, Refusal, Told};
+use crate::plan::turns::Work;
+use crate::process::Ended;
+use crate::task::record::TurnRecord;
+use crate::task::{Actor, Event, Task};
+
+use super::Dispatcher;
+
+/// The role of a turn, as the ledger knows it.
+pub(super) fn role_of(work: &Work) -> String {
+    match work {
+        Work::Review { reviewer, .. } => format!("review_{reviewer}"),
+        Work::Fix { .. } => "fix".to_owned(),
+        Work::Implement { .. } => "implement".to_owned(),
+    }
+}
+
+impl Dispatcher<'_> {
+    /// Whether the task's own budget allows another turn. If not, and nobody is at it, a person is asked.
+    pub(super) fn task_may_spend(&self, task: &Task) -> Result<bool, FlowError> {
+        let Some(because) = budget::task_over(task, self.project.policy.budget.task) else { return Ok(true) };
+        if self.busy.keys().any(|work| *work.task() == task.id) {
+            return Ok(false);
+        }
+        self.say(Step::NeedsYou, std::slice::from_ref(&task.id), None, because.text.clone());
+        let event = Event::Escalated { because };
+        let actor = Actor::orchestrator();
+        self.project.store.change::<FlowError>(&self.op, &actor, &task.id, |_| Ok(vec![event.clone()]))?;
+        Ok(false)
+    }
+
+    /// Reserves for a turn; nothing where it has to wait. `slots` are the turns that could start now.
+    pub(super) fn reserve(&mut self, work: &Work, agent: &Agent, slots: usize) -> Option<Allowance> {
+        let turn = OpenTurn {
+            task: work.task().to_string(),
+            role: role_of(work),
+            agent: agent.name.clone(),
+            reserved: Both::default(),
+            free: matches!(agent.kind, Kind::Script { .. }),
+        };
+        match self.tally.state.ledger.reserve(turn, slots) {
+            Ok(allowance) => Some(allowance),
+            Err(Refusal::Wait) => None,
+            Err(Refusal::Over(why)) => {
+                self.over = Some(why);
+                None
+            }
+        }
+    }
+
+    /// A turn for which something was reserved did not start.
+    pub(super) fn give_back(&mut self, work: &Work) {
+        self.tally.state.ledger.forget(work.task().as_str(), &role_of(work));
+    }
+
+    /// Settles a turn that ended. An agent that does not tell what it uses has no further turn under a budget.
+    pub(super) fn settle(&mut self, work: &Work, record: &TurnRecord, result: &TurnResult) {
+        let told = Told { money: record.cost.map(|cost| cost.0), tokens: record.tokens };
+        let whole = matches!(result.outcome.ended, Ended::Exited(_));
+        let (task, role) = (work.task().as_str(), role_of(work));
+        let silent = self.tally.state.ledger.settle(task, &role, &record.agent, told, whole);
+        if let Some(why) = silent {
+            self.tell_breaker(&record.agent, Went::Never, &why);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The turns of a run: started while there is room, an agent and money for them, and followed up when they have ended.
+
+use std::time::Instant;
+
+use crate::agent::{self, Agent, AgentError, TurnResult};
+use crate::flow::FlowError;
+use crate::flow::progress::Step;
+use crate::flow::project::now;
+use crate::flow::report::Ran;
+use crate::flow::turn::Ready;
+use crate::plan::breaker::Went;
+use crate::plan::route::Choice;
+use crate::plan::turns::{self, Work};
+use crate::task::id::Seconds;
+
+use super::Dispatcher;
+use super::spend::role_of;
+
+impl Dispatcher<'_> {
+    pub(super) fn start_turns(
+        &mut self,
+        turns: &mut tokio::task::JoinSet<(Box<Ready>, Result<TurnResult, AgentError>)>,
+    ) -> Result<(), FlowError> {
+        let capacity = self.project.policy.jobs as usize;
+        if self.busy.len() >= capacity {
+            return Ok(());
+        }
+        let load = self.workload()?;
+        let wanted = turns::wanted(&load, &|id| self.project.finished(id));
+        self.over = None;
+        let mut waiting = wanted.len();
+        for work in wanted {
+            if self.busy.len() >= capacity {
+                break;
+            }
+            let slots = waiting.min(capacity - self.busy.len());
+            waiting -= 1;
+            let Some((agent, choice)) = self.agent_for(&work)? else { continue };
+            let Some(allowance) = self.reserve(&work, &agent, slots) else { continue };
+            let prepared = self.project.prepare_turn(&self.op, &self.run, &agent, choice, &work)?;
+            let Some(mut ready) = prepared else {
+                self.give_back(&work);
+                continue;
+            };
+            ready.turn.budget = allowance.limit;
+            self.roster.started(&ready.agent.name);
+            self.say_start(&ready)?;
+            // What is reserved is written down before anything is spent.
+            self.save(&format!("{} {}", role_of(&work), work.task()))?;
+            self.busy.insert(work, (ready.agent.name.clone(), Instant::now()));
+            let stop = self.stop.clone();
+            turns.spawn(async move {
+                let result = agent::take(&ready.agent, &ready.turn, stop).await;
+                (Box::new(ready), result)
+            });
+        }
+        Ok(())
+    }
+
+    /// The agent that takes a turn now; `None` where nobody may.
+    fn agent_for(&self, work: &Work) -> Result<Option<(Agent, Choice)>, FlowError> {
+        if !self.roster.may(work, self.op.at) {
+            return Ok(None);
+        }
+        let Some(stored) = self.project.store.load(work.task())? else { return Ok(None) };
+        if !self.task_may_spend(&stored.task)? {
+            return Ok(None);
+        }
+        let busy = |agent: &str| self.busy.values().filter(|(name, _)| name == agent).count();
+        Ok(self.roster.choose(work, &stored.task, self.op.at, busy).ok())
+    }
+
+    fn say_start(&self, ready: &Ready) -> Result<(), FlowError> {
+        if matches!(ready.work, Work::Review { .. }) {
+            return Ok(());
+        }
+        let title =
+            self.project.store.load(ready.work.task())?.map(|stored| stored.task.title).unwrap_or_default();
+        let again = if matches!(ready.work, Work::Fix { .. }) { " again" } else { "" };
+        let text = format!("{}{again}  {title}", ready.agent.name);
+        self.say(Step::Start, std::slice::from_ref(ready.work.task()), None, text);
+        Ok(())
+    }
+
+    pub(super) fn turn_ended(
+        &mut self,
+        ready: &Ready,
+        result: Result<TurnResult, AgentError>,
+    ) -> Result<(), FlowError> {
+        self.busy.remove(&ready.work);
+        self.op.at = now();
+        let task = ready.work.task().clone();
+        let result = match result {
+            Ok(result) => result,
+            Err(err) => {
+                self.give_back(&ready.work);
+                let text = crate::store::chain(&err);
+                if matches!(err, AgentError::NotInstalled { .. }) {
+                    self.project.turn_not_possible(&self.op, ready, &text)?;
+                    self.tell_breaker(&ready.agent.name, Went::Never, &text);
+                    return Ok(());
+                }
+                self.project.turn_not_started(&self.op, ready, &text)?;
+                self.say(Step::Note, &[task], None, format!("{}: {text}", ready.turn.role));
+                self.tell_breaker(&ready.agent.name, Went::Badly, &text);
+                return Ok(());
+            }
+        };
+        let judged = self.project.judge_turn(&self.op, ready, &result)?;
+        self.settle(&ready.work, &judged.record, &result);
+        let seconds = judged.record.seconds;
+        self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
+        if let Some(went) = judged.went {
+            let why = match went {
+                // What the program said is about itself; what was judged is about the task.
+                Went::Never | Went::Later => &judged.record.ended,
+                Went::Well | Went::Badly => &judged.text,
+            };
+            self.tell_breaker(&ready.agent.name, went, why);
+        }
+        self.tally.add(Ran {
+            what: format!("{} {} {task}{}", ready.agent.name, ready.turn.role, ready.held_by()),
+            started: Seconds(self.op.at.0 - i64::try_from(seconds).unwrap_or_default()),
+            seconds,
+            ended: judged.record.ended.clone(),
+        });
+        let line = format!("{} {task}: {}", ready.turn.role, judged.text);
+        self.tally.add_turn(&task, judged.record);
+        self.save(&line)
+    }
+
+    pub(super) fn tell_breaker(&mut self, agent: &str, went: Went, why: &str) {
+        if let Some(opened) = self.roster.ended(agent, went, why, self.op.at) {
+            self.say(Step::Note, &[], None, format!("{agent}: {opened}"));
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! What a run and a task may spend: reserved before a turn starts, settled when it has ended (A7).
+//!
+//! A turn starts only while its reservation fits into what is left, so agents that work side by side cannot spend the
+//! same money. What a turn costs is known only afterwards: each that is going on when the budget is used up may go over
+//! its reservation once, and no other one starts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::task::record::{MicroUsd, Task};
+use crate::task::{Evidence, Trouble};
+
+/// Money and tokens, for what both are counted in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Both<T> {
+    pub(crate) money: T,
+    pub(crate) tokens: T,
+}
+
+/// The most that may be spent, in millionths of a dollar and in tokens; `None` is without a limit.
+pub(crate) type Caps = Both<Option<u64>>;
+/// What an ended turn told; `None` is unknown, which is not nothing.
+pub(crate) type Told = Both<Option<u64>>;
+
+/// A turn that is going on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OpenTurn {
+    pub(crate) task: String,
+    pub(crate) role: String,
+    pub(crate) agent: String,
+    /// What is reserved for it; 0 where there is no limit.
+    pub(crate) reserved: Both<u64>,
+    /// It asks nobody who charges.
+    pub(crate) free: bool,
+}
+
+/// What is known of the turns of an agent in a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Known {
+    /// The most that one of them told.
+    pub(crate) most: Option<u64>,
+    /// Whether one came to its end and told nothing.
+    pub(crate) silent: bool,
+}
+
+/// The state of one of the two accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Account {
+    /// What ended turns told.
+    pub(crate) spent: u64,
+    /// Turns that ended and did not tell: agent, role and what was reserved.
+    pub(crate) untold: Vec<(String, String, u64)>,
+    /// By agent and role.
+    pub(crate) known: BTreeMap<(String, String), Known>,
+}
+
+/// What a run has spent and reserved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Ledger {
+    pub(crate) caps: Caps,
+    /// What a person allowed besides.
+    pub(crate) granted: Both<u64>,
+    pub(crate) accounts: Both<Account>,
+    pub(crate) open: Vec<OpenTurn>,
+}
+
+/// Why a turn may not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Turns that are going on may cost less than is reserved for them: ask again when one has ended.
+    Wait,
+    /// The run's budget is used up, in words.
+    Over(String),
+}
+
+/// What a turn may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    pub(crate) reserved: Both<u64>,
+    /// What it can be told as its own limit, where its program takes one.
+    pub(crate) limit: Option<MicroUsd>,
+}
+
+/// Which of the two, with its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Currency {
+    Money,
+    Tokens,
+}
+
+impl Currency {
+    const ALL: [Currency; 2] = [Currency::Money, Currency::Tokens];
+
+    fn of<T>(self, both: &Both<T>) -> &T {
+        match self {
+            Currency::Money => &both.money,
+            Currency::Tokens => &both.tokens,
+        }
+    }
+
+    fn of_mut<T>(self, both: &mut Both<T>) -> &mut T {
+        match self {
+            Currency::Money => &mut both.money,
+            Currency::Tokens => &mut both.tokens,
+        }
+    }
+
+    /// An amount in words.
+    pub(crate) fn shown(self, amount: u64) -> Shown {
+        Shown(self, amount)
+    }
+}
+
+/// An amount for people.
+pub(crate) struct Shown(Currency, u64);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0, self.1) {
+            (Currency::Tokens, tokens) => write!(f, "{tokens} tokens"),
+            // Less than a cent is not nothing.
+            (Currency::Money, micros @ 1..10_000) => write!(f, "${}.{micros:06}", 0),
+            (Currency::Money, micros) => write!(f, "${}.{:02}", micros / 1_000_000, micros / 10_000 % 100),
+        }
+    }
+}
+
+impl Account {
+    /// What stays reserved for turns that did not tell: what was, or the most that their like told since.
+    fn held(&self) -> u64 {
+        let held = self.untold.iter().map(|(agent, role, reserved)| {
+            let known = self.known.get(&(agent.clone(), role.clone())).and_then(|known| known.most);
+            known.map_or(*reserved, |most| most.min(*reserved))
+        });
+        held.fold(0, u64::saturating_add)
+    }
+}
+
+impl Ledger {
+    /// The cap with what a person added.
+    fn cap(&self, of: Currency) -> Option<u64> {
+        (*of.of(&self.caps)).map(|cap| cap.saturating_add(*of.of(&self.granted)))
+    }
+
+    /// A person allows the whole amount once more.
+    pub(crate) fn grant(&mut self) {
+        for of in Currency::ALL {
+            let more = of.of(&self.caps).unwrap_or_default();
+            let granted = of.of_mut(&mut self.granted);
+            *granted = granted.saturating_add(more);
+        }
+    }
+
+    /// Takes over limits; where none is given, the old one stays.
+    pub(crate) fn limit(&mut self, caps: Caps) {
+        self.caps = Both { money: caps.money.or(self.caps.money), tokens: caps.tokens.or(self.caps.tokens) };
+    }
+
+    /// A turn did not start after all.
+    pub(crate) fn forget(&mut self, task: &str, role: &str) {
+        self.open.retain(|turn| turn.task != task || turn.role != role);
+    }
+
+    /// What is neither spent nor reserved; `None` without a limit.
+    pub(crate) fn left(&self, of: Currency) -> Option<u64> {
+        let account = of.of(&self.accounts);
+        let open: u64 = self.open.iter().map(|turn| *of.of(&turn.reserved)).sum();
+        let gone = account.spent.saturating_add(account.held()).saturating_add(open);
+        self.cap(of).map(|cap| cap.saturating_sub(gone))
+    }
+
+    /// Reserves for a turn of this agent in this role, and notes it as going on. `free_slots` are the turns that could
+    /// start now, this one included: as long as nobody knows what a turn of it costs, half an equal share is reserved, so
+    /// that something is left to go on with where all of them are killed and never tell.
+    ///
+    /// # Errors
+    /// It does not fit into what is left.
+    pub(crate) fn reserve(&mut self, turn: OpenTurn, free_slots: usize) -> Result<Allowance, Refusal> {
+        let mut allowance = Allowance { reserved: Both::default(), limit: None };
+        if turn.free {
+            self.open.push(turn);
+            return Ok(allowance);
+        }
+        for of in Currency::ALL {
+            let Some(left) = self.left(of) else { continue };
+            let share = (left / u64::try_from(free_slots.max(1)).unwrap_or(u64::MAX)).max(1);
+            let key = (turn.agent.clone(), turn.role.clone());
+            let known = of.of(&self.accounts).known.get(&key).and_then(|known| known.most);
+            let needed = known.unwrap_or(share / 2).max(1);
+            if needed > left {
+                return Err(self.refusal(of, left, known));
+            }
+            *of.of_mut(&mut allowance.reserved) = needed;
+            if of == Currency::Money {
+                allowance.limit = Some(MicroUsd(needed.max(share)));
+            }
+        }
+        self.open.push(OpenTurn { reserved: allowance.reserved, ..turn });
+        Ok(allowance)
+    }
+
+    fn refusal(&self, of: Currency, left: u64, known: Option<u64>) -> Refusal {
+        if self.open.iter().any(|turn| *of.of(&turn.reserved) > 0) {
+            return Refusal::Wait;
+        }
+        let mut words = self.used(of);
+        if let (1.., Some(most)) = (left, known) {
+            words.push_str(&format!(
+                "; the next turn may cost {}, and {} is left",
+                of.shown(most),
+                of.shown(left)
+            ));
+        }
+        Refusal::Over(words)
+    }
+
+    /// What was used of a limit, in words.
+    fn used(&self, of: Currency) -> String {
+        let account = of.of(&self.accounts);
+        let mut words = format!(
+            "{} of the run's {} are spent",
+            of.shown(account.spent),
+            of.shown(self.cap(of).unwrap_or_default())
+        );
+        if !account.untold.is_empty() {
+            let turns = if account.untold.len() == 1 { "turn" } else { "turns" };
+            words.push_str(&format!(
+                ", and {} stay reserved for {} {turns} that did not tell",
+                of.shown(account.held()),
+                account.untold.len()
+            ));
+        }
+        words
+    }
+
+    /// What was used of each limit, for the report; empty without one.
+    pub(crate) fn summary(&self) -> Option<String> {
+        let parts: Vec<String> =
+            Currency::ALL.into_iter().filter(|of| self.cap(*of).is_some()).map(|of| self.used(of)).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// Settles a turn that ended. `whole` says whether it came to its end by itself: only then silence tells something
+    /// about its agent.
+    ///
+    /// Answers in words that this agent cannot be held to a limit, as it does not tell what it uses.
+    pub(crate) fn settle(
+        &mut self,
+        task: &str,
+        role: &str,
+        agent: &str,
+        told: Told,
+        whole: bool,
+    ) -> Option<String> {
+        let is_it = |turn: &OpenTurn| turn.task == task && turn.role == role && turn.agent == agent;
+        let at = self.open.iter().position(is_it)?;
+        let turn = self.open.remove(at);
+        if turn.free {
+            return None;
+        }
+        let mut silent = None;
+        for of in Currency::ALL {
+            let limited = self.cap(of).is_some();
+            let account = of.of_mut(&mut self.accounts);
+            let known = account.known.entry((agent.to_owned(), role.to_owned())).or_default();
+            match *of.of(&told) {
+                Some(amount) => {
+                    account.spent = account.spent.saturating_add(amount);
+                    // A call that failed at once costs nothing, and is no measure of what follows.
+                    known.most = known.most.max((amount > 0).then_some(amount));
+                }
+                None => {
+                    known.silent |= whole;
+                    account.untold.push((agent.to_owned(), role.to_owned(), *of.of(&turn.reserved)));
+                    if limited && known.silent && known.most.is_none() {
+                        silent = silent.or(Some(of));
+                    }
+                }
+            }
+        }
+        silent.map(|of| match of {
+            Currency::Money => format!(
+                "it does not tell what it costs, and the run has a budget: set agent.{}.price, or budget.run_tokens",
+                agent.split(':').next().unwrap_or(agent)
+            ),
+            Currency::Tokens => "it does not tell what it uses, and the run has a budget of tokens".to_owned(),
+        })
+    }
+
+    /// Turns of a run that was killed: what they used is not known, and stays reserved.
+    pub(crate) fn bury(&mut self) -> Vec<OpenTurn> {
+        let dead = std::mem::take(&mut self.open);
+        for turn in dead.iter().filter(|turn| !turn.free) {
+            for of in Currency::ALL {
+                let account = of.of_mut(&mut self.accounts);
+                account.untold.push((turn.agent.clone(), turn.role.clone(), *of.of(&turn.reserved)));
+            }
+        }
+        dead
+    }
+}
+
+/// Whether a task may have another turn under its own budget; why not.
+///
+/// A person's `approve` allows the whole amount once more. Where a turn did not tell what it used, nobody knows what is
+/// left: then too a person is asked, once.
+pub(crate) fn task_over(task: &Task, caps: Caps) -> Option<Evidence> {
+    let grants = grants(task);
+    let spent = Both { money: task.spent.cost.map(|cost| cost.0), tokens: task.spent.tokens };
+    for of in Currency::ALL {
+        let Some(cap) = *of.of(&caps) else { continue };
+        let cap = cap.saturating_mul(grants + 1);
+        let words = match *of.of(&spent) {
+            Some(spent) if spent >= cap => {
+                format!("{} of the task's {} are spent", of.shown(spent), of.shown(cap))
+            }
+            None if grants == 0 => {
+                format!("a turn did not tell what it used, and the task has {}", of.shown(cap))
+            }
+            Some(_) | None => continue,
+        };
+        return Some(Evidence::new(Trouble::OverBudget, words));
+    }
+    None
+}
+
+/// How often a person said yes to a task that had used up its budget.
+fn grants(task: &Task) -> u64 {
+    let mut asked = false;
+    let mut grants = 0;
+    for decision in &task.decisions {
+        if let Some(evidence) = &decision.evidence {
+            asked = evidence.trouble == Trouble::OverBudget;
+        } else if decision.what == "approved" && asked {
+            grants += 1;
+            asked = false;
+        }
+    }
+    grants
+}
+
+impl Caps {
+    /// Both limits with the smaller of each.
+    pub(crate) fn of(money: Option<MicroUsd>, tokens: Option<u64>) -> Caps {
+        Both { money: money.map(|cap| cap.0), tokens }
+    }
+}
+
+#[cfg(test)]
+mod tests;

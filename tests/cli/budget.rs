@@ -1,0 +1,119 @@
+//! What a run and a task may cost: the run pauses and asks, nothing is lost, a yes goes on.
+
+use crate::support::Sandbox;
+
+/// An agent whose turn costs 40 cents, a second one that tells nothing.
+const SETTINGS: &str = r#"
+[tests]
+all = "true"
+report = "exit"
+[review]
+reviewers = []
+[agents]
+implement = "dear"
+[agent.dear]
+command = "sleep 0.2; echo x > $GIT_ORCH_TASK.txt; echo '{\"git-orch-usage\":{\"tokens\":1000,\"cost_usd\":0.40}}'"
+[agent.quiet]
+command = "echo x > $GIT_ORCH_TASK.txt"
+"#;
+
+fn tasks(settings: &str, count: usize) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("orch.toml", settings);
+    sandbox.git(&["commit", "-qam", "settings"]);
+    for number in 1..=count {
+        sandbox.run(&["add", &format!("Task {number}"), "--id", &format!("t{number}")]).exits(0);
+    }
+    sandbox
+}
+
+fn spent(sandbox: &Sandbox) -> u64 {
+    let report = sandbox.run(&["report", "--json"]).exits(0).json();
+    let turns = report["data"]["turns"].as_array().unwrap().clone();
+    turns.iter().filter_map(|turn| turn["cost_usd_micros"].as_u64()).sum()
+}
+
+#[test]
+fn a_run_pauses_at_its_budget_and_goes_on_after_a_yes() {
+    let sandbox = tasks(SETTINGS, 6);
+    let ran = sandbox.run(&["run", "--budget", "1", "-j", "1", "--no-land"]).exits(5);
+    // Two turns for 80 cents; a third would not fit.
+    assert_eq!(spent(&sandbox), 800_000);
+    let why = "The run paused: $0.80 of the run's $1.00 are spent; the next turn may cost $0.40, and $0.20 is left.";
+    let shown = ran.stdout.replace('\n', " ");
+    assert!(shown.contains(why), "{}", ran.stdout);
+    assert!(ran.stderr.contains("git orch approve budget"), "{}", ran.stderr);
+    // Nothing goes on without a yes: the same run, with what it has spent.
+    sandbox.run(&["run", "-j", "1", "--no-land"]).exits(5);
+    assert_eq!(spent(&sandbox), 800_000);
+    let would = sandbox.run(&["approve", "budget", "-n"]).exits(0);
+    assert!(would.stdout.starts_with("would allow the budget of r-"), "{}", would.stdout);
+    let allowed = sandbox.run(&["approve"]).exits(0);
+    assert!(allowed.stdout.starts_with("allowed the budget of r-"), "{}", allowed.stdout);
+    assert_eq!(sandbox.run(&["approve", "budget"]).exits(0).stdout, "no run waits for its budget\n");
+    // Twice the amount: five turns.
+    sandbox.run(&["run", "-j", "1", "--no-land"]).exits(5);
+    assert_eq!(spent(&sandbox), 2_000_000);
+    // A higher limit is a yes too.
+    sandbox.run(&["run", "-j", "1", "--no-land", "--budget", "9"]).exits(4);
+    assert_eq!(spent(&sandbox), 2_400_000);
+    let runs = sandbox.run(&["report", "--list", "--json"]).exits(0).json();
+    assert_eq!(runs["data"].as_array().unwrap().len(), 1, "one run all the way");
+}
+
+#[test]
+fn six_side_by_side_go_over_by_one_turn_each_at_most() {
+    let sandbox = tasks(SETTINGS, 12);
+    // Nobody knows what a turn costs: each of the six gets some cents, and costs 40.
+    sandbox.run(&["run", "--budget", "0.60", "-j", "6", "--no-land"]).exits(5);
+    assert_eq!(spent(&sandbox), 6 * 400_000, "one turn each, no second one");
+}
+
+#[test]
+fn an_agent_that_does_not_tell_its_cost_has_one_turn_under_a_budget() {
+    let sandbox = tasks(SETTINGS, 3);
+    let ran = sandbox.run(&["run", "--budget", "3", "-j", "1", "--no-land", "--agent", "quiet"]).exits(4);
+    assert!(ran.stdout.contains("set agent.quiet.price"), "{}", ran.stdout);
+    let report = sandbox.run(&["report", "--json"]).exits(0).json();
+    assert_eq!(report["data"]["turns"].as_array().unwrap().len(), 1);
+    let note = report["data"]["notes"][0].as_str().unwrap();
+    assert_eq!(
+        note,
+        "Budget: $0.00 of the run's $3.00 are spent, and $1.50 stay reserved for 1 turn that did not tell."
+    );
+}
+
+#[test]
+fn a_task_over_its_budget_waits_for_a_person_and_the_others_go_on() {
+    let settings = format!(
+        "{}[budget]\ntask = 0.30\n",
+        SETTINGS.replace(
+            "echo x > $GIT_ORCH_TASK.txt;",
+            "[ $GIT_ORCH_TASK = t2 ] || echo x > $GIT_ORCH_TASK.txt;"
+        )
+    );
+    let sandbox = tasks(&settings, 3);
+    // t2 comes to nothing, and a second try would be over its budget.
+    sandbox.run(&["run", "--no-land"]).exits(4);
+    let shown = sandbox.run(&["show", "t2", "--json"]).exits(0).json();
+    assert_eq!(shown["data"]["needs"]["kind"], "over-budget", "{shown}");
+    assert_eq!(shown["data"]["state"], "escalated");
+    for id in ["t1", "t3"] {
+        let state = sandbox.run(&["show", id, "--json"]).exits(0).json()["data"]["state"].clone();
+        assert_eq!(state, "under-review", "{id}");
+    }
+    let approved = sandbox.run(&["approve", "t2"]).exits(0);
+    assert!(approved.stdout.contains("approved t2"), "{}", approved.stdout);
+    sandbox.run(&["run", "--no-land"]).exits(4);
+    let report = sandbox.run(&["show", "t2", "--json"]).exits(0).json();
+    assert_eq!(report["data"]["cost_usd"], 0.8, "{report}");
+}
+
+#[test]
+fn a_budget_of_nothing_is_a_mistake() {
+    let sandbox = tasks(SETTINGS, 1);
+    for bad in ["0", "-1", "much"] {
+        let ran = sandbox.run(&["run", "--budget", bad]);
+        assert_eq!(ran.code, 2, "{bad}: {ran:?}");
+    }
+}
