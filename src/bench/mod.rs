@@ -9,6 +9,7 @@ mod footprints;
 pub(crate) mod goals;
 mod measure;
 pub(crate) mod play;
+pub(crate) mod published;
 mod synthetic;
 pub(crate) mod trace;
 mod truth;

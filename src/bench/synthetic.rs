@@ -9,9 +9,20 @@ use super::play::Noise;
 use super::trace::{Change, ChangeId, Model, Signals, Trace};
 use crate::queue::policy::Pairs;
 
-/// Median minutes of a suite; its lengths are log-normal.
-const SUITE: f64 = 5.0;
-const SUITE_SIGMA: f64 = 0.15;
+/// How long suites take: log-normal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Suite {
+    /// Median, minutes.
+    pub(crate) median: f64,
+    /// Standard deviation of the logarithm.
+    pub(crate) sigma: f64,
+    /// None takes longer, minutes.
+    pub(crate) most: f64,
+}
+
+impl Suite {
+    const TEAM: Suite = Suite { median: 5.0, sigma: 0.15, most: f64::INFINITY };
+}
 /// Mean minutes between an author's update from the base and the change's arrival.
 const AUTHOR_MEAN: f64 = 10.0;
 /// Share of culprits that a failure points at, where it points at anybody.
@@ -34,6 +45,7 @@ pub(crate) struct Setting {
     pub(crate) slots: usize,
     pub(crate) changes: usize,
     pub(crate) arrivals: Arrivals,
+    pub(crate) suite: Suite,
     /// Chance that a change is broken by itself.
     pub(crate) defects: f64,
     /// Whether pairs of changes can fail together.
@@ -54,6 +66,7 @@ impl Setting {
             slots,
             changes: 1200,
             arrivals: Arrivals::Poisson { per_hour: 36.0 },
+            suite: Suite::TEAM,
             defects,
             conflicts: true,
             fail_fast: false,
@@ -111,7 +124,7 @@ impl Setting {
                 based_at: now - author,
                 footprint: footprints[(first + at) % footprints.len()].clone(),
                 minutes: 1.0,
-                suite_minutes: SUITE * (SUITE_SIGMA * normal(&mut random)).exp(),
+                suite_minutes: self.suite.draw(&mut random),
                 defect: random.f64() < self.defects,
                 conflicts: Vec::new(),
                 risk: self.defects,
@@ -123,6 +136,12 @@ impl Setting {
             conflicts(&mut trace, &mut random);
         }
         trace
+    }
+}
+
+impl Suite {
+    fn draw(&self, random: &mut fastrand::Rng) -> f64 {
+        (self.median * (self.sigma * normal(random)).exp()).min(self.most)
     }
 }
 

@@ -6,6 +6,7 @@ use super::figures::figures;
 use super::goals::{goals, reach};
 use super::measure::measure;
 use super::play::{Noise, play};
+use super::published::compare;
 use super::synthetic::Setting;
 use super::trace::{Outcome, Played};
 use super::wire::{read_result, read_trace, write_result, write_trace};
@@ -168,6 +169,18 @@ fn a_share_of_the_goals_is_reached_on_few_seeds() {
     // The other engine of the same idea lands some changes red: that is its price, and it is counted.
     let commute = measure(&Setting::full(8, 0.1), Contender::Commute, &[1, 2]).unwrap();
     assert!(commute.untested > 0.0 && commute.red < 5.0);
+}
+
+#[test]
+fn published_ratios_of_another_queue_come_out_of_this_simulator() {
+    let rows = compare(&[1, 2]).unwrap();
+    let row = |world: &str, what: &str| {
+        rows.iter().find(|row| row.world.what.contains(world) && row.published.what == what).unwrap()
+    };
+    assert_eq!(row("alike", "single queue").within(), [Some(true); 3], "{:?}", row("alike", "single queue"));
+    assert_eq!(row("alike", "optimistic").within()[0], Some(true), "{:?}", row("alike", "optimistic"));
+    // Where builds differ by a factor of three, waiting adds up and the oracle's own tail is long: the shape is another.
+    assert_eq!(row("three times", "single queue").within(), [Some(true), Some(false), Some(false)]);
 }
 
 #[test]

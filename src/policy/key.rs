@@ -308,7 +308,9 @@ pub(crate) const KEYS: &[Key] = &[
         "while the queue is closed below a priority: land what is tested already, or hold it",
     ),
     key("queue.push", Switch, Preference, "true", "push landings to the upstream of the base"),
-    key("queue.batch", Count, Preference, "6", "tasks that are tested together"),
+    // The group that is as likely green as red where 3 of 100 tasks are broken; the policy takes fewer where it learns
+    // that more are.
+    key("queue.batch", Count, Preference, "24", "most tasks that are tested together"),
     key("queue.jobs", Count, Preference, "1", "test runs at the same time"),
     key(
         "queue.changelog",

@@ -424,7 +424,7 @@ mod tests {
         assert_eq!(policy.retry, Retry { tries: 2, iterations: 3 });
         assert_eq!(policy.queue.changelog.as_deref(), Some("CHANGELOG.md"));
         assert!(policy.queue.push && !policy.signoff);
-        assert_eq!((policy.queue.batch, policy.queue.jobs, policy.jobs), (6, 1, 6));
+        assert_eq!((policy.queue.batch, policy.queue.jobs, policy.jobs), (24, 1, 6));
         assert_eq!(policy.paths, Paths { allow: Vec::new(), deny: Globs::default() });
     }
 

@@ -10,6 +10,7 @@ use crate::bench::contender::{Beliefs, Contender};
 use crate::bench::figures::{Figures, figures};
 use crate::bench::goals::{self, Against, Reached};
 use crate::bench::play::{Noise, play};
+use crate::bench::published::{self, Compared};
 use crate::bench::trace::{Played, Trace};
 use crate::bench::wire;
 use crate::cli::Context;
@@ -31,6 +32,7 @@ const HELD_OUT: u64 = 5001;
                         git orch bench queue --policy zuul                the same settings, played by a model of Zuul\n  \
                         git orch bench queue day.trace --out day.result   a trace file, and every run of it\n  \
                         git orch bench queue day.trace --judge other.result\n  \
+                        git orch bench queue --eurosys                    ratios that were published of another queue\n  \
                         git orch bench queue --policies                   who can play"
 )]
 pub(crate) struct QueueBenchArgs {
@@ -60,6 +62,9 @@ pub(crate) struct QueueBenchArgs {
     /// Write the traffic of each goal's first seed to this folder, as trace files
     #[arg(long, value_name = "DIR", conflicts_with = "trace")]
     write_traces: Option<PathBuf>,
+    /// Play the ratios that were published at EuroSys 2019 instead of the goals
+    #[arg(long, conflicts_with_all = ["trace", "only", "write_traces"])]
+    eurosys: bool,
     /// Only goals with this id, S1 to S10
     #[arg(long, value_name = "ID", conflicts_with = "trace")]
     only: Option<String>,
@@ -173,6 +178,9 @@ fn all_goals(ctx: &Context, args: &QueueBenchArgs, who: Contender) -> Result<Exi
     if wanted.is_empty() {
         return Err(Failure::bad_value("no goal has that id", "see all of them", "git orch bench queue"));
     }
+    if args.eurosys {
+        return compared(ctx, &published::compare(&seeds).map_err(broken)?);
+    }
     if let Some(folder) = &args.write_traces {
         return write_traces(ctx, folder, &wanted, first);
     }
@@ -195,6 +203,61 @@ fn all_goals(ctx: &Context, args: &QueueBenchArgs, who: Contender) -> Result<Exi
     });
     ctx.out.success("bench-queue", data, || goals_text(who, &seeds, &reached, &search), &[]);
     Ok(Exit::Done)
+}
+
+fn compared(ctx: &Context, rows: &[Compared]) -> Result<Exit, Failure> {
+    let row = |one: &Compared| {
+        json!({
+            "world": one.world.what, "changes": one.world.setting.changes, "defects": one.world.setting.defects,
+            "model": one.published.who.name(), "published_as": one.published.what, "published": one.published.ratios,
+            "found": one.found, "within_quarter": one.within(), "runs_per_change": one.runs_per_change,
+        })
+    };
+    let data: Vec<Value> = rows.iter().map(row).collect();
+    ctx.out.success("bench-queue-published", data, || compared_text(rows), &[]);
+    Ok(Exit::Done)
+}
+
+fn compared_text(rows: &[Compared]) -> String {
+    let mut out = String::from(
+        "EuroSys 2019: 500 changes an hour, 500 slots; P50/P95/P99 of the wait as ratios to one-build\n",
+    );
+    let mut world = None;
+    for one in rows {
+        if world.replace(&one.world) != Some(&one.world) {
+            let setting = &one.world.setting;
+            let (what, changes, percent) = (one.world.what, setting.changes, setting.defects * 100.0);
+            out.push_str(&format!("\n{what}; {changes} changes, {percent:.0} % broken\n"));
+        }
+        let published: Vec<String> = one.published.ratios.iter().map(ratio).collect();
+        let found: Vec<String> = one.found.iter().map(|found| format!("{found:.1}")).collect();
+        let within: Vec<&str> = one.within().into_iter().map(verdict).collect();
+        out.push_str(&format!(
+            "  {:<13} model {:<12} published {:<22} found {:<20} within 25 %: {}\n",
+            one.published.what,
+            one.published.who.name(),
+            published.join(" / "),
+            found.join(" / "),
+            within.join(" / ")
+        ));
+    }
+    out
+}
+
+fn ratio(ratio: &Option<(f64, f64)>) -> String {
+    match ratio {
+        Some((least, most)) if least == most => format!("{least}"),
+        Some((least, most)) => format!("{least}-{most}"),
+        None => "-".to_owned(),
+    }
+}
+
+fn verdict(within: Option<bool>) -> &'static str {
+    match within {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "-",
+    }
 }
 
 fn write_traces(ctx: &Context, folder: &Path, wanted: &[goals::Goal], seed: u64) -> Result<Exit, Failure> {
