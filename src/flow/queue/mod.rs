@@ -12,6 +12,7 @@ mod pace;
 mod pair;
 mod look;
 mod land;
+mod share;
 mod test;
 mod view;
 
@@ -105,6 +106,7 @@ pub(crate) struct Lander<'a> {
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
     rounds: Rounds,
+    sharing: share::Sharing,
     /// Trees whose runs could not be made at all in this process: not tried again and again.
     failed: HashMap<TreeId, String>,
 }
@@ -136,6 +138,7 @@ impl<'a> Lander<'a> {
             live: Vec::new(),
             ended: channel(),
             rounds: Rounds::default(),
+            sharing: share::Sharing::default(),
             failed: HashMap::new(),
         }
     }
@@ -150,7 +153,11 @@ impl<'a> Lander<'a> {
             Ok(slot) => slot,
             Err(held) => return Err(FlowError::QueueBusy { pid: held.pid, since: held.since }),
         };
-        let result = self.work(&slot, bounds);
+        let mut result = self.work(&slot, bounds);
+        if result.is_ok() && std::mem::take(&mut self.sharing.due) {
+            self.sharing.due = true; // others wait for the last word of this clone
+            result = self.exchange();
+        }
         for live in &self.live {
             live.stop.request();
         }
@@ -171,6 +178,7 @@ impl<'a> Lander<'a> {
                 return Err(FlowError::Interrupted);
             }
             self.project = self.project.reopened()?;
+            self.exchange()?;
             self.op.at = now();
             if let Some(text) = self.rewound()? {
                 self.stop_queue(&text)?;
@@ -186,6 +194,7 @@ impl<'a> Lander<'a> {
             let progressed = self.carry_out(slot, &view, &queued, actions)?;
             let decides =
                 self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
+            self.sharing.due |= decides > decided;
             if bounds.once && decides > decided {
                 return Ok(());
             }
