@@ -195,6 +195,12 @@ impl From<FlowError> for Failure {
                     .hint("put them aside", "git stash")
                     .hint("then", "git orch queue run")
             }
+            FlowError::NoSandbox { why } => {
+                Failure::new(Exit::Environment, Code::NoSandbox, "no sandbox for agents on this machine")
+                    .because(why)
+                    .hint("install one", "sudo apt-get install bubblewrap")
+                    .hint("or let agents do all that you may", "git orch run --no-sandbox")
+            }
             FlowError::RunBusy => Failure::new(Exit::Race, Code::RunBusy, err.to_string())
                 .hint("see what it does", "git orch status")
                 .hint("end it softly", "git orch stop"),
@@ -418,6 +424,7 @@ fn process(err: &ProcessError) -> Failure {
             of(Exit::Environment, Code::NotFound, err).hint("check what is installed", "git orch doctor")
         }
         ProcessError::Start { .. }
+        | ProcessError::Folder { .. }
         | ProcessError::Log { .. }
         | ProcessError::NotText(_)
         | ProcessError::Supervisor { .. }

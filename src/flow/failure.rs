@@ -112,6 +112,9 @@ pub(crate) enum FlowError {
     NoEvidence(String),
     #[error("interrupted")]
     Interrupted,
+    /// Nothing on this machine could hold an agent.
+    #[error("no sandbox for agents on this machine")]
+    NoSandbox { why: String },
     #[error(transparent)]
     Github(#[from] GithubError),
     #[error(transparent)]

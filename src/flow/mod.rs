@@ -26,6 +26,7 @@ pub(crate) mod report;
 mod review;
 mod roster;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod stop;
 pub(crate) mod submit;
 pub(crate) mod suite;

@@ -99,6 +99,9 @@ pub(crate) fn run(
         watcher.line(&Line { step: Step::Resume, tasks: vec![id], seconds: None, text });
     }
     let crew = project.crew(&request.agents)?;
+    if let Some(text) = project.agents_held_by(&crew)? {
+        watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {
         doing: "start",
@@ -388,7 +391,7 @@ impl<'a> Dispatcher<'a> {
             self.tell_breaker(&ready.agent.name, went, why);
         }
         self.tally.add(Ran {
-            what: format!("{} {} {task}", ready.agent.name, ready.turn.role),
+            what: format!("{} {} {task}{}", ready.agent.name, ready.turn.role, ready.held_by()),
             started: Seconds(self.op.at.0 - i64::try_from(seconds).unwrap_or_default()),
             seconds,
             ended: judged.record.ended.clone(),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::git::lock::FileLock;
-use crate::process::{Ended, Job, Stop, agent_environment, supervised};
+use crate::process::sandbox::Endpoints;
+use crate::process::{Ended, Job, Stop, Terms, agent_environment, supervised};
 use crate::queue::Pace;
 use crate::select::choose::{self, Selection};
 use crate::store::verdicts::{Said, Verdict};
@@ -17,6 +18,7 @@ use crate::task::evidence::FailedTest;
 use crate::task::id::{CommitId, TreeId};
 
 use super::project::now;
+use super::sandbox::{Use, named_in};
 use super::{FlowError, Project};
 
 /// Test slots of one machine; more runs than that wait for one.
@@ -245,7 +247,11 @@ impl Project {
             let _ = std::fs::remove_file(report);
         }
         let errors = log.with_extension("err.log");
-        let job = Job {
+        let room = match self.policy.tests.sandbox {
+            true => self.room(folder, Use::Change, named_in(command), Endpoints::default())?,
+            false => self.open_room()?,
+        };
+        let mut job = Job {
             argv: ["sh", "-c", command].map(str::to_owned).to_vec(),
             dir: folder.to_owned(),
             env: agent_environment(&self.policy.agents.env, &[("CI".to_owned(), "true".to_owned())]),
@@ -255,7 +261,9 @@ impl Project {
             limit,
             grace: GRACE,
             log_cap: REPORT_MAX,
+            terms: Terms::default(),
         };
+        room.sandbox.hold(&mut job)?;
         let outcome = block_on(supervised(job, stop.clone()))?;
         #[expect(
             clippy::cast_possible_truncation,
@@ -271,6 +279,10 @@ impl Project {
             Ended::TimedOut => Said::NoEvidence(format!(
                 "the test command was ended at its limit of {} seconds",
                 limit.as_secs()
+            )),
+            Ended::Crowded | Ended::Idle => Said::NoEvidence(format!(
+                "the test command was ended: {}",
+                super::judge::ended_in_words(outcome.ended, limit)
             )),
             Ended::Stopped => Said::NoEvidence("stopped".to_owned()),
         };

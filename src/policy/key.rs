@@ -170,6 +170,7 @@ pub(crate) const KEYS: &[Key] = &[
         "command that prints the versions that results depend on: verdicts count where it prints the same",
     ),
     key("tests.select", Rules, Shared, "", "which tests a changed file needs"),
+    key("tests.sandbox", Switch, Shared, "false", "run tests in the sandbox of agents"),
     key(
         "tests.quarantine",
         Shape::Globs,
@@ -213,11 +214,30 @@ pub(crate) const KEYS: &[Key] = &[
     key("agent.*.model_args", Words, Preference, "", "arguments that name {model}"),
     key("agent.*.edit_args", Words, Preference, "", "arguments that let it change files"),
     key("agent.*.read_args", Words, Preference, "", "arguments that let it only read, for reviews"),
+    key(
+        "agent.*.sandboxed_args",
+        Words,
+        Preference,
+        "",
+        "arguments in place of both in git-orch's sandbox: what switches its own off",
+    ),
     key("agent.*.budget_args", Words, Preference, "", "arguments that name a limit of {budget} dollars"),
     key("agent.*.env", Words, Preference, "", "names of environment variables that it gets"),
     key("agent.*.set", Words, Preference, "", "environment variables that are set for it, NAME=VALUE"),
-    key("agent.*.endpoints", Words, Preference, "", "hosts of its model"),
-    key("agent.*.base_url", Words, Preference, "", "variables that lead it to another host"),
+    key(
+        "agent.*.endpoints",
+        Words,
+        Preference,
+        "",
+        "hosts of its model: all that it reaches from its sandbox",
+    ),
+    key(
+        "agent.*.base_url",
+        Words,
+        Preference,
+        "",
+        "variables that lead it to another host than its model's own",
+    ),
     key("agent.*.exits", Words, Preference, "", "what its exit codes mean, CODE=WORDS"),
     key(
         "agent.*.litter",
@@ -241,6 +261,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("limits.review", Time, Limit(Smaller), "10m", "time for an agent to review"),
     key("limits.fix", Time, Limit(Smaller), "15m", "time for an agent to fix"),
     key("limits.test", Time, Limit(Smaller), "15m", "time for an agent to hunt for bugs"),
+    key("limits.idle", Time, Limit(Smaller), "10m", "time that an agent may do nothing: no output, no work"),
     key("limits.log_mb", Count, Limit(Smaller), "10", "size of what is kept of an agent's output, in MB"),
     key("retry.tries", Count, Limit(Smaller), "2", "attempts at one step, the first included"),
     key(
@@ -282,6 +303,17 @@ pub(crate) const KEYS: &[Key] = &[
         "CHANGELOG.md",
         "file whose additions never conflict; empty for none",
     ),
+    key(
+        "sandbox.network",
+        Choice(&["relay", "open"]),
+        Preference,
+        "relay",
+        "what agents reach: their model's endpoints by the relay, or all of the network",
+    ),
+    key("sandbox.readable", Words, Preference, "", "what agents may read of what is hidden from them"),
+    key("sandbox.writable", Words, Preference, "", "what agents may write besides their worktree"),
+    key("sandbox.hidden", Words, Limit(Union), "", "what is hidden from agents besides your home and files"),
+    key("sandbox.processes", Count, Limit(Smaller), "512", "processes that one agent may have at once"),
     key("worktree.setup", Text, Shared, "", "command that prepares a new worktree"),
     key("commit.signoff", Switch, Preference, "false", "add Signed-off-by to commits"),
 ];
@@ -551,7 +583,8 @@ mod tests {
         for key in KEYS {
             let fits = match key.kind {
                 Limit(Smaller) => matches!(key.shape, Count | Time),
-                Limit(Intersection | Union) => key.shape == Shape::Globs,
+                Limit(Intersection) => key.shape == Shape::Globs,
+                Limit(Union) => matches!(key.shape, Shape::Globs | Words),
                 Limit(OnlyBase) | Preference | Shared => true,
             };
             assert!(fits, "{}", key.name);

@@ -37,6 +37,7 @@ pub(crate) struct Policy {
     pub(crate) limits: Limits,
     pub(crate) retry: Retry,
     pub(crate) queue: QueueRules,
+    pub(crate) sandbox: SandboxRules,
     /// Command that prepares a new worktree.
     pub(crate) worktree_setup: Option<String>,
     /// Whether commits get a `Signed-off-by`.
@@ -79,6 +80,8 @@ pub(crate) struct Tests {
     pub(crate) environment: Option<String>,
     /// Ignored paths that stay between two runs.
     pub(crate) keep: Vec<String>,
+    /// Whether they run in the sandbox of agents.
+    pub(crate) sandbox: bool,
 }
 
 /// `[review]`
@@ -103,6 +106,18 @@ pub(crate) struct Agents {
     pub(crate) named: BTreeMap<String, AgentEntry>,
 }
 
+/// `[sandbox]`: what agents may touch besides their worktree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SandboxRules {
+    /// Whether they reach the network themselves.
+    pub(crate) network_open: bool,
+    pub(crate) readable: Vec<String>,
+    pub(crate) writable: Vec<String>,
+    pub(crate) hidden: Vec<String>,
+    /// Processes of one agent at the same time.
+    pub(crate) processes: u32,
+}
+
 /// `[limits]`: times for one attempt of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -110,6 +125,8 @@ pub(crate) struct Limits {
     pub(crate) review: Duration,
     pub(crate) fix: Duration,
     pub(crate) test: Duration,
+    /// How long it may do nothing.
+    pub(crate) idle: Duration,
     /// Bytes kept of an agent's output.
     pub(crate) log_bytes: u64,
 }
@@ -216,10 +233,18 @@ impl Settings {
                 review: self.time("limits.review"),
                 fix: self.time("limits.fix"),
                 test: self.time("limits.test"),
+                idle: self.time("limits.idle"),
                 log_bytes: self.megabytes("limits.log_mb"),
             },
             retry: Retry { tries: self.small("retry.tries"), iterations: self.small("retry.iterations") },
             queue: self.queue(),
+            sandbox: SandboxRules {
+                network_open: self.text("sandbox.network").as_deref() == Some("open"),
+                readable: self.words("sandbox.readable"),
+                writable: self.words("sandbox.writable"),
+                hidden: self.words("sandbox.hidden"),
+                processes: self.small("sandbox.processes"),
+            },
             worktree_setup: self.text("worktree.setup"),
             signoff: self.switch("commit.signoff"),
             notices: self.notices(),
@@ -247,6 +272,7 @@ impl Settings {
             min_percent: self.small("tests.min_percent"),
             environment: self.text("tests.environment"),
             keep: self.words("tests.keep"),
+            sandbox: self.switch("tests.sandbox"),
         })
     }
 

@@ -4,11 +4,13 @@
 #![expect(clippy::print_stderr, reason = "the racing tests say what they measured")]
 
 mod agents;
+mod bench;
 mod bad_input;
 mod bot;
 mod checkout;
 mod demo;
 mod hammer;
+mod held;
 mod hook;
 mod hub;
 mod init;
@@ -17,6 +19,7 @@ mod kills;
 mod mended;
 mod mixed;
 mod model_server;
+mod orphans;
 mod programs;
 mod queue;
 mod readme;
@@ -30,6 +33,6 @@ mod support;
 mod tasks;
 mod tools;
 mod undo;
-mod worker_loop;
 mod words;
+mod worker_loop;
 mod workflows;
