@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::process::{Ended, Job, agent_environment, random_letters, supervised_blocking};
+use crate::process::{Ended, Job, Terms, agent_environment, random_letters, supervised_blocking};
 use crate::suite::set::TestSet;
 
 use super::{FlowError, Project};
@@ -50,6 +50,7 @@ impl Project {
             limit: LIMIT,
             grace: Duration::from_secs(2),
             log_cap: MOST,
+            terms: Terms::default(),
         });
         let (said, complaint) = (std::fs::read(&log), std::fs::read_to_string(&errors));
         for file in [&log, &errors] {
