@@ -104,6 +104,8 @@ pub(crate) struct Lander<'a> {
     composed_on: Option<CommitId>,
     /// The base at which it was last seen to have all landings.
     forward_at: Option<CommitId>,
+    /// Entries' tasks as they were read, as long as their journals do not move.
+    loaded: HashMap<TaskId, Stored>,
     footprints: HashMap<(CommitId, CommitId), BTreeSet<String>>,
     /// The candidates that each task was tested in, as its journal at this commit says.
     tested: HashMap<TaskId, (CommitId, Vec<CommitId>)>,
@@ -146,6 +148,7 @@ impl<'a> Lander<'a> {
             compositions: BTreeMap::new(),
             composed_on: None,
             forward_at: None,
+            loaded: HashMap::new(),
             footprints: HashMap::new(),
             tested: HashMap::new(),
             chains: HashMap::new(),
