@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+mod environment;
 mod failure;
 pub(crate) mod find;
 pub(crate) mod gate;

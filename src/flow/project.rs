@@ -14,6 +14,7 @@ use crate::task::Actor;
 use crate::task::id::{CommitId, Seconds};
 
 use super::FlowError;
+use super::environment::Tools;
 
 /// The settings file, at the top of the base branch's tree.
 pub(crate) const SETTINGS: &str = "orch.toml";
@@ -66,6 +67,7 @@ pub(crate) struct Project {
     pub(crate) offline: bool,
     /// Whether the settings are committed on the base; until then built-in limits hold.
     pub(crate) settings_landed: bool,
+    pub(crate) tools: Tools,
     given: Given,
 }
 
@@ -95,6 +97,7 @@ impl Project {
             who,
             offline: given.offline,
             settings_landed,
+            tools: Tools::default(),
             // Opened anew from here: the folder where the command was called may be a worktree that goes.
             given: Given { dir: repo.main_worktree().to_owned(), ..given.clone() },
             repo,
@@ -106,7 +109,7 @@ impl Project {
     /// # Errors
     /// As [`Project::open`].
     pub(crate) fn reopened(&self) -> Result<Project, FlowError> {
-        Project::open(&self.given)
+        Ok(Project { tools: self.tools.clone(), ..Project::open(&self.given)? })
     }
 
     /// Starts an operation: all events of one command carry its id and time.

@@ -80,11 +80,6 @@ impl Project {
         }
     }
 
-    /// Where verdicts of this machine count: its system and architecture. A verdict from elsewhere is another one.
-    pub(crate) fn environment(&self) -> String {
-        format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
-    }
-
     /// The tests that a change needs before the full suite; `None` where only the full suite will do.
     ///
     /// # Errors
@@ -101,7 +96,7 @@ impl Project {
 
     /// Verdicts on a tree that count here, with their sets.
     pub(crate) fn known_verdicts(&self, tree: &TreeId) -> Result<Vec<Verdict>, FlowError> {
-        let environment = self.environment();
+        let environment = self.environment()?;
         let mut verdicts = self.store.verdicts(tree)?;
         verdicts.retain(|verdict| verdict.environment == environment);
         Ok(verdicts)
@@ -173,7 +168,7 @@ impl Project {
         let verdict = Verdict {
             run: crate::store::journal::nonce(),
             set: self.test_set(which),
-            environment: self.environment(),
+            environment: self.environment()?,
             at: now(),
             millis,
             command,

@@ -20,11 +20,14 @@ pub(crate) struct Synced {
     pub(crate) fetched: Vec<String>,
     /// Refs that we had and the remote has now.
     pub(crate) pushed: Vec<String>,
-    /// Journals where both had new events: theirs counts, ours is kept under the named ref.
+    /// Journals where both had events that cannot both be: theirs counts, ours is kept under the named ref.
     pub(crate) conflicts: Vec<(String, String)>,
     /// What the remote refused, with its words.
     pub(crate) refused: Vec<(String, String)>,
 }
+
+/// Where a ref goes, and what of ours could not come along, with the refs under which that is kept.
+type Joined = (CommitId, Vec<(String, String)>);
 
 /// How ours and theirs of one ref stand to each other.
 enum Standing {
@@ -64,6 +67,7 @@ impl Project {
             let name = format!("{}{below}", layout::ALL);
             self.advance(&name, &theirs, &mut synced)?;
         }
+        self.let_go()?;
         for (name, copy) in notes(remote) {
             if let Some(theirs) = self.repo.tip(&copy)? {
                 self.advance_notes(name, &theirs, &mut synced)?;
@@ -125,21 +129,72 @@ impl Project {
                 synced.fetched.push(name.to_owned());
             }
             Standing::Apart => {
-                let kept = self.store.rescue(name.trim_start_matches(layout::ALL), &ours)?;
-                let _ = self.store.swap(name, Expected::At(&ours), theirs, "sync: theirs counts")?;
-                synced.conflicts.push((name.to_owned(), kept));
+                let (tip, apart) = self.joined(name, &ours, theirs)?;
+                for (what, kept) in apart {
+                    synced.conflicts.push((what, kept));
+                }
+                let _ = self.store.swap(name, Expected::At(&ours), &tip, "sync: ours on theirs")?;
+                synced.fetched.push(name.to_owned());
             }
         }
         Ok(())
     }
 
+    /// Ours on top of theirs, as far as both can have happened; with what could not, and where that is kept.
+    fn joined(&self, name: &str, ours: &CommitId, theirs: &CommitId) -> Result<Joined, FlowError> {
+        let short = name.trim_start_matches(layout::ALL);
+        let tip = if name == layout::ARCHIVE {
+            let archives = self.store.join_archives(&self.op(), ours, theirs)?;
+            let mut apart = Vec::new();
+            for stored in archives.apart {
+                let what = layout::task_ref(&stored.task.id);
+                let kept = self.store.rescue(what.trim_start_matches(layout::ALL), &stored.tip)?;
+                apart.push((what, kept));
+            }
+            return Ok((archives.tip, apart));
+        } else if name == layout::REPO {
+            self.store.join_repo_states(&self.op(), ours, theirs)?
+        } else if layout::task_of_ref(name).is_some() {
+            self.store.join_journals(ours, theirs)?.map(|joined| joined.tip)
+        } else {
+            None
+        };
+        match tip {
+            Some(tip) => Ok((tip, Vec::new())),
+            None => {
+                let kept = self.store.rescue(short, ours)?;
+                Ok((theirs.clone(), vec![(name.to_owned(), kept)]))
+            }
+        }
+    }
+
     /// Whether a journal that the remote still has as a ref is already finished here.
     fn is_archived(&self, name: &str, theirs: &CommitId) -> Result<bool, FlowError> {
-        let Some(id) = layout::task_of_ref(name) else { return Ok(false) };
-        match self.store.archived(&id)? {
-            Some(archived) => Ok(self.repo.is_ancestor(theirs, &archived.tip)?),
+        match layout::task_of_ref(name) {
+            Some(id) => Ok(self.store.is_settled(&id, theirs)?),
             None => Ok(false),
         }
+    }
+
+    /// Lets go of what another clone finished: its journal is in the archive that we have now.
+    fn let_go(&self) -> Result<(), FlowError> {
+        for stored in self.store.drop_settled()? {
+            // It has landed or was given up: what cannot be tidied up must not keep others from syncing.
+            if let Err(err) = self.clean_up(&stored.task) {
+                tracing::warn!(%err, task = %stored.task.id, "its worktree stays");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether journals are shared with the remote of the base: whoever has synced once goes on by itself.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn shares(&self) -> Result<Option<String>, FlowError> {
+        let Some(remote) = self.remote() else { return Ok(None) };
+        let copies = self.repo.list(&layout::remote_copy(remote, layout::ALL))?.refs;
+        Ok((!copies.is_empty()).then(|| remote.to_owned()))
     }
 
     /// Notes are caches: two sides are merged note by note, ours first.

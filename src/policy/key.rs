@@ -171,6 +171,13 @@ pub(crate) const KEYS: &[Key] = &[
     key("tests.file_run", FileTemplate, Shared, "{path}", "how a changed test is called"),
     key("tests.ignore", Shape::Globs, Shared, "", "globs of files that need no tests"),
     key("tests.keep", Words, Shared, "", "ignored paths that stay between two runs of the tests"),
+    key(
+        "tests.environment",
+        Text,
+        Shared,
+        "",
+        "command that prints the versions that results depend on: verdicts count where it prints the same",
+    ),
     key("tests.select", Rules, Shared, "", "which tests a changed file needs"),
     key("tests.sandbox", Switch, Shared, "false", "run tests in the sandbox of agents"),
     key(

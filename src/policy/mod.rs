@@ -81,6 +81,8 @@ pub(crate) struct Tests {
     pub(crate) quarantine: Globs,
     /// The shortest believable full run, in per cent of the median.
     pub(crate) min_percent: u32,
+    /// A command whose output tells environments apart in which verdicts count.
+    pub(crate) environment: Option<String>,
     /// Ignored paths that stay between two runs.
     pub(crate) keep: Vec<String>,
     /// Whether they run in the sandbox of agents.
@@ -309,6 +311,7 @@ impl Settings {
             },
             quarantine: self.globs("tests.quarantine")?,
             min_percent: self.small("tests.min_percent"),
+            environment: self.text("tests.environment"),
             keep: self.words("tests.keep"),
             sandbox: self.switch("tests.sandbox"),
         })

@@ -6,7 +6,7 @@ use super::{Composition, Entry, Purpose, View};
 use crate::task::id::{Seconds, TaskId};
 
 /// Entries that are looked at together, first ones first.
-const LIMIT: usize = 96;
+pub(super) const LIMIT: usize = 96;
 /// Chance that two changes that touch the same fail together though each is fine; assumed, see docs/benchmarks.md.
 const OVERLAPPING: f64 = 0.05;
 /// The same where they touch nothing in common.

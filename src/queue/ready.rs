@@ -1,5 +1,6 @@
 //! Which entries can be in a candidate, and what is settled about one without a test run.
 
+use super::board::LIMIT;
 use super::order::Order;
 use super::rules::{hold_stands, undecided, waits};
 use super::{Action, Composition, Ejection, Entry, Finished, View};
@@ -15,10 +16,15 @@ pub(super) struct Ready<'a> {
     pub(super) compose: Vec<Vec<TaskId>>,
 }
 
-/// Looks at each entry by itself. What has to land alone goes when it is first, with nobody beside it.
+/// Looks at each entry by itself, as many as the policy looks at together: those further back are composed when their
+/// turn comes nearer, not anew after each landing. What has to land alone goes when it is first, with nobody beside it.
 pub(super) fn ready<'a>(view: &'a View, order: &Order<'a>) -> Ready<'a> {
     let mut ready = Ready::default();
     for entry in order.turns.iter().copied() {
+        let together = ready.entries.iter().filter(|entry| !entry.alone()).count();
+        if together + ready.compose.len() >= LIMIT {
+            break;
+        }
         if is_ready(view, order, entry, &mut ready) {
             ready.entries.push(entry);
         }

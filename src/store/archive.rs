@@ -49,7 +49,7 @@ impl Store {
         Ok(())
     }
 
-    fn archive_commit(
+    pub(super) fn archive_commit(
         &self,
         op: &Op,
         old: Option<&CommitId>,
@@ -117,13 +117,20 @@ impl Store {
     /// # Errors
     /// Its files cannot be read.
     pub(crate) fn archived(&self, id: &TaskId) -> Result<Option<Stored>, StoreError> {
-        let Some(tip) = self.repo.tip(layout::ARCHIVE)? else { return Ok(None) };
+        match self.repo.tip(layout::ARCHIVE)? {
+            Some(tip) => self.archived_at(&tip, id),
+            None => Ok(None),
+        }
+    }
+
+    /// A finished task, as one commit of the archive has it.
+    pub(super) fn archived_at(&self, archive: &CommitId, id: &TaskId) -> Result<Option<Stored>, StoreError> {
         let folder = format!("{id}/");
-        if self.repo.read_file(&tip, &format!("{folder}task.json"))?.is_none() {
+        if self.repo.read_file(archive, &format!("{folder}task.json"))?.is_none() {
             return Ok(None);
         }
-        let task = self.task_at(&tip, &folder, layout::ARCHIVE)?;
-        let journal = self.journal_of_archived(&tip, id)?.unwrap_or(tip);
+        let task = self.task_at(archive, &folder, layout::ARCHIVE)?;
+        let journal = self.journal_of_archived(archive, id)?.unwrap_or_else(|| archive.clone());
         Ok(Some(Stored { task, tip: journal }))
     }
 

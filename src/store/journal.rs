@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::git::lock::{self, Exclusive, Shared};
-use crate::git::objects::{NewCommit, Person, TreeEdit};
+use crate::git::objects::{CommitInfo, NewCommit, Person, TreeEdit};
 use crate::git::refs::{Expected, Swap};
 use crate::git::{GitError, Repo};
 use crate::task::id::{CommitId, Nonce, Seconds, TaskId, TreeId, shown};
@@ -329,8 +329,25 @@ impl Store {
         tip: &CommitId,
         limit: usize,
     ) -> Result<Vec<(CommitId, EventRecord)>, StoreError> {
+        self.records(self.repo.first_parent(tip, None, limit)?)
+    }
+
+    /// The events that a journal has after `from`, oldest first.
+    ///
+    /// # Errors
+    /// A commit without a readable `event.json`.
+    pub(super) fn events_between(
+        &self,
+        from: &CommitId,
+        tip: &CommitId,
+    ) -> Result<Vec<(CommitId, EventRecord)>, StoreError> {
+        self.records(self.repo.first_parent(tip, Some(from), usize::MAX)?)
+    }
+
+    /// The events of a journal's commits, which come newest first.
+    fn records(&self, commits: Vec<CommitInfo>) -> Result<Vec<(CommitId, EventRecord)>, StoreError> {
         let mut events = Vec::new();
-        for commit in self.repo.first_parent(tip, None, limit)? {
+        for commit in commits {
             let name = commit.id.to_string();
             let unreadable =
                 |source| StoreError::Record { name: name.clone(), commit: commit.id.clone(), source };

@@ -10,6 +10,7 @@ mod failure;
 pub(crate) mod index;
 mod index_file;
 mod index_row;
+mod join;
 pub(crate) mod journal;
 pub(crate) mod layout;
 pub(crate) mod record;

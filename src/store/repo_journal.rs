@@ -71,8 +71,14 @@ struct CoupledWire {
 impl Store {
     /// What holds for the whole repository now. An unreadable record is an error: it may say "paused".
     pub(crate) fn repo_state(&self) -> Result<RepoState, StoreError> {
-        let Some(tip) = self.repo.tip(layout::REPO)? else { return Ok(RepoState::default()) };
-        let text = self.repo.read_file(&tip, "repo.json")?.unwrap_or_default();
+        match self.repo.tip(layout::REPO)? {
+            Some(tip) => self.repo_state_at(&tip),
+            None => Ok(RepoState::default()),
+        }
+    }
+
+    fn repo_state_at(&self, tip: &CommitId) -> Result<RepoState, StoreError> {
+        let text = self.repo.read_file(tip, "repo.json")?.unwrap_or_default();
         let wire: RepoWire = serde_json::from_slice(&text).map_err(|why| StoreError::Record {
             name: layout::REPO.to_owned(),
             commit: tip.clone(),
@@ -108,18 +114,10 @@ impl Store {
         change: impl Fn(RepoState) -> RepoState,
     ) -> Result<RepoState, StoreError> {
         for round in 0..TRIES {
-            let old = self.repo.tip(layout::REPO)?.map(|tip| self.repo.read_commit(&tip)).transpose()?;
+            let old = self.repo.tip(layout::REPO)?;
             let state = change(self.repo_state()?);
-            let wire = wire_of(&state);
-            let mut text = serde_json::to_vec_pretty(&wire).expect("plain strings");
-            text.push(b'\n');
-            let edits = [put("repo.json", text)];
-            let tree = self.repo.edit_tree(old.as_ref().map(|old| &old.tree), &edits)?;
-            let at = old.as_ref().map_or(op.at, |old| Seconds(old.committer_time.0.max(op.at.0)));
-            let message = format!("{}\n\nOrch-Op: {}\n", one_line(subject), op.id);
-            let parents = old.iter().map(|old| old.id.clone()).collect();
-            let new = self.commit(tree, parents, who, at, message)?;
-            let expected = old.as_ref().map_or(Expected::Absent, |old| Expected::At(&old.id));
+            let new = self.repo_commit(op, who, subject, old.as_ref(), &state)?;
+            let expected = old.as_ref().map_or(Expected::Absent, Expected::At);
             if self.swap(layout::REPO, expected, &new, "repo")?.is_none() {
                 return Ok(state);
             }
@@ -127,6 +125,77 @@ impl Store {
         }
         Err(StoreError::Contended { name: layout::REPO.to_owned(), tries: TRIES })
     }
+
+    /// What another clone wrote with what we wrote at the same time, on top of theirs; `None` where both changed the
+    /// same word.
+    ///
+    /// # Errors
+    /// A record cannot be read, or git fails.
+    pub(crate) fn join_repo_states(
+        &self,
+        op: &Op,
+        ours: &CommitId,
+        theirs: &CommitId,
+    ) -> Result<Option<CommitId>, StoreError> {
+        let fork = match self.repo.merge_base(ours, theirs)? {
+            Some(fork) => self.repo_state_at(&fork)?,
+            None => RepoState::default(),
+        };
+        let (own, known) = (self.repo_state_at(ours)?, self.repo_state_at(theirs)?);
+        match joined(&fork, own, &known) {
+            Some(state) if state == known => Ok(Some(theirs.clone())),
+            Some(state) => {
+                let subject = "what two clones said at the same time";
+                self.repo_commit(op, "git-orch", subject, Some(theirs), &state).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn repo_commit(
+        &self,
+        op: &Op,
+        who: &str,
+        subject: &str,
+        old: Option<&CommitId>,
+        state: &RepoState,
+    ) -> Result<CommitId, StoreError> {
+        let old = old.map(|old| self.repo.read_commit(old)).transpose()?;
+        let mut text = serde_json::to_vec_pretty(&wire_of(state)).expect("plain strings");
+        text.push(b'\n');
+        let edits = [put("repo.json", text)];
+        let tree = self.repo.edit_tree(old.as_ref().map(|old| &old.tree), &edits)?;
+        let at = old.as_ref().map_or(op.at, |old| Seconds(old.committer_time.0.max(op.at.0)));
+        let message = format!("{}\n\nOrch-Op: {}\n", one_line(subject), op.id);
+        let parents = old.into_iter().map(|old| old.id).collect();
+        self.commit(tree, parents, who, at, message)
+    }
+}
+
+/// Three-way: a word that only one side changed is that side's, and lists are joined.
+fn joined(fork: &RepoState, ours: RepoState, theirs: &RepoState) -> Option<RepoState> {
+    fn one<T: PartialEq + Clone>(fork: &T, ours: T, theirs: &T) -> Option<T> {
+        if ours == *fork || ours == *theirs {
+            Some(theirs.clone())
+        } else if theirs == fork {
+            Some(ours)
+        } else {
+            None
+        }
+    }
+    fn all<T: PartialEq + Clone>(fork: &[T], ours: Vec<T>, theirs: &[T]) -> Vec<T> {
+        let mut all = theirs.to_vec();
+        all.extend(ours.into_iter().filter(|own| !fork.contains(own) && !theirs.contains(own)));
+        all
+    }
+    Some(RepoState {
+        paused: one(&fork.paused, ours.paused, &theirs.paused)?,
+        stopped: one(&fork.stopped, ours.stopped, &theirs.stopped)?,
+        dismissed: all(&fork.dismissed, ours.dismissed, &theirs.dismissed),
+        min_priority: one(&fork.min_priority, ours.min_priority, &theirs.min_priority)?,
+        given_up: one(&fork.given_up, ours.given_up, &theirs.given_up)?,
+        coupled: all(&fork.coupled, ours.coupled, &theirs.coupled),
+    })
 }
 
 fn wire_of(state: &RepoState) -> RepoWire {
@@ -142,5 +211,25 @@ fn wire_of(state: &RepoState) -> RepoWire {
         min_priority,
         given_up: given_up.map(|commit| commit.to_string()),
         coupled: coupled.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paused(why: &str) -> RepoState {
+        RepoState { paused: Some(why.to_owned()), ..RepoState::default() }
+    }
+
+    #[test]
+    fn what_one_clone_said_is_kept_and_two_answers_are_nobodys() {
+        let fork = RepoState::default();
+        let closed = RepoState { min_priority: Some(1), ..RepoState::default() };
+        let both = joined(&fork, paused("release"), &closed).unwrap();
+        assert_eq!(both, RepoState { min_priority: Some(1), ..paused("release") });
+        assert_eq!(joined(&paused("a"), fork.clone(), &paused("a")), Some(fork.clone()), "resumed here");
+        assert_eq!(joined(&fork, paused("a"), &paused("a")), Some(paused("a")));
+        assert_eq!(joined(&fork, paused("a"), &paused("b")), None);
     }
 }

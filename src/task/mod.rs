@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod finding;
 pub(crate) mod id;
+pub(crate) mod join;
 pub(crate) mod record;
 pub(crate) mod role;
 #[cfg(test)]

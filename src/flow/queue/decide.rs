@@ -8,28 +8,27 @@ use crate::store::Stored;
 use crate::suite::worse::Worse;
 use crate::task::id::{TaskId, TreeId};
 use crate::task::state::Phase;
-use crate::task::{Actor, Event, Evidence, State, Trouble};
+use crate::task::{Event, Evidence, State, Trouble};
 
 use super::pair::Blame;
 use super::{Lander, Queued};
 
 impl Lander<'_> {
     pub(super) fn phase(&mut self, task: &TaskId, event: Event) -> Result<bool, FlowError> {
-        let changed =
-            self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
-                let same = match (&stored.task.state, &event) {
-                    (State::ReadyForHandoff { phase: Phase::Waiting, .. }, Event::Waiting) => true,
-                    (
-                        State::ReadyForHandoff { phase: Phase::Testing { candidate: old }, .. },
-                        Event::Testing { candidate },
-                    ) => old == candidate,
-                    (State::ReadyForHandoff { .. }, _) => false,
-                    // It left the queue in this moment; the next tick sees that.
-                    _ => true,
-                };
-                Ok(if same { Vec::new() } else { vec![event.clone()] })
-            });
-        changed.map(|_| true)
+        self.change(task, |stored| {
+            let same = match (&stored.task.state, &event) {
+                (State::ReadyForHandoff { phase: Phase::Waiting, .. }, Event::Waiting) => true,
+                (
+                    State::ReadyForHandoff { phase: Phase::Testing { candidate: old }, .. },
+                    Event::Testing { candidate },
+                ) => old == candidate,
+                (State::ReadyForHandoff { .. }, _) => false,
+                // It left the queue in this moment; the next tick sees that.
+                _ => true,
+            };
+            if same { Vec::new() } else { vec![event.clone()] }
+        })?;
+        Ok(true)
     }
 
     pub(super) fn hold(&mut self, queued: &[Queued], task: &TaskId, hold: &Hold) -> Result<bool, FlowError> {
@@ -67,13 +66,11 @@ impl Lander<'_> {
             }
         }
         let text = evidence.text.clone();
-        let stored =
-            self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
-                Ok(match stored.task.state {
-                    State::ReadyForHandoff { .. } => vec![Event::Ejected { because: evidence.clone() }],
-                    _ => Vec::new(),
-                })
-            })?;
+        let stored = self.change(task, |stored| match stored.task.state {
+            State::ReadyForHandoff { .. } => vec![Event::Ejected { because: evidence.clone() }],
+            _ => Vec::new(),
+        })?;
+        let Some(stored) = stored else { return Ok(true) };
         let step = match stored.task.state {
             State::Escalated { .. } => {
                 self.rounds.needs_you.push(task.clone());

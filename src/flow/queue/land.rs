@@ -7,8 +7,8 @@ use crate::flow::progress::Step;
 use crate::git::exchange::{ExchangeError, Upstream};
 use crate::git::slot::{self, Landing, MergeSlot, Tested};
 use crate::queue::{Finished, LandedOn, View};
+use crate::task::Event;
 use crate::task::id::{CommitId, TaskId, TreeId};
-use crate::task::{Actor, Event};
 
 use super::{Lander, Queued};
 
@@ -67,6 +67,7 @@ impl Lander<'_> {
             Moved::Here => {}
             Moved::BySomebody => {
                 self.project.forget_checkout(intent.as_ref())?;
+                self.sharing.due = true;
                 return Ok(true);
             }
             Moved::Refused(why) => {
@@ -97,12 +98,16 @@ impl Lander<'_> {
 
     /// The checkout of the base could not follow without losing somebody's changes: nothing lands until they are safe.
     fn wait_for_checkout(&mut self, worktree: &str, files: &[String]) -> bool {
-        let text = format!(
+        let text = self.in_the_way(worktree, files);
+        self.stand(text)
+    }
+
+    pub(super) fn in_the_way(&self, worktree: &str, files: &[String]) -> String {
+        format!(
             "the checkout of {} in {worktree} has changes in the way: {}; commit or stash them",
             self.project.base.branch,
             files.join(", ")
-        );
-        self.stand(text)
+        )
     }
 
     /// Nothing lands until a person did something; nobody leaves the queue for it.
@@ -127,8 +132,10 @@ impl Lander<'_> {
             match self.push(upstream, tested)? {
                 Moved::Here => {}
                 Moved::BySomebody => {
-                    project.follow_upstream(upstream)?;
-                    return Ok(Moved::BySomebody);
+                    return Ok(match self.follow(upstream)? {
+                        None => Moved::BySomebody,
+                        Some(in_the_way) => Moved::Refused(in_the_way),
+                    });
                 }
                 refused @ Moved::Refused(_) => return Ok(refused),
             }
@@ -203,14 +210,14 @@ impl Lander<'_> {
         task: &TaskId,
         commit: &CommitId,
     ) -> Result<(), FlowError> {
-        let stored =
-            self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
-                Ok(if stored.task.state.is_finished() {
-                    Vec::new()
-                } else {
-                    vec![Event::Landed { commit: commit.clone() }]
-                })
-            })?;
+        let stored = self.change(task, |stored| {
+            if stored.task.state.is_finished() {
+                Vec::new()
+            } else {
+                vec![Event::Landed { commit: commit.clone() }]
+            }
+        })?;
+        let Some(stored) = stored else { return Ok(()) }; // another clone wrote it down
         let before = Self::find(queued, task).map_or(&stored.task, |queued| &queued.stored.task);
         // It has landed: what cannot be tidied up must not keep others from landing.
         let stays = match self.project.clean_up(before) {

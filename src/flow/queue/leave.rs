@@ -7,7 +7,7 @@ use crate::flow::progress::Step;
 use crate::queue::Footprint;
 use crate::store::layout;
 use crate::task::id::{CommitId, TaskId};
-use crate::task::{Actor, Event, Evidence, State, Trouble};
+use crate::task::{Event, Evidence, State, Trouble};
 
 use super::{Lander, Queued};
 
@@ -92,9 +92,9 @@ impl Lander<'_> {
     /// Writes down that a task left, and why.
     pub(super) fn leaves(&mut self, task: &TaskId, evidence: &Evidence) -> Result<(), FlowError> {
         let left = std::cell::Cell::new(false);
-        self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
+        self.change(task, |stored| {
             left.set(matches!(stored.task.state, State::ReadyForHandoff { .. }));
-            Ok(if left.get() { vec![Event::Escalated { because: evidence.clone() }] } else { Vec::new() })
+            if left.get() { vec![Event::Escalated { because: evidence.clone() }] } else { Vec::new() }
         })?;
         if left.get() {
             self.say(Step::Eject, std::slice::from_ref(task), None, evidence.text.clone());

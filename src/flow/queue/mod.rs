@@ -12,6 +12,7 @@ mod pace;
 mod pair;
 mod look;
 mod land;
+mod share;
 mod test;
 mod tried;
 mod view;
@@ -105,6 +106,8 @@ pub(crate) struct Lander<'a> {
     composed_on: Option<CommitId>,
     /// The base at which it was last seen to have all landings.
     forward_at: Option<CommitId>,
+    /// Entries' tasks as they were read, as long as their journals do not move.
+    loaded: HashMap<TaskId, Stored>,
     footprints: HashMap<(CommitId, CommitId), BTreeSet<String>>,
     /// The candidates that each task was tested in, as its journal at this commit says.
     tested: HashMap<TaskId, (CommitId, Vec<CommitId>)>,
@@ -119,6 +122,7 @@ pub(crate) struct Lander<'a> {
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
     rounds: Rounds,
+    sharing: share::Sharing,
     /// Trees whose runs could not be made at all in this process: not tried again and again.
     failed: HashMap<TreeId, String>,
 }
@@ -146,6 +150,7 @@ impl<'a> Lander<'a> {
             compositions: BTreeMap::new(),
             composed_on: None,
             forward_at: None,
+            loaded: HashMap::new(),
             footprints: HashMap::new(),
             tested: HashMap::new(),
             chains: HashMap::new(),
@@ -155,6 +160,7 @@ impl<'a> Lander<'a> {
             live: Vec::new(),
             ended: channel(),
             rounds: Rounds::default(),
+            sharing: share::Sharing::default(),
             failed: HashMap::new(),
         }
     }
@@ -169,7 +175,11 @@ impl<'a> Lander<'a> {
             Ok(slot) => slot,
             Err(held) => return Err(FlowError::QueueBusy { pid: held.pid, since: held.since }),
         };
-        let result = self.work(&slot, bounds);
+        let mut result = self.work(&slot, bounds);
+        if result.is_ok() && std::mem::take(&mut self.sharing.due) {
+            self.sharing.due = true; // others wait for the last word of this clone
+            result = self.exchange();
+        }
         for live in &self.live {
             live.stop.request();
         }
@@ -190,6 +200,7 @@ impl<'a> Lander<'a> {
                 return Err(FlowError::Interrupted);
             }
             self.project = self.project.reopened()?;
+            self.exchange()?;
             self.op.at = now();
             if let Some(text) = self.rewound()? {
                 self.stop_queue(&text)?;
@@ -205,6 +216,7 @@ impl<'a> Lander<'a> {
             let progressed = self.carry_out(slot, &view, &queued, actions)?;
             let decides =
                 self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
+            self.sharing.due |= decides > decided;
             if bounds.once && decides > decided {
                 return Ok(());
             }

@@ -22,6 +22,7 @@ impl Lander<'_> {
         let Ok(ended) = self.ended.1.recv_timeout(TICK) else { return Ok(()) };
         if let Some(place) = self.live.iter().position(|live| live.tree == ended.tree) {
             let live = self.live.remove(place);
+            self.sharing.due = true;
             let seconds = live.started.elapsed().as_secs();
             let names: Vec<&str> = live.members.iter().map(TaskId::as_str).collect();
             let of = if names.is_empty() { self.project.base.branch.clone() } else { names.join(" + ") };

@@ -1,6 +1,6 @@
 //! What the planner is told: read from refs at each tick, judged against today's base.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::flow::FlowError;
 use crate::queue::{
@@ -27,14 +27,24 @@ impl Lander<'_> {
             .map(|row| row.card.id.clone())
             .collect();
         let open: BTreeSet<TaskId> = rows.iter().map(|row| row.card.id.clone()).collect();
+        let tips: HashMap<&TaskId, &CommitId> = rows.iter().map(|row| (&row.card.id, &row.tip)).collect();
         let coupled = self.project.store.repo_state()?.coupled;
-        let mut queued = Vec::new();
+        let (mut queued, mut loaded) = (Vec::new(), HashMap::new());
         for id in &in_queue {
-            let Some(stored) = self.project.store.load(id)? else { continue };
+            let known = self.loaded.remove(id).filter(|stored| tips.get(id) == Some(&&stored.tip));
+            let stored = match known {
+                Some(stored) => stored,
+                None => match self.project.store.load(id)? {
+                    Some(stored) => stored,
+                    None => continue,
+                },
+            };
+            loaded.insert(id.clone(), stored.clone());
             if let Some(entry) = self.entry(&stored, &in_queue, &open, &coupled)? {
                 queued.push(Queued { entry, stored });
             }
         }
+        self.loaded = loaded;
         Ok(queued)
     }
 

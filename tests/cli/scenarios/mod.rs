@@ -2,6 +2,7 @@
 //! is played through the planner, in `src/queue/simulation/`.
 
 mod basics;
+mod clones;
 mod contents;
 mod crashes;
 mod gates;
