@@ -140,7 +140,7 @@ impl Lander<'_> {
                 if onto == base || !self.merges_with_base(composer, member)? {
                     return Ok(Composition::ConflictWithBase { files });
                 }
-                match self.in_the_way(composer, queued, step, &files)? {
+                match self.blocker(composer, queued, step, &files)? {
                     Some(ahead) => Ok(Composition::ConflictWith { ahead, files }),
                     None => Ok(Composition::ConflictWithBase { files }),
                 }
@@ -153,7 +153,7 @@ impl Lander<'_> {
 
     /// The one ahead that a step conflicts with: of those that changed a file in conflict the last one that is enough for
     /// it by itself, or else the last of them, or else the last one ahead.
-    fn in_the_way(
+    fn blocker(
         &self,
         composer: &mut Composer,
         queued: &[Queued],
