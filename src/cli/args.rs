@@ -130,6 +130,9 @@ pub(crate) enum Command {
     /// Called by git hooks
     #[command(hide = true)]
     Hook(commands::hook::HookArgs),
+    /// Called by agent programs before they use a tool or stop
+    #[command(hide = true)]
+    AgentHook(commands::agent_hook::AgentHookArgs),
     /// What the bot on pull requests does; called by workflows
     #[command(hide = true)]
     Bot(commands::bot::BotArgs),

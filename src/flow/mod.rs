@@ -1,6 +1,7 @@
 //! Brings pure and effect rooms together, under the pure rooms' names: what is decided in `queue/` is carried out in
 //! `flow/queue/`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
+pub(crate) mod agent_hook;
 pub(crate) mod bench;
 pub(crate) mod bot;
 pub(crate) mod check;

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
 #![expect(clippy::print_stderr, reason = "the racing tests say what they measured")]
 
+mod agent_hook;
 mod agents;
 mod bad_input;
 mod bot;
@@ -14,6 +15,7 @@ mod hub;
 mod init;
 mod kill_support;
 mod kills;
+mod managers;
 mod mended;
 mod mixed;
 mod model_server;

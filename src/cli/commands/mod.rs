@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 pub(crate) mod approve;
+pub(crate) mod agent_hook;
 pub(crate) mod bench;
 pub(crate) mod bot;
 pub(crate) mod check;
