@@ -82,6 +82,9 @@ pub(crate) enum Command {
     /// Change a task: title, spec, priority, paths, dependencies
     #[command(display_order = 21)]
     Edit(commands::edit::EditArgs),
+    /// Take tasks over from TODO.md and its like, or from GitHub's issues
+    #[command(display_order = 22)]
+    Import(commands::import::ImportArgs),
     /// Run agents until the work is done or a limit is reached
     #[command(display_order = 30)]
     Run(commands::run::RunArgs),

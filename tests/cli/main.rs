@@ -12,6 +12,7 @@ mod demo;
 mod hammer;
 mod hook;
 mod hub;
+mod import;
 mod init;
 mod kill_support;
 mod kills;
