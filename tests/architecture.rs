@@ -39,7 +39,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("duct", &["process"]),
     ("octocrab", &["github"]),
-    ("hyper", &["github"]),
+    ("hyper", &["github", "process"]),
     ("ring", &["github"]),
     ("rustix", &["process", "git"]),
     ("std::process", &["process", "cli"]),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     policy::agents::{AgentEntry, Call, PromptBy},
-    process,
+    process::{self, sandbox::Means},
 };
 use std::path::Path;
 
@@ -59,7 +59,9 @@ fn program(
         ("{model}", model),
         ("{budget}", &budget),
     ];
+    let held = turn.sandbox.as_ref().is_some_and(|sandbox| sandbox.means != Means::Nothing);
     let access = match turn.access {
+        _ if held && !entry.sandboxed_args.is_empty() => &entry.sandboxed_args,
         Access::Edit => &entry.edit_args,
         Access::Read => &entry.read_args,
     };

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     policy::agents::{Call, Output},
-    process::{self, Job, Outcome, Stop},
+    process::{self, Job, Outcome, Stop, Terms, sandbox::Sandbox},
     task::{
         id::{RunId, TaskId},
         record::MicroUsd,
@@ -56,6 +56,10 @@ pub(crate) struct Turn {
     pub(crate) log_cap: u64,
     /// Names of variables that are handed down besides the usual ones.
     pub(crate) env_allowed: Vec<String>,
+    /// What it may touch; `None` leaves it to itself.
+    pub(crate) sandbox: Option<Sandbox>,
+    /// How long it may do nothing.
+    pub(crate) idle: Option<Duration>,
 }
 
 /// What an agent may do to files.
@@ -124,8 +128,14 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
     fs::create_dir_all(&folder).map_err(|source| failed(&folder, source))?;
     let prompt = written(&folder, "prompt.md", &turn.prompt)?;
     let contract = written(&folder, "contract.json", &turn.contract)?;
-    let temp = folder.join("temp");
-    fs::create_dir_all(&temp).map_err(|source| failed(&temp, source))?;
+    let temp = match turn.sandbox.as_ref().and_then(Sandbox::temporary) {
+        Some(inside) => inside,
+        None => {
+            let temp = folder.join("temp");
+            fs::create_dir_all(&temp).map_err(|source| failed(&temp, source))?;
+            temp
+        }
+    };
     let entry = match &agent.kind {
         Kind::Program(entry) => Some(entry.as_ref()),
         Kind::Script { .. } => None,
@@ -140,7 +150,7 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         Kind::Script { folder } => Started { argv: script::call(folder, turn)?, stdin: String::new() },
     };
     let (log, error_log) = (folder.join("stdout.log"), folder.join("stderr.log"));
-    let job = Job {
+    let mut job = Job {
         argv,
         dir: turn.dir.clone(),
         env: call::environment(entry, turn, &prompt, &contract)?,
@@ -150,7 +160,11 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         limit: turn.limit,
         grace: GRACE,
         log_cap: turn.log_cap,
+        terms: Terms { idle: turn.idle, ..Terms::default() },
     };
+    if let Some(sandbox) = &turn.sandbox {
+        sandbox.hold(&mut job)?;
+    }
     let outcome = process::supervised(job, stop).await?;
     let form = entry.map_or(Output::Text, |entry| entry.output);
     // Events may be far longer than the answer in them.
@@ -168,7 +182,11 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
     };
     let exit_means = match outcome.ended {
         process::Ended::Exited(code) => entry.and_then(|entry| entry.exits.get(&code)).cloned(),
-        process::Ended::Signaled(_) | process::Ended::TimedOut | process::Ended::Stopped => None,
+        process::Ended::Signaled(_)
+        | process::Ended::TimedOut
+        | process::Ended::Idle
+        | process::Ended::Crowded
+        | process::Ended::Stopped => None,
     };
     Ok(TurnResult {
         complete: answer.is_some() || failure.is_some(),
@@ -234,6 +252,8 @@ mod tests {
             limit: Duration::from_secs(20),
             log_cap: 4 << 20,
             env_allowed: Vec::new(),
+            sandbox: None,
+            idle: None,
         };
         (folder, turn)
     }

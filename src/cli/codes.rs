@@ -64,6 +64,7 @@ pub(crate) enum Code {
     Editor,
     NeedsInput,
     RunBusy,
+    NoSandbox,
     CheckoutInWay,
     BranchInTheWay,
     Github,
@@ -332,6 +333,13 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
         "E-RUN-BUSY",
         "Another git orch run of this clone is going on. One run at a time hands out the clone's agents; wait for it, or \
          stop it with git orch stop.",
+    ),
+    (
+        Code::NoSandbox,
+        "E-NO-SANDBOX",
+        "Nothing on this machine can hold an agent: bubblewrap is missing or may not be used here, and the kernel has no \
+         Landlock. Agents read text from strangers and obey it at times, so they are not started without, unless \
+         --no-sandbox says so.",
     ),
     (
         Code::CheckoutInWay,

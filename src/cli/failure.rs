@@ -181,10 +181,25 @@ impl From<FlowError> for Failure {
             )
             .hint("see what is there", format!("git log --oneline {base}..{}", shown(&branch))),
             FlowError::Gate { id, evidence } => gate(&id, &evidence),
+            FlowError::MayNotApprove { ref id, ref approvers, ref command, .. } => {
+                let one = approvers.first().cloned().unwrap_or_default();
+                let failure = Failure::new(Exit::Gate, Code::NotYours, err.to_string())
+                    .hint("one of them may", format!("git orch {command} --as {one}"));
+                if command.starts_with("queue add") {
+                    return failure.hint("see where the list is", "git orch config explain review.approvers");
+                }
+                failure.hint("or lets you", format!("git orch edit {id} --delegate NAME --as {one}"))
+            }
             FlowError::CheckoutInWay { .. } => {
                 Failure::new(Exit::Person, Code::CheckoutInWay, err.to_string())
                     .hint("put them aside", "git stash")
                     .hint("then", "git orch queue run")
+            }
+            FlowError::NoSandbox { why } => {
+                Failure::new(Exit::Environment, Code::NoSandbox, "no sandbox for agents on this machine")
+                    .because(why)
+                    .hint("install one", "sudo apt-get install bubblewrap")
+                    .hint("or let agents do all that you may", "git orch run --no-sandbox")
             }
             FlowError::RunBusy => Failure::new(Exit::Race, Code::RunBusy, err.to_string())
                 .hint("see what it does", "git orch status")
@@ -411,6 +426,7 @@ fn process(err: &ProcessError) -> Failure {
             of(Exit::Environment, Code::NotFound, err).hint("check what is installed", "git orch doctor")
         }
         ProcessError::Start { .. }
+        | ProcessError::Folder { .. }
         | ProcessError::Log { .. }
         | ProcessError::NotText(_)
         | ProcessError::Supervisor { .. }
@@ -583,6 +599,8 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
         | Trouble::NoVerdict
         | Trouble::HeadMoved
         | Trouble::BranchGone
+        | Trouble::Dependency
+        | Trouble::Draft
         | Trouble::Rejected => Code::Gate,
     };
     let mut failure = Failure::new(Exit::Gate, code, format!("{id}: {}", evidence.text));
@@ -675,6 +693,12 @@ mod tests {
             },
             FlowError::Claimed { id: id("t-1"), owner: "exec@k3f9".to_owned(), since: Seconds(0) },
             FlowError::NoChange { branch: "x".to_owned(), base: "main".to_owned() },
+            FlowError::MayNotApprove {
+                who: "bo".to_owned(),
+                id: "t-1".to_owned(),
+                approvers: vec!["lead".to_owned()],
+                command: "approve t-1".to_owned(),
+            },
             FlowError::Gate {
                 id: "x".to_owned(),
                 evidence: Box::new(
@@ -769,6 +793,10 @@ mod tests {
         error: branch x has no change over main
           hint: see what is there: git log --oneline main..x
           [E-NO-CHANGE, exit 3]
+        error: bo may not approve t-1: review.approvers are lead
+          hint: one of them may: git orch approve t-1 --as lead
+                or lets you:     git orch edit t-1 --delegate NAME --as lead
+          [E-NOT-YOURS, exit 3]
         error: x: diff is 201 lines, the cap is 200
           hint: split it:       git orch add "second half" --after x
                 or see the cap: git orch config explain cap.diff

@@ -64,6 +64,7 @@ pub(crate) fn run() -> u8 {
     let mut words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     match words.next().as_deref() {
         Some("__supervise") => return process::supervisor_main(),
+        Some("__inside") => return process::sandbox::inside_main(std::env::args_os().skip(2)),
         Some("__script") => return agent::script_main(words),
         _ => {}
     }
@@ -160,6 +161,8 @@ fn context(cli: &Cli) -> Context {
         environment: variables.iter().filter(|(name, _)| name.starts_with("GIT_ORCH_")).cloned().collect(),
         flags: cli.command.flags(),
         offline: cli.global.offline,
+        no_sandbox: matches!(&cli.command, Command::Run(args) if args.no_sandbox)
+            || variable("GIT_ORCH_NO_SANDBOX").is_some_and(|value| !matches!(&*value, "0" | "false" | "no")),
     };
     Context {
         given,

@@ -5,7 +5,8 @@ use crate::git::repo::{OpenError, Scope};
 use crate::git::setup::mended_in;
 use crate::git::{GitError, Repo};
 use crate::policy::agents::Call;
-use crate::process::which;
+use crate::process::sandbox::{Means, strongest};
+use crate::process::{left_over, which};
 use crate::store::{chain, layout};
 use crate::task::Task;
 use crate::task::id::TaskId;
@@ -70,6 +71,7 @@ impl Diagnosis {
 /// Looks everything over, and changes nothing.
 pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
     let mut found = Diagnosis::default();
+    sandbox(&mut found);
     let repo = match Repo::discover(&given.dir) {
         Ok(repo) => repo,
         Err(err) => {
@@ -237,6 +239,11 @@ impl Project {
         found.fine("base", format!("{}, {upstream}", self.base.branch));
         self.examine_settings(found);
         self.examine_agents(found);
+        let left = left_over(&self.rooms()).into_iter().filter(|left| left.processes > 0);
+        let left: Vec<String> = left
+            .map(|left| format!("{} processes of an agent whose supervisor was killed", left.processes))
+            .collect();
+        found.none_of("processes", "no agent runs without its supervisor", &left, FIX);
         let locks: Vec<String> =
             self.store.stale_locks().iter().map(|lock| lock.display().to_string()).collect();
         found.none_of("locks", "no lock is left over", &locks, FIX);
@@ -378,6 +385,16 @@ impl Project {
             }
         }
         Ok(orphans)
+    }
+}
+
+fn sandbox(found: &mut Diagnosis) {
+    match strongest() {
+        (Means::Bubblewrap, _) => found.fine("sandbox", "bubblewrap holds agents: files, network, processes"),
+        (means @ Means::Landlock, why) => {
+            found.fine("sandbox", format!("{means} holds agents: files and TCP only ({why})"));
+        }
+        (Means::Nothing, why) => found.wrong("sandbox", why.clone(), "sudo apt-get install bubblewrap"),
     }
 }
 

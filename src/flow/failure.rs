@@ -85,6 +85,9 @@ pub(crate) enum FlowError {
     /// A checkout of the base has changes of somebody where a landing would write.
     #[error("the checkout in {worktree} has changes in the way: {}", files.join(", "))]
     CheckoutInWay { worktree: String, files: Vec<String> },
+    /// The settings name who may approve, and this is somebody else.
+    #[error("{who} may not approve {id}: review.approvers are {}", approvers.join(", "))]
+    MayNotApprove { who: String, id: String, approvers: Vec<String>, command: String },
     #[error("no branch '{0}'")]
     NoBranch(String),
     /// Another process of this machine lands.
@@ -109,6 +112,9 @@ pub(crate) enum FlowError {
     NoEvidence(String),
     #[error("interrupted")]
     Interrupted,
+    /// Nothing on this machine could hold an agent.
+    #[error("no sandbox for agents on this machine")]
+    NoSandbox { why: String },
     #[error(transparent)]
     Github(#[from] GithubError),
     #[error(transparent)]

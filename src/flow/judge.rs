@@ -173,6 +173,10 @@ impl Project {
             let text = format!("{name} was ended at its limit of {limit} s");
             return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
         }
+        if let Ended::Idle | Ended::Crowded = result.outcome.ended {
+            let text = format!("{name} was ended: {}", how_it_ended(result, ready.turn.limit));
+            return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
+        }
         let ended = how_it_ended(result, ready.turn.limit);
         if let Kind::Program(entry) = &ready.agent.kind {
             self.remove_litter(&ready.turn.dir, &entry.litter)?;
@@ -405,7 +409,9 @@ fn believed(answer: review::Answer, ended: Ended) -> Result<review::Answer, Stri
         Ended::Exited(0) => Ok(answer),
         _ if answer.verdict == review::Opinion::Revise || answer.critical().next().is_some() => Ok(answer),
         Ended::Exited(code) => Err(format!("it approved and failed (exit {code})")),
-        Ended::Signaled(_) | Ended::TimedOut | Ended::Stopped => Err("it approved and was ended".to_owned()),
+        Ended::Signaled(_) | Ended::TimedOut | Ended::Idle | Ended::Crowded | Ended::Stopped => {
+            Err("it approved and was ended".to_owned())
+        }
     }
 }
 
@@ -415,6 +421,8 @@ pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
         Ended::Exited(code) => format!("exit {code}"),
         Ended::Signaled(signal) => format!("killed by signal {signal}"),
         Ended::TimedOut => format!("ended at its limit of {} s", limit.as_secs()),
+        Ended::Idle => "it did nothing for too long (limits.idle)".to_owned(),
+        Ended::Crowded => "it had too many processes (sandbox.processes)".to_owned(),
         Ended::Stopped => "stopped".to_owned(),
     }
 }

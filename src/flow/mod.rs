@@ -1,6 +1,7 @@
 //! Brings pure and effect rooms together, under the pure rooms' names: what is decided in `queue/` is carried out in
 //! `flow/queue/`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
+pub(crate) mod adopt;
 pub(crate) mod agent_hook;
 pub(crate) mod bench;
 pub(crate) mod bot;
@@ -27,6 +28,7 @@ pub(crate) mod report;
 mod review;
 mod roster;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod stop;
 pub(crate) mod submit;
 pub(crate) mod suite;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::agent::{self, Access, Agent, Cost, Kind, Tokens, Turn, TurnResult};
 use crate::git::Repo;
 use crate::policy::agents::{AgentEntry, Call};
-use crate::process::{self, Ended, Job, Stop, random_letters, which};
+use crate::process::{self, Ended, Job, Stop, Terms, random_letters, which};
 use crate::task::id::{RunId, TaskId};
 use crate::task::role::Role;
 
@@ -39,7 +39,12 @@ impl Project {
         if !self.is_installed(&agent, scratch.path(), &mut found) {
             return Ok(found);
         }
-        let turn = self.ping_turn(&dir, &scratch.path().join("logs"));
+        // Where the agent can read its prompt: temporary folders are its own.
+        let logs = local.join("logs");
+        std::fs::create_dir_all(&logs).map_err(FlowError::file("make", &logs))?;
+        let logs = tempfile::tempdir_in(&logs).map_err(FlowError::file("make a folder in", &logs))?;
+        let mut turn = self.ping_turn(&dir, logs.path());
+        let _room = self.house(&mut turn, &agent)?;
         match take(&agent, &turn) {
             Ok(result) => answered(&agent, &turn, &result, &mut found),
             Err(err) => found.wrong("called", crate::store::chain(&err), "git orch config list"),
@@ -81,6 +86,7 @@ impl Project {
             limit: VERSION_LIMIT,
             grace: Duration::from_secs(1),
             log_cap: 64 << 10,
+            terms: Terms::default(),
         };
         let outcome = process::supervised_blocking(job).ok()?;
         tracing::debug!(target: "run", ?outcome, program, "version");
@@ -106,6 +112,8 @@ impl Project {
             log_folder: logs.to_owned(),
             log_cap: self.policy.limits.log_bytes,
             env_allowed: self.policy.agents.env.clone(),
+            sandbox: None,
+            idle: None,
         }
     }
 }
@@ -124,7 +132,8 @@ fn answered(agent: &Agent, turn: &Turn, result: &TurnResult, found: &mut Diagnos
     let ended = how_it_ended(result, turn.limit);
     let seconds = result.outcome.seconds;
     match (&result.failure, result.outcome.ended) {
-        (Some(_), _) | (None, Ended::TimedOut | Ended::Signaled(_) | Ended::Stopped) => {
+        (Some(_), _)
+        | (None, Ended::TimedOut | Ended::Idle | Ended::Crowded | Ended::Signaled(_) | Ended::Stopped) => {
             found.wrong("answered", format!("{ended}, after {seconds:.1} s"), &explain);
         }
         (None, Ended::Exited(_)) if !result.complete => found.wrong("answered", ended, &explain),

@@ -32,6 +32,8 @@ pub(crate) struct Given {
     /// Settings given as flags of this command: flag, key, text.
     pub(crate) flags: Vec<(String, String, String)>,
     pub(crate) offline: bool,
+    /// `--no-sandbox`, said aloud.
+    pub(crate) no_sandbox: bool,
 }
 
 /// The branch onto which everything lands.
@@ -126,6 +128,11 @@ impl Project {
     /// The folder for logs and test slots of this machine.
     pub(crate) fn local(&self) -> PathBuf {
         self.repo.common_dir().join("orch")
+    }
+
+    /// Whether a person said that agents may do what they themselves may.
+    pub(crate) fn unheld(&self) -> bool {
+        self.given.no_sandbox
     }
 
     /// The remote on which claims are made and landings pushed, unless told to work without.

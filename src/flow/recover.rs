@@ -11,6 +11,7 @@ use crate::git::setup::mended_in;
 use crate::git::slot::MergeSlot;
 use crate::git::worktree::{Brought, RemoveRefused};
 use crate::plan::card::Card;
+use crate::process::clean_up;
 use crate::store::census::Restored;
 use crate::store::{Op, layout};
 use crate::task::id::{CommitId, TaskId};
@@ -205,6 +206,14 @@ impl Project {
         }
         let mut said = Vec::new();
         self.repo.sweep_removed(&self.root().join(FOLDER))?;
+        for left in clean_up(&self.rooms()) {
+            if left.processes > 0 {
+                said.push(format!(
+                    "ended {} processes of an agent whose supervisor was killed",
+                    left.processes
+                ));
+            }
+        }
         for lock in self.store.sweep_dead()? {
             said.push(format!("removed the lock of a dead process: {}", lock.display()));
         }

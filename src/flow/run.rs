@@ -20,7 +20,7 @@ use crate::task::id::{RunId, Seconds, TaskId};
 
 use super::progress::{Line, Now, Step, Watcher};
 use super::project::now;
-use super::queue::{Lander, Rounds};
+use super::queue::{Bounds, Lander, Rounds};
 use super::report::{Ran, Tally};
 use super::roster::Roster;
 use super::turn::{Crew, Ready};
@@ -99,6 +99,9 @@ pub(crate) fn run(
         watcher.line(&Line { step: Step::Resume, tasks: vec![id], seconds: None, text });
     }
     let crew = project.crew(&request.agents)?;
+    if let Some(text) = project.agents_held_by(&crew)? {
+        watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {
         doing: "start",
@@ -380,10 +383,15 @@ impl<'a> Dispatcher<'a> {
         let seconds = judged.record.seconds;
         self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
         if let Some(went) = judged.went {
-            self.tell_breaker(&ready.agent.name, went, &judged.text);
+            let why = match went {
+                // What the program said is about itself; what was judged is about the task.
+                Went::Never | Went::Later => &judged.record.ended,
+                Went::Well | Went::Badly => &judged.text,
+            };
+            self.tell_breaker(&ready.agent.name, went, why);
         }
         self.tally.add(Ran {
-            what: format!("{} {} {task}", ready.agent.name, ready.turn.role),
+            what: format!("{} {} {task}{}", ready.agent.name, ready.turn.role, ready.held_by()),
             started: Seconds(self.op.at.0 - i64::try_from(seconds).unwrap_or_default()),
             seconds,
             ended: judged.record.ended.clone(),
@@ -431,7 +439,7 @@ impl<'a> Dispatcher<'a> {
             (self.project.clone(), self.watcher, self.stop.clone(), self.sender.clone());
         let slots = self.project.policy.queue.jobs;
         scope.spawn(move || {
-            let result = Lander::new(&project, watcher, stop, slots).drain(false);
+            let result = Lander::new(&project, watcher, stop, slots).drain(&Bounds::default());
             // The loop is gone only after a failure: nobody asks any more.
             let _ = sender.send(News::Queue(result));
         });

@@ -1,26 +1,36 @@
 //! Runs tests: in a checkout of exactly the commit that is judged, under limits, never twice for the same tree.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::git::lock::FileLock;
-use crate::process::{Ended, Job, Stop, agent_environment, supervised};
+use crate::process::sandbox::Endpoints;
+use crate::process::{Ended, Job, Stop, Terms, agent_environment, supervised};
+use crate::queue::Pace;
 use crate::select::choose::{self, Selection};
 use crate::store::verdicts::{Said, Verdict};
 use crate::suite::format::{self, Format};
-use crate::suite::result::Results;
+use crate::suite::result::{Results, TestName};
 use crate::suite::set::TestSet;
 use crate::suite::worse::{self, How, Worse};
 use crate::task::evidence::FailedTest;
 use crate::task::id::{CommitId, TreeId};
 
 use super::project::now;
+use super::sandbox::{Use, named_in};
 use super::{FlowError, Project};
 
 /// Test slots of one machine; more runs than that wait for one.
 const SLOTS: u32 = 64;
 /// How long a test command has after its limit to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
+/// Full runs that must be known before their durations say anything.
+const ENOUGH: usize = 5;
+/// Seconds that a run may take beyond what is usual, whatever that is: a machine may be busy.
+const SLACK: f64 = 10.0;
+/// Exit codes by which a shell says that somebody ended the program: nobody knows what its tests would have said.
+const INTERRUPTED: [(i32, &str); 4] = [(129, "SIGHUP"), (130, "SIGINT"), (137, "SIGKILL"), (143, "SIGTERM")];
 /// Bytes of a report that are read.
 const REPORT_MAX: u64 = 64 << 20;
 
@@ -126,10 +136,10 @@ impl Project {
                 }
                 Said::Results(results) => {
                     let part = worse::narrowed(baseline, &results);
-                    let difference = worse::compare(if whole { baseline } else { &part }, &results);
-                    if !difference.worse.is_empty() {
+                    let worse = self.unexcused(if whole { baseline } else { &part }, &results);
+                    if !worse.is_empty() {
                         judged.red += 1;
-                        judged.worse = difference.worse;
+                        judged.worse = worse;
                     } else if whole || targeted_lands {
                         judged.green += 1;
                     }
@@ -153,11 +163,15 @@ impl Project {
         let command = self.test_command(which).ok_or(FlowError::NoTests)?;
         let slot = Slot::take(self)?;
         slot.check_out(self, commit)?;
-        let (ended, said, millis) = self.run_in(&slot.folder, &slot.log, &command, stop)?;
+        let pace = if *which == Which::Full { Some(self.pace()?) } else { None };
+        let limit = self.time_limit(&tree, pace.as_ref())?;
+        let (ended, said, millis) = self.run_in(&slot.folder, &slot.log, &command, limit, stop)?;
+        let said = self.plausible(said, millis, pace.as_ref());
         if ended == Ended::Stopped {
             return Err(FlowError::Interrupted);
         }
         let verdict = Verdict {
+            run: crate::store::journal::nonce(),
             set: self.test_set(which),
             environment: self.environment(),
             at: now(),
@@ -169,12 +183,66 @@ impl Project {
         Ok(verdict)
     }
 
+    /// How long a run may take: `tests.timeout`, and for the first run of a tree no more than what is long by the last
+    /// runs (their 95th percentile and half as much again). The second try has all the time there is.
+    fn time_limit(&self, tree: &TreeId, pace: Option<&Pace>) -> Result<Duration, FlowError> {
+        let most = self.policy.tests.timeout;
+        let Some(pace) = pace.filter(|pace| pace.samples >= ENOUGH) else { return Ok(most) };
+        let tried = self.known_verdicts(tree)?.iter().any(|run| matches!(run.said, Said::NoEvidence(_)));
+        let long = Duration::from_secs_f64(pace.p95.mul_add(1.5, SLACK));
+        Ok(if tried { most } else { most.min(long) })
+    }
+
+    /// A green that came much too soon is no evidence: something was not run.
+    fn plausible(&self, said: Said, millis: u64, pace: Option<&Pace>) -> Said {
+        let Some(pace) = pace.filter(|pace| pace.samples >= ENOUGH && pace.median >= 1.0) else {
+            return said;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a few hours in milliseconds")]
+        let seconds = millis as f64 / 1000.0;
+        let least = pace.median * f64::from(self.policy.tests.min_percent) / 100.0;
+        match &said {
+            Said::Results(results) if results.failed.is_empty() && seconds < least => {
+                Said::NoEvidence(format!(
+                    "green after {seconds:.1} s, where {:.1} s are usual: not believed (tests.min_percent)",
+                    pace.median
+                ))
+            }
+            _ => said,
+        }
+    }
+
+    /// What is worse, but for tests in quarantine.
+    fn unexcused(&self, baseline: &Results, now: &Results) -> Vec<Worse> {
+        let mut worse = worse::compare(baseline, now).worse;
+        worse.retain(|worse| !self.policy.tests.quarantine.matches(worse.test.as_str()));
+        worse
+    }
+
+    /// Tests that one run of a tree failed and another passed.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn flaky_tests(&self, tree: &TreeId) -> Result<Vec<String>, FlowError> {
+        let known = self.known_verdicts(tree)?;
+        let results = || {
+            known.iter().filter_map(|run| match &run.said {
+                Said::Results(results) => Some(results),
+                Said::NoEvidence(_) => None,
+            })
+        };
+        let failed: BTreeSet<&TestName> = results().flat_map(|run| run.failed.keys()).collect();
+        let flaky = failed.into_iter().filter(|test| results().any(|run| run.passed.contains(*test)));
+        Ok(flaky.map(|test| test.as_str().to_owned()).collect())
+    }
+
     /// Runs the test command in a folder and reads its report.
     fn run_in(
         &self,
         folder: &Path,
         log: &Path,
         command: &str,
+        limit: Duration,
         stop: &Stop,
     ) -> Result<(Ended, Said, u64), FlowError> {
         let format = &self.policy.tests.format;
@@ -184,17 +252,23 @@ impl Project {
             let _ = std::fs::remove_file(report);
         }
         let errors = log.with_extension("err.log");
-        let job = Job {
+        let room = match self.policy.tests.sandbox {
+            true => self.room(folder, Use::Change, named_in(command), Endpoints::default())?,
+            false => self.open_room()?,
+        };
+        let mut job = Job {
             argv: ["sh", "-c", command].map(str::to_owned).to_vec(),
             dir: folder.to_owned(),
             env: agent_environment(&self.policy.agents.env, &[("CI".to_owned(), "true".to_owned())]),
             stdin: Vec::new(),
             stdout: log.to_owned(),
             stderr: errors,
-            limit: self.policy.tests.timeout,
+            limit,
             grace: GRACE,
             log_cap: REPORT_MAX,
+            terms: Terms::default(),
         };
+        room.sandbox.hold(&mut job)?;
         let outcome = block_on(supervised(job, stop.clone()))?;
         #[expect(
             clippy::cast_possible_truncation,
@@ -208,8 +282,12 @@ impl Project {
                 Said::NoEvidence(format!("the test command was killed by signal {signal}"))
             }
             Ended::TimedOut => Said::NoEvidence(format!(
-                "the test command was ended at its limit of {} seconds (tests.timeout)",
-                self.policy.tests.timeout.as_secs()
+                "the test command was ended at its limit of {} seconds",
+                limit.as_secs()
+            )),
+            Ended::Crowded | Ended::Idle => Said::NoEvidence(format!(
+                "the test command was ended: {}",
+                super::judge::ended_in_words(outcome.ended, limit)
             )),
             Ended::Stopped => Said::NoEvidence("stopped".to_owned()),
         };
@@ -218,6 +296,9 @@ impl Project {
 }
 
 fn read_report(format: &Format, report: Option<&Path>, log: &Path, exit: i32) -> Result<Said, FlowError> {
+    if let Some((_, signal)) = INTERRUPTED.iter().find(|(code, _)| *code == exit) {
+        return Ok(Said::NoEvidence(format!("interrupted: a program of the tests was ended by {signal}")));
+    }
     let path = report.unwrap_or(log);
     let text = match std::fs::read(path) {
         Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
@@ -309,7 +390,7 @@ impl Project {
         let last = self.known_verdicts(tree)?.into_iter().rev().find(|verdict| verdict.set == set);
         Ok(match last.map(|verdict| verdict.said) {
             Some(Said::Results(results)) => {
-                !worse::compare(&worse::narrowed(baseline, &results), &results).worse.is_empty()
+                !self.unexcused(&worse::narrowed(baseline, &results), &results).is_empty()
             }
             // No selected test may exist under the selected name: the full suite decides.
             Some(Said::NoEvidence(_)) | None => false,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crate::git::merge_tree::{Composer, Merged};
 use crate::plan::ready::{self, Finished, Waits};
 use crate::plan::{Card, graph};
 use crate::process::random_letters;
@@ -14,7 +13,6 @@ use crate::task::id::{CommitId, TaskId};
 use crate::task::state::{Claim, Phase};
 use crate::task::{Actor, Event, Evidence, State, Task, Trouble, Who};
 
-use super::gate::Measured;
 use super::{FlowError, Project};
 
 /// What `add` was asked for.
@@ -108,7 +106,7 @@ impl Project {
         unreachable!("some length has free ids")
     }
 
-    fn dependencies(&self, of: &str, texts: &[String]) -> Result<Vec<TaskId>, FlowError> {
+    pub(crate) fn dependencies(&self, of: &str, texts: &[String]) -> Result<Vec<TaskId>, FlowError> {
         let mut after = Vec::new();
         for text in texts {
             let found = self.find(text).map_err(|err| match err {
@@ -137,6 +135,9 @@ impl Project {
     ) -> Result<Edit, FlowError> {
         if let Some(paths) = &edit.paths {
             check_globs("--paths", paths)?;
+        }
+        if edit.delegates.is_some() || edit.hotfix == Some(true) {
+            self.refuse_stranger("edit", task.id.as_str(), &[])?; // a delegate cannot pass it on
         }
         if let Some(texts) = after {
             let after = self.dependencies(task.id.as_str(), texts)?;
@@ -346,8 +347,31 @@ impl Project {
     ) -> Result<Stored, FlowError> {
         self.store.change(op, &self.person(), id, |stored: &Stored| {
             let head = seen.cloned().or_else(|| stored.task.head().cloned());
+            self.refuse_stranger("approve", stored.task.id.as_str(), &stored.task.delegates)?;
             self.refuse_moved(&stored.task)?;
             Ok(vec![Event::Approved { head, note: note.map(str::to_owned) }])
+        })
+    }
+
+    /// Somebody whom the settings do not let approve, and whom nobody let approve this very task.
+    pub(super) fn refuse_stranger(
+        &self,
+        command: &str,
+        id: &str,
+        delegates: &[Who],
+    ) -> Result<(), FlowError> {
+        let approvers = &self.policy.review.approvers;
+        let may = approvers.is_empty()
+            || approvers.contains(&self.who)
+            || delegates.iter().any(|delegate| delegate.0 == self.who);
+        if may {
+            return Ok(());
+        }
+        Err(FlowError::MayNotApprove {
+            who: self.who.clone(),
+            id: crate::task::id::shown(id),
+            approvers: approvers.clone(),
+            command: format!("{command} {}", crate::task::id::shown(id)),
         })
     }
 
@@ -399,103 +423,6 @@ impl Project {
             self.store.archive(op, std::slice::from_ref(&stored))?;
         }
         Ok(stored)
-    }
-
-    /// Whether a branch could be adopted now: it has a change, within the cap, that merges with the base. Writes nothing
-    /// that anybody sees.
-    ///
-    /// # Errors
-    /// No such branch, no change, or a gate that says no.
-    pub(crate) fn check_branch(&self, branch: &str) -> Result<Measured, FlowError> {
-        let head = self
-            .repo
-            .tip(&layout::branch_ref(branch))?
-            .ok_or_else(|| FlowError::NoBranch(crate::task::id::shown(branch)))?;
-        let base = self.merge_base(&head)?;
-        if base == head {
-            return Err(FlowError::NoChange { branch: branch.to_owned(), base: self.base.branch.clone() });
-        }
-        let measured = self.measure(None, &base, &head)?;
-        let reproduce = format!("git merge-tree --write-tree --name-only {} {branch}", self.base.branch);
-        let refuse = |mut evidence: Evidence| {
-            if evidence.trouble == Trouble::ConflictBase {
-                evidence.reproduce = Some(reproduce.clone());
-            }
-            Err(FlowError::Gate { id: branch.to_owned(), evidence: Box::new(evidence) })
-        };
-        if let Some(evidence) = measured.refusal() {
-            return refuse(evidence);
-        }
-        match Composer::open(&self.repo)?.merge(&self.base.tip, &head)? {
-            Merged::Clean(_) => Ok(measured),
-            Merged::Conflict { files, .. } => refuse(conflict_with_base(&self.base.branch, files)),
-            Merged::Unrelated => {
-                refuse(conflict_with_base(&self.base.branch, vec!["(no common history)".to_owned()]))
-            }
-        }
-    }
-
-    /// Puts a branch that nobody manages into the queue as a task. Adding it by hand is its approval.
-    ///
-    /// # Errors
-    /// No such branch, no change over the base.
-    pub(crate) fn adopt(&self, op: &Op, branch: &str) -> Result<Stored, FlowError> {
-        let head = self
-            .repo
-            .tip(&layout::branch_ref(branch))?
-            .ok_or_else(|| FlowError::NoBranch(crate::task::id::shown(branch)))?;
-        let base = self.merge_base(&head)?;
-        if base == head {
-            return Err(FlowError::NoChange { branch: branch.to_owned(), base: self.base.branch.clone() });
-        }
-        let size = self.size_of(&base, &head)?;
-        let claim = Claim { owner: Who(self.who.clone()), epoch: 1 };
-        let change =
-            crate::task::state::Change { claim, head, base, added: size.added, removed: size.removed };
-        let stored = match self.adopted(branch)? {
-            Some(stored) => stored,
-            None => self.add(op, self.adopted_task(branch, &change.head)?)?,
-        };
-        let id = stored.task.id.clone();
-        self.store.change(op, &self.person(), &id, |stored: &Stored| {
-            let same = stored.task.head() == Some(&change.head);
-            Ok(match &stored.task.state {
-                State::ReadyForHandoff { .. } if same => Vec::new(),
-                _ => vec![Event::Enqueued { change: change.clone() }],
-            })
-        })
-    }
-
-    /// The open task that an adopted branch already is.
-    pub(crate) fn adopted(&self, branch: &str) -> Result<Option<Stored>, FlowError> {
-        let rows = self.store.open_tasks()?.rows;
-        let row = rows.into_iter().find(|row| row.card.adopted && row.card.branch == branch);
-        Ok(row.map(|row| self.store.load(&row.card.id)).transpose()?.flatten())
-    }
-
-    fn adopted_task(&self, branch: &str, head: &CommitId) -> Result<NewTask, FlowError> {
-        let wanted = TaskId::from_branch(branch);
-        let mut id = wanted.clone();
-        for number in 2.. {
-            if self.store.load(&id)?.is_none() && self.store.archived(&id)?.is_none() {
-                break;
-            }
-            id = wanted.numbered(number);
-        }
-        Ok(NewTask {
-            id,
-            title: self.repo.read_commit(head)?.subject,
-            spec: String::new(),
-            priority: PRIORITY,
-            paths: Vec::new(),
-            after: Vec::new(),
-            tier: 1,
-            domain: None,
-            branch: branch.to_owned(),
-            adopted: true,
-            draft: false,
-            tries_max: 1,
-        })
     }
 
     /// Takes a task out of the queue, back to review.

@@ -9,7 +9,7 @@ use crate::git::merge_tree::{Composer, Merged};
 use crate::git::objects::{NewCommit, Person, TreeEdit};
 use crate::git::refs::Expected;
 use crate::git::worktree::{CommitAll, RemoveRefused};
-use crate::process::{Ended, Job, agent_environment, supervised_blocking};
+use crate::process::{Ended, Job, Terms, agent_environment, supervised_blocking};
 use crate::store::journal::one_line;
 use crate::store::layout;
 use crate::task::id::{CommitId, TaskId};
@@ -152,7 +152,8 @@ impl Project {
         let Some(command) = &self.policy.worktree_setup else { return Ok(()) };
         let log = self.log_path(id, "setup")?;
         let extra = [("GIT_ORCH_TASK".to_owned(), id.to_string())];
-        let outcome = supervised_blocking(Job {
+        let room = self.open_room()?;
+        let mut job = Job {
             argv: ["sh", "-c", command].map(str::to_owned).to_vec(),
             dir: path.to_owned(),
             env: agent_environment(&self.policy.agents.env, &extra),
@@ -162,7 +163,10 @@ impl Project {
             limit: SETUP_LIMIT,
             grace: Duration::from_secs(2),
             log_cap: self.policy.limits.log_bytes,
-        })?;
+            terms: Terms::default(),
+        };
+        room.sandbox.hold(&mut job)?;
+        let outcome = supervised_blocking(job)?;
         if outcome.ended == Ended::Exited(0) {
             return Ok(());
         }

@@ -6,12 +6,15 @@ use std::time::Duration;
 use crate::agent::{self, Access, Agent, Kind, Turn};
 use crate::plan::route::{Choice, Tier};
 use crate::plan::turns::Work;
+use crate::policy::agents::AgentEntry;
 use crate::process::random_letters;
+use crate::process::sandbox::{Endpoints, Means, strongest};
 use crate::store::{Op, Stored};
 use crate::task::id::{CommitId, RunId, TaskId};
 use crate::task::role::{ReviewerName, Role};
 use crate::task::{Actor, Authority, State, Task, Who};
 
+use super::sandbox::{Room, Use, needed_by};
 use super::suite::Slot;
 use super::{FlowError, Project};
 
@@ -64,9 +67,38 @@ pub(crate) struct Ready {
     /// Held while a reviewer looks at its own checkout.
     #[expect(dead_code, reason = "held, not read")]
     pub(crate) slot: Option<Slot>,
+    /// Held while the agent works.
+    #[expect(dead_code, reason = "held, not read")]
+    pub(crate) room: Room,
+}
+
+impl Ready {
+    /// The sandbox of its agent, for reports; nothing for what needs none.
+    pub(crate) fn held_by(&self) -> String {
+        match (&self.agent.kind, &self.turn.sandbox) {
+            (Kind::Program(_), Some(sandbox)) => format!(" ({})", sandbox.means),
+            _ => String::new(),
+        }
+    }
 }
 
 impl Project {
+    /// What a person should know of the sandbox before agents start.
+    ///
+    /// # Errors
+    /// Agents are to run, and nothing on this machine can hold them.
+    pub(crate) fn agents_held_by(&self, crew: &Crew) -> Result<Option<String>, FlowError> {
+        let all = [&crew.implement, &crew.fix, &crew.review].into_iter().flatten();
+        if !all.into_iter().any(|agent| matches!(agent.kind, Kind::Program(_))) {
+            return Ok(None);
+        }
+        Ok(match self.means()? {
+            Means::Bubblewrap => None,
+            Means::Landlock => Some(format!("agents are held by Landlock alone ({})", strongest().1)),
+            Means::Nothing => Some("agents run without a sandbox: they may do what you may".to_owned()),
+        })
+    }
+
     /// The agents that settings and command line name. `given` are texts, each with the role it is for, or for all.
     ///
     /// # Errors
@@ -158,10 +190,11 @@ impl Project {
         // Given back by an agent that could not ask its model: what is to be mended still is.
         let mends = stored.task.evidence.is_some();
         let role = if mends { &Role::Fix } else { role };
-        let turn = self.turn(run, stored, role, stored.task.try_number, picked.worktree)?;
+        let mut turn = self.turn(run, stored, role, stored.task.try_number, picked.worktree)?;
+        let room = self.house(&mut turn, agent)?;
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
         let (work, agent) = (work.clone(), agent.clone());
-        Ok(Some(Ready { work, agent, choice, turn, head: None, prompt, slot: None }))
+        Ok(Some(Ready { work, agent, choice, turn, head: None, prompt, slot: None, room }))
     }
 
     /// A reviewer gets a checkout of its own: what it writes there changes nothing.
@@ -182,11 +215,13 @@ impl Project {
         let slot = Slot::take(self)?;
         slot.check_out(self, &change.head)?;
         let dir = slot.folder.clone();
-        let turn = self.turn(run, &stored, &Role::Review(name), stored.task.rounds + 1, dir)?;
+        let mut turn = self.turn(run, &stored, &Role::Review(name), stored.task.rounds + 1, dir)?;
+        let room = self.house(&mut turn, agent)?;
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
         let work = Work::Review { task: task.clone(), reviewer: reviewer.to_owned() };
         let head = Some(change.head.clone());
-        Ok(Some(Ready { work, agent: agent.clone(), choice, turn, head, prompt, slot: Some(slot) }))
+        let (agent, slot) = (agent.clone(), Some(slot));
+        Ok(Some(Ready { work, agent, choice, turn, head, prompt, slot, room }))
     }
 
     fn turn(
@@ -223,6 +258,30 @@ impl Project {
             log_folder: self.local().join("logs").join(task.id.as_str()).join(folder),
             log_cap: self.policy.limits.log_bytes,
             env_allowed: self.policy.agents.env.clone(),
+            sandbox: None,
+            idle: Some(self.policy.limits.idle),
         })
     }
+
+    /// Puts a turn into its sandbox. What replays recorded changes is this program: it needs none.
+    ///
+    /// # Errors
+    /// No sandbox is to be had, or its folder cannot be made.
+    pub(crate) fn house(&self, turn: &mut Turn, agent: &Agent) -> Result<Room, FlowError> {
+        let to = match turn.access {
+            Access::Edit => Use::Change,
+            Access::Read => Use::Look,
+        };
+        let room = match &agent.kind {
+            Kind::Program(entry) => self.room(&turn.dir, to, needed_by(&entry.call), endpoints(entry))?,
+            Kind::Script { .. } => self.open_room()?,
+        };
+        turn.sandbox = Some(room.sandbox.clone());
+        Ok(room)
+    }
+}
+
+/// Where an agent's model is, by its entry.
+fn endpoints(entry: &AgentEntry) -> Endpoints {
+    Endpoints { hosts: entry.endpoints.clone(), base_url: entry.base_url.clone() }
 }

@@ -90,6 +90,39 @@ impl Repo {
         Ok(true)
     }
 
+    /// Collects the paths of all that differs: files, links, submodules.
+    pub(super) fn differing_paths(
+        &self,
+        folder: &[u8],
+        old: Option<ObjectId>,
+        new: Option<ObjectId>,
+        paths: &mut Vec<String>,
+    ) -> Result<(), GitError> {
+        let (old, mut new) = (self.entries(old)?, self.entries(new)?);
+        let mut both: Vec<(Vec<u8>, Option<Entry>, Option<Entry>)> = Vec::new();
+        for (name, before) in old {
+            let after = new.remove(&name);
+            if after != Some(before) {
+                both.push((name, Some(before), after));
+            }
+        }
+        both.extend(new.into_iter().map(|(name, after)| (name, None, Some(after))));
+        for (name, before, after) in both {
+            let path = [folder, &name].concat();
+            let tree =
+                |side: Option<Entry>| side.filter(|(kind, _)| *kind == EntryKind::Tree).map(|(_, id)| id);
+            let (tree_before, tree_after) = (tree(before), tree(after));
+            // A file that became a folder is both: the file's own path, and what is in the folder.
+            if before.is_some() != tree_before.is_some() || after.is_some() != tree_after.is_some() {
+                paths.push(String::from_utf8_lossy(&path).into_owned());
+            }
+            if tree_before.is_some() || tree_after.is_some() {
+                self.differing_paths(&[&path[..], b"/"].concat(), tree_before, tree_after, paths)?;
+            }
+        }
+        Ok(())
+    }
+
     fn entries(&self, id: Option<ObjectId>) -> Result<Entries, GitError> {
         let Some(id) = id else { return Ok(Entries::new()) };
         let tree = self.root(id)?;

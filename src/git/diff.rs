@@ -1,6 +1,7 @@
 //! Differences between commits, and between a commit and a worktree.
 
 use super::command::{Git, fields};
+use super::refs::object_id;
 use super::{GitError, Repo};
 use crate::task::id::CommitId;
 
@@ -44,13 +45,13 @@ impl Repo {
         self.changes_between(&self.fork_point(base, head)?, head.as_str())
     }
 
-    /// Paths that `head` changed since it left `base`: both sides of renames.
+    /// Paths that `head` changed since it left `base`: both sides of renames. Without a process, as a queue asks for
+    /// hundreds.
     pub(crate) fn paths(&self, base: &CommitId, head: &CommitId) -> Result<Vec<String>, GitError> {
-        let changes = self.changes(base, head)?;
-        let mut paths: Vec<String> =
-            changes.into_iter().flat_map(|change| change.old_path.into_iter().chain([change.path])).collect();
+        let fork = self.merge_base(base, head)?.unwrap_or_else(|| base.clone());
+        let mut paths = Vec::new();
+        self.differing_paths(b"", Some(object_id(&fork)?), Some(object_id(head)?), &mut paths)?;
         paths.sort();
-        paths.dedup();
         Ok(paths)
     }
 

@@ -175,7 +175,14 @@ impl Repo {
             let _no_fetch = lock::wait(&self.local_path("worktrees.lock")?, FlockOperation::LockShared)?;
             finished = git.finish()?;
         }
-        let answers = parse_push(&String::from_utf8_lossy(&finished.stdout));
+        let mut answers = parse_push(&String::from_utf8_lossy(&finished.stdout));
+        if let Some(said) = remote_words(&finished.stderr) {
+            for answer in &mut answers {
+                if let Flag::Rejected { reason } = &mut answer.flag {
+                    reason.push_str(&format!(": {said}"));
+                }
+            }
+        }
         if answers.is_empty() && finished.status != 0 {
             return Err(self.why(remote, &finished));
         }
@@ -187,6 +194,16 @@ impl Repo {
             .map(|&name| Pushed { name: name.to_owned(), flag: flag(name).unwrap_or_else(unanswered) })
             .collect())
     }
+}
+
+/// What hooks of the other side said, in one line.
+fn remote_words(stderr: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(stderr);
+    let lines: Vec<&str> = text
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("remote:")?.trim()).filter(|said| !said.is_empty()))
+        .collect();
+    (!lines.is_empty()).then(|| shown(&lines.join("; ")))
 }
 
 /// Tells whether a push met a commit of which a fetch beside it had not unpacked the parents yet: git writes loose

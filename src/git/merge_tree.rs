@@ -21,6 +21,15 @@ pub(crate) enum Merged {
     Unrelated,
 }
 
+/// One merge to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair<'a> {
+    pub(crate) ours: &'a CommitId,
+    pub(crate) theirs: &'a CommitId,
+    /// The common ancestor, where it is not the one that history says: the parent of a commit that is replayed.
+    pub(crate) base: Option<&'a CommitId>,
+}
+
 /// Merges pairs of commits.
 pub(crate) struct Composer {
     repo: Repo,
@@ -34,30 +43,47 @@ impl Composer {
 
     /// Merges `theirs` into `ours`. The tree is written but not synced: the landing does that.
     pub(crate) fn merge(&mut self, ours: &CommitId, theirs: &CommitId) -> Result<Merged, GitError> {
-        let mut merged = self.merge_all(&[(ours, theirs)])?;
+        self.merge_from(None, ours, theirs)
+    }
+
+    /// Merges `theirs` into `ours` as if `base` were their common ancestor.
+    pub(crate) fn merge_from(
+        &mut self,
+        base: Option<&CommitId>,
+        ours: &CommitId,
+        theirs: &CommitId,
+    ) -> Result<Merged, GitError> {
+        let mut merged = self.merge_all(&[Pair { ours, theirs, base }])?;
         Ok(merged.pop().expect("one answer for each pair"))
     }
 
     /// Merges the second of each pair into the first, all in one process where none is unrelated.
-    pub(crate) fn merge_all(&mut self, pairs: &[(&CommitId, &CommitId)]) -> Result<Vec<Merged>, GitError> {
+    pub(crate) fn merge_all(&mut self, pairs: &[Pair<'_>]) -> Result<Vec<Merged>, GitError> {
         let mut all = Vec::with_capacity(pairs.len());
         while all.len() < pairs.len() {
             let rest = &pairs[all.len()..];
-            let lines: String = rest.iter().map(|(ours, theirs)| format!("{ours} {theirs}\n")).collect();
+            let lines: String = rest.iter().map(Pair::line).collect();
             let git = command(&self.repo).stdin(lines.into_bytes());
             let finished = git.finish()?;
             let answers = read_answers(&finished.stdout).ok_or_else(|| git.unclear(&finished.stdout))?;
             let answered = answers.len();
             all.extend(answers);
-            if let Some((ours, theirs)) = rest.get(answered) {
+            if let Some(pair) = rest.get(answered) {
                 // It dies at the first unrelated pair, or at a missing object, and reads no further.
-                if self.repo.merge_base(ours, theirs)?.is_some() {
+                if pair.base.is_some() || self.repo.merge_base(pair.ours, pair.theirs)?.is_some() {
                     return Err(git.failed(&finished));
                 }
                 all.push(Merged::Unrelated);
             }
         }
         Ok(all)
+    }
+}
+
+impl Pair<'_> {
+    fn line(&self) -> String {
+        let Pair { ours, theirs, base } = self;
+        base.map_or_else(|| format!("{ours} {theirs}\n"), |base| format!("{base} -- {ours} {theirs}\n"))
     }
 }
 
@@ -128,12 +154,19 @@ mod tests {
         assert_eq!(composer.merge(&ours, &alone).unwrap(), Merged::Unrelated);
         let Merged::Clean(tree) = composer.merge(&ours, &renamed).unwrap() else { panic!("not clean") };
         assert_eq!(repo.read_tree_file(&tree, "dir/z.txt").unwrap().unwrap(), b"ONE\ntwo\nthree\n");
-        let pairs = [(&ours, &apart), (&ours, &alone), (&ours, &clash), (&clash, &renamed)];
+        let pair = |ours, theirs| Pair { ours, theirs, base: None };
+        let pairs = [pair(&ours, &apart), pair(&ours, &alone), pair(&ours, &clash), pair(&clash, &renamed)];
         let all = composer.merge_all(&pairs).unwrap();
         assert!(matches!(
             all[..],
             [Merged::Clean(_), Merged::Unrelated, Merged::Conflict { .. }, Merged::Clean(_)]
         ));
+        let twice = sandbox.commit_on(&ours, &[("a.txt", "ONE\ntwo\nTHREE\n")]);
+        let Merged::Clean(tree) = composer.merge_from(Some(&ours), &clash, &twice).unwrap() else {
+            panic!("only what the second commit did");
+        };
+        let replayed = repo.read_tree_file(&tree, "a.txt").unwrap().unwrap();
+        assert_eq!(replayed, b"uno\ntwo\nTHREE\n");
         let missing = CommitId::parse(&"1".repeat(40)).unwrap();
         assert!(composer.merge(&ours, &missing).is_err());
         assert!(matches!(composer.merge(&ours, &apart).unwrap(), Merged::Clean(_)));

@@ -195,6 +195,13 @@ impl Repo {
         Ok(tree_id(id))
     }
 
+    /// The tree after a file got another content; a file that is there stays executable if it is.
+    pub(crate) fn edit_file(&self, tree: &TreeId, path: &str, bytes: Vec<u8>) -> Result<TreeId, GitError> {
+        let entry = self.entry(hex(tree.as_str())?, path)?;
+        let executable = entry.is_some_and(|(_, mode)| mode.kind() == EntryKind::BlobExecutable);
+        self.edit_tree(Some(tree), &[TreeEdit::Put { path: path.to_owned(), bytes, executable }])
+    }
+
     fn apply(&self, editor: &mut Editor<'_>, edit: &TreeEdit<'_>) -> Result<(), GitError> {
         let (path, entry) = match edit {
             TreeEdit::Remove { path } => (path, None),
@@ -271,6 +278,22 @@ impl Repo {
         let failed = GitError::gix(format!("find the merge base of {one} and {other}"));
         let base = self.gix.merge_base(object_id(one)?, object_id(other)?).map_err(failed)?;
         Ok(base.map(|base| commit_id(base.detach())))
+    }
+
+    /// Commits of `head`'s history, oldest first, without merges and without what `without` has.
+    pub(crate) fn commits_without(
+        &self,
+        head: &CommitId,
+        without: &[&CommitId],
+    ) -> Result<Vec<CommitId>, GitError> {
+        let git = super::command::Git::on(self)
+            .args(["rev-list", "--topo-order", "--reverse", "--no-merges", head.as_str(), "--not"])
+            .args(without.iter().map(|commit| commit.as_str()))
+            .arg("--");
+        let output = git.output()?;
+        let text = String::from_utf8_lossy(&output);
+        let ids: Result<Vec<CommitId>, _> = text.lines().map(CommitId::parse).collect();
+        ids.map_err(|_| git.unclear(&output))
     }
 
     /// Commits along first parents, newest first, down to but without `until`.

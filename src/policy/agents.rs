@@ -31,6 +31,8 @@ pub(crate) struct AgentEntry {
     pub(crate) model_args: Vec<String>,
     pub(crate) edit_args: Vec<String>,
     pub(crate) read_args: Vec<String>,
+    /// In place of the two before where a sandbox of ours holds it: what switches its own off, that cannot work within.
+    pub(crate) sandboxed_args: Vec<String>,
     pub(crate) budget_args: Vec<String>,
     /// Names of variables that it gets besides the usual ones; a `*` at the end stands for any ending.
     pub(crate) env: Vec<String>,
@@ -131,6 +133,7 @@ impl AgentEntry {
             model_args: Vec::new(),
             edit_args: Vec::new(),
             read_args: Vec::new(),
+            sandboxed_args: Vec::new(),
             budget_args: Vec::new(),
             env: Vec::new(),
             set: Vec::new(),
@@ -203,6 +206,7 @@ impl Settings {
             model_args: list("model_args"),
             edit_args: list("edit_args"),
             read_args: list("read_args"),
+            sandboxed_args: list("sandboxed_args"),
             budget_args: list("budget_args"),
             env: list("env"),
             set: pairs("set")?,

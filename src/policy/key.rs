@@ -163,7 +163,23 @@ pub(crate) const KEYS: &[Key] = &[
     key("tests.ignore", Shape::Globs, Shared, "", "globs of files that need no tests"),
     key("tests.keep", Words, Shared, "", "ignored paths that stay between two runs of the tests"),
     key("tests.select", Rules, Shared, "", "which tests a changed file needs"),
+    key("tests.sandbox", Switch, Shared, "false", "run tests in the sandbox of agents"),
+    key(
+        "tests.quarantine",
+        Shape::Globs,
+        Shared,
+        "",
+        "globs of names of tests that are known to be flaky: what they say does not count",
+    ),
+    key(
+        "tests.min_percent",
+        Count,
+        Shared,
+        "10",
+        "a green full run that takes less than this share of the median is not believed",
+    ),
     key("review.reviewers", Words, Shared, "safety,architecture,quality", "the reviewers that must agree"),
+    key("review.approvers", Words, Shared, "", "people who may approve; empty for anybody but the owner"),
     key("review.rounds", Count, Shared, "1", "times that a change may come back from review to be fixed"),
     key("agents.implement", Text, Preference, "", "agent that does tasks"),
     key("agents.review", Text, Preference, "", "agent that reviews; without it the one that does tasks"),
@@ -191,11 +207,30 @@ pub(crate) const KEYS: &[Key] = &[
     key("agent.*.model_args", Words, Preference, "", "arguments that name {model}"),
     key("agent.*.edit_args", Words, Preference, "", "arguments that let it change files"),
     key("agent.*.read_args", Words, Preference, "", "arguments that let it only read, for reviews"),
+    key(
+        "agent.*.sandboxed_args",
+        Words,
+        Preference,
+        "",
+        "arguments in place of both in git-orch's sandbox: what switches its own off",
+    ),
     key("agent.*.budget_args", Words, Preference, "", "arguments that name a limit of {budget} dollars"),
     key("agent.*.env", Words, Preference, "", "names of environment variables that it gets"),
     key("agent.*.set", Words, Preference, "", "environment variables that are set for it, NAME=VALUE"),
-    key("agent.*.endpoints", Words, Preference, "", "hosts of its model"),
-    key("agent.*.base_url", Words, Preference, "", "variables that lead it to another host"),
+    key(
+        "agent.*.endpoints",
+        Words,
+        Preference,
+        "",
+        "hosts of its model: all that it reaches from its sandbox",
+    ),
+    key(
+        "agent.*.base_url",
+        Words,
+        Preference,
+        "",
+        "variables that lead it to another host than its model's own",
+    ),
     key("agent.*.exits", Words, Preference, "", "what its exit codes mean, CODE=WORDS"),
     key(
         "agent.*.litter",
@@ -219,6 +254,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("limits.review", Time, Limit(Smaller), "10m", "time for an agent to review"),
     key("limits.fix", Time, Limit(Smaller), "15m", "time for an agent to fix"),
     key("limits.test", Time, Limit(Smaller), "15m", "time for an agent to hunt for bugs"),
+    key("limits.idle", Time, Limit(Smaller), "10m", "time that an agent may do nothing: no output, no work"),
     key("limits.log_mb", Count, Limit(Smaller), "10", "size of what is kept of an agent's output, in MB"),
     key("retry.tries", Count, Limit(Smaller), "2", "attempts at one step, the first included"),
     key(
@@ -236,6 +272,20 @@ pub(crate) const KEYS: &[Key] = &[
         "culprit",
         "on worse tests: find the culprit, or stop the queue",
     ),
+    key(
+        "queue.mode",
+        Choice(&["merge", "squash", "rebase"]),
+        Shared,
+        "merge",
+        "how a task lands: a merge commit, one commit, or its commits one by one",
+    ),
+    key(
+        "queue.closed",
+        Choice(&["land", "hold"]),
+        Shared,
+        "land",
+        "while the queue is closed below a priority: land what is tested already, or hold it",
+    ),
     key("queue.push", Switch, Preference, "true", "push landings to the upstream of the base"),
     key("queue.batch", Count, Preference, "6", "tasks that are tested together"),
     key("queue.jobs", Count, Preference, "1", "test runs at the same time"),
@@ -246,6 +296,17 @@ pub(crate) const KEYS: &[Key] = &[
         "CHANGELOG.md",
         "file whose additions never conflict; empty for none",
     ),
+    key(
+        "sandbox.network",
+        Choice(&["relay", "open"]),
+        Preference,
+        "relay",
+        "what agents reach: their model's endpoints by the relay, or all of the network",
+    ),
+    key("sandbox.readable", Words, Preference, "", "what agents may read of what is hidden from them"),
+    key("sandbox.writable", Words, Preference, "", "what agents may write besides their worktree"),
+    key("sandbox.hidden", Words, Limit(Union), "", "what is hidden from agents besides your home and files"),
+    key("sandbox.processes", Count, Limit(Smaller), "512", "processes that one agent may have at once"),
     key("worktree.setup", Text, Shared, "", "command that prepares a new worktree"),
     key("commit.signoff", Switch, Preference, "false", "add Signed-off-by to commits"),
 ];
@@ -422,6 +483,17 @@ fn split_list(text: &str) -> Vec<String> {
 }
 
 /// Reads `90s`, `15m`, `1h30m`.
+/// Reads a time such as `90s`, `15m` or `1h30m`.
+///
+/// # Errors
+/// Another text; the error names no key.
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
+    match seconds(text.trim()) {
+        Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
+        _ => Err("write 90s, 15m or 1h30m".to_owned()),
+    }
+}
+
 fn time(name: &str, text: &str) -> Result<Duration, BadValue> {
     let (key, given) = (name.to_owned(), text.trim().to_owned());
     if !given.is_empty() && given.bytes().all(|b| b.is_ascii_digit()) {
@@ -504,7 +576,8 @@ mod tests {
         for key in KEYS {
             let fits = match key.kind {
                 Limit(Smaller) => matches!(key.shape, Count | Time),
-                Limit(Intersection | Union) => key.shape == Shape::Globs,
+                Limit(Intersection) => key.shape == Shape::Globs,
+                Limit(Union) => matches!(key.shape, Shape::Globs | Words),
                 Limit(OnlyBase) | Preference | Shared => true,
             };
             assert!(fits, "{}", key.name);

@@ -37,6 +37,7 @@ pub(crate) struct Policy {
     pub(crate) limits: Limits,
     pub(crate) retry: Retry,
     pub(crate) queue: QueueRules,
+    pub(crate) sandbox: SandboxRules,
     /// Command that prepares a new worktree.
     pub(crate) worktree_setup: Option<String>,
     /// Whether commits get a `Signed-off-by`.
@@ -71,14 +72,22 @@ pub(crate) struct Tests {
     pub(crate) format: Format,
     pub(crate) timeout: Duration,
     pub(crate) rules: Rules,
+    /// Names of tests whose answers do not count: known to be flaky.
+    pub(crate) quarantine: Globs,
+    /// The shortest believable full run, in per cent of the median.
+    pub(crate) min_percent: u32,
     /// Ignored paths that stay between two runs.
     pub(crate) keep: Vec<String>,
+    /// Whether they run in the sandbox of agents.
+    pub(crate) sandbox: bool,
 }
 
 /// `[review]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Review {
     pub(crate) reviewers: Vec<String>,
+    /// Who may approve at all; empty for anybody but the owner.
+    pub(crate) approvers: Vec<String>,
     pub(crate) rounds: u32,
 }
 
@@ -95,6 +104,18 @@ pub(crate) struct Agents {
     pub(crate) named: BTreeMap<String, AgentEntry>,
 }
 
+/// `[sandbox]`: what agents may touch besides their worktree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SandboxRules {
+    /// Whether they reach the network themselves.
+    pub(crate) network_open: bool,
+    pub(crate) readable: Vec<String>,
+    pub(crate) writable: Vec<String>,
+    pub(crate) hidden: Vec<String>,
+    /// Processes of one agent at the same time.
+    pub(crate) processes: u32,
+}
+
 /// `[limits]`: times for one attempt of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -102,6 +123,8 @@ pub(crate) struct Limits {
     pub(crate) review: Duration,
     pub(crate) fix: Duration,
     pub(crate) test: Duration,
+    /// How long it may do nothing.
+    pub(crate) idle: Duration,
     /// Bytes kept of an agent's output.
     pub(crate) log_bytes: u64,
 }
@@ -120,6 +143,9 @@ pub(crate) struct Retry {
 pub(crate) struct QueueRules {
     pub(crate) land: Land,
     pub(crate) on_worse: OnWorse,
+    pub(crate) mode: Mode,
+    /// Whether what is tested lands although the queue is closed below a priority.
+    pub(crate) land_when_closed: bool,
     /// Whether landings go to the upstream of the base.
     pub(crate) push: bool,
     /// Tasks tested together.
@@ -135,6 +161,17 @@ pub(crate) struct QueueRules {
 pub(crate) enum Land {
     Full,
     Targeted,
+}
+
+/// What a task's landing looks like. The tree is the same in all three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// One merge commit, with the branch as its second parent.
+    Merge,
+    /// One commit with all of it.
+    Squash,
+    /// The branch's commits, one by one.
+    Rebase,
 }
 
 /// What follows when tests got worse.
@@ -182,7 +219,11 @@ impl Settings {
                 deny: self.globs("paths.deny")?,
             },
             tests: self.tests()?,
-            review: Review { reviewers: self.words("review.reviewers"), rounds: self.small("review.rounds") },
+            review: Review {
+                reviewers: self.words("review.reviewers"),
+                approvers: self.words("review.approvers"),
+                rounds: self.small("review.rounds"),
+            },
             agents: self.agents()?,
             jobs: self.small("run.jobs"),
             limits: Limits {
@@ -190,10 +231,18 @@ impl Settings {
                 review: self.time("limits.review"),
                 fix: self.time("limits.fix"),
                 test: self.time("limits.test"),
+                idle: self.time("limits.idle"),
                 log_bytes: self.megabytes("limits.log_mb"),
             },
             retry: Retry { tries: self.small("retry.tries"), iterations: self.small("retry.iterations") },
             queue: self.queue(),
+            sandbox: SandboxRules {
+                network_open: self.text("sandbox.network").as_deref() == Some("open"),
+                readable: self.words("sandbox.readable"),
+                writable: self.words("sandbox.writable"),
+                hidden: self.words("sandbox.hidden"),
+                processes: self.small("sandbox.processes"),
+            },
             worktree_setup: self.text("worktree.setup"),
             signoff: self.switch("commit.signoff"),
             notices: self.notices(),
@@ -217,7 +266,10 @@ impl Settings {
                 shared: self.globs("tests.shared")?,
                 ignore: self.globs("tests.ignore")?,
             },
+            quarantine: self.globs("tests.quarantine")?,
+            min_percent: self.small("tests.min_percent"),
             keep: self.words("tests.keep"),
+            sandbox: self.switch("tests.sandbox"),
         })
     }
 
@@ -237,6 +289,12 @@ impl Settings {
         QueueRules {
             land: if is("queue.land", "targeted") { Land::Targeted } else { Land::Full },
             on_worse: if is("queue.on_worse", "stop") { OnWorse::Stop } else { OnWorse::Culprit },
+            mode: match self.text("queue.mode").as_deref() {
+                Some("squash") => Mode::Squash,
+                Some("rebase") => Mode::Rebase,
+                _ => Mode::Merge,
+            },
+            land_when_closed: !is("queue.closed", "hold"),
             push: self.switch("queue.push"),
             batch: self.small("queue.batch"),
             jobs: self.small("queue.jobs"),

@@ -11,6 +11,8 @@ mod own;
 mod procfs;
 /// Random names.
 mod random;
+/// What a program may touch while it runs.
+pub(crate) mod sandbox;
 /// Short trusted commands.
 pub(crate) mod short;
 /// First and second Ctrl-C.
@@ -27,7 +29,10 @@ pub(crate) use procfs::{alive, start_time};
 pub(crate) use random::{random_letters, random_share};
 pub(crate) use short::{Command, which};
 pub(crate) use signals::{Interrupts, Level};
-pub(crate) use supervise::{Ended, Job, Outcome, Stop, supervised, supervised_blocking, supervisor_main};
+pub(crate) use supervise::{
+    Ended, Job, Outcome, Relay, Stop, Terms, clean_up, left_over, supervised, supervised_blocking,
+    supervisor_main,
+};
 
 /// Why a program could not be run, or not be talked with. How a program *ended* is never an error here.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +46,9 @@ pub(crate) enum ProcessError {
     /// A log file cannot be made.
     #[error("cannot write the log {}", path.display())]
     Log { path: PathBuf, source: io::Error },
+    /// A folder for one call cannot be made.
+    #[error("cannot make the folder {}", path.display())]
+    Folder { path: PathBuf, source: io::Error },
     /// A path goes to another process as JSON, which knows Unicode only.
     #[error("the path {} is not valid UTF-8", .0.display())]
     NotText(PathBuf),

@@ -1,6 +1,5 @@
 //! What `/proc` says about processes. Where there is none (macOS), the answers are weaker, as each item says.
 
-#[cfg(test)]
 use rustix::process::{Pid, test_kill_process};
 use std::collections::HashMap;
 
@@ -11,6 +10,10 @@ pub(super) struct Stat {
     pub(super) parent: u32,
     /// Ended, and only waiting to be reaped.
     pub(super) dead: bool,
+    /// The process group.
+    pub(super) group: u32,
+    /// Clock ticks that it and its reaped children have worked.
+    pub(super) ticks: u64,
     /// Clock ticks between the start of the machine and of the process.
     pub(super) started: u64,
 }
@@ -22,8 +25,13 @@ impl Stat {
         let mut fields = rest.split_ascii_whitespace(); // from field 3 on
         let state = fields.next()?;
         let parent = fields.next()?.parse().ok()?;
-        let started = fields.nth(17)?.parse().ok()?; // field 22
-        Some(Stat { parent, dead: matches!(state, "Z" | "X"), started })
+        let group = fields.next()?.parse().ok()?;
+        let mut ticks = 0_u64;
+        for field in fields.by_ref().skip(8).take(4) {
+            ticks += field.parse::<u64>().ok()?; // fields 14 to 17
+        }
+        let started = fields.nth(4)?.parse().ok()?; // field 22
+        Some(Stat { parent, dead: matches!(state, "Z" | "X"), group, ticks, started })
     }
 
     fn of(pid: u32) -> Option<Stat> {
@@ -40,7 +48,6 @@ pub(super) fn available() -> bool {
 
 /// Returns when a process started, in clock ticks since the machine did; `None` when there is no such process or no
 /// `/proc`.
-#[cfg(test)]
 pub(crate) fn start_time(pid: u32) -> Option<u64> {
     Stat::of(pid).map(|stat| stat.started)
 }
@@ -48,7 +55,6 @@ pub(crate) fn start_time(pid: u32) -> Option<u64> {
 /// Tells whether the process with this id still runs, and is the one that started then: ids are used again.
 ///
 /// Without `/proc` the start is not compared.
-#[cfg(test)]
 pub(crate) fn alive(pid: u32, started: u64) -> bool {
     if available() {
         return Stat::of(pid).is_some_and(|stat| !stat.dead && stat.started == started);
@@ -57,13 +63,68 @@ pub(crate) fn alive(pid: u32, started: u64) -> bool {
     pid.is_some_and(|pid| test_kill_process(pid).is_ok())
 }
 
+/// The name that a process has; empty where it is gone.
+pub(super) fn name(pid: u32) -> String {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    String::from_utf8_lossy(&name).trim_end().to_owned()
+}
+
+/// How many processes are below `root`, at any depth; counting ends above `most`. Cheaper than [`descendants`]: it reads
+/// only what belongs to them.
+pub(super) fn count_descendants(root: u32, most: u32) -> u32 {
+    let mut open = vec![root];
+    let mut count = 0;
+    while let Some(pid) = open.pop() {
+        for task in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            for child in children.split_ascii_whitespace().filter_map(|child| child.parse().ok()) {
+                open.push(child);
+                count += 1;
+                if count > most {
+                    return count;
+                }
+            }
+        }
+    }
+    count
+}
+
+/// Clock ticks that all processes below `root` have worked so far. A process that ended takes its own along until its
+/// parent ends or asks, so the sum may also fall.
+pub(super) fn ticks_below(root: u32) -> u64 {
+    descendants(root).into_iter().filter_map(Stat::of).map(|stat| stat.ticks).sum()
+}
+
+/// Returns all living processes of a group, those whose first environment has this text, and all below both. A process
+/// of the group that started before `since` is somebody else's: ids are used again.
+pub(super) fn marked(group: u32, since: u64, mark: &str) -> Vec<u32> {
+    let me = std::process::id();
+    let mut found = std::collections::BTreeSet::new();
+    for pid in all() {
+        let Some(stat) = Stat::of(pid) else { continue };
+        let of_group = stat.group == group && stat.started >= since;
+        let has_mark = || {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes())
+        };
+        if pid != me && !stat.dead && (of_group || has_mark()) {
+            found.insert(pid);
+            found.extend(descendants(pid));
+        }
+    }
+    found.remove(&me);
+    found.into_iter().collect()
+}
+
+fn all() -> impl Iterator<Item = u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// Returns all living processes below `root`, at any depth.
 pub(super) fn descendants(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<(u32, bool)>> = HashMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
+    for pid in all() {
         if let Some(stat) = Stat::of(pid) {
             children.entry(stat.parent).or_default().push((pid, stat.dead));
         }
@@ -89,7 +150,10 @@ mod tests {
     #[test]
     fn a_name_may_hold_anything() {
         let line = "42 (a) S 1 (b)\n) Z 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2 3";
-        assert_eq!(Stat::parse(line), Some(Stat { parent: 7, dead: true, started: 98765 }));
+        assert_eq!(
+            Stat::parse(line),
+            Some(Stat { parent: 7, dead: true, group: 42, ticks: 26, started: 98765 })
+        );
         assert_eq!(Stat::parse("42 (a) S"), None);
         assert_eq!(Stat::parse(""), None);
     }

@@ -5,6 +5,7 @@ use crate::task::id::{CommitId, Nonce, Seconds, TaskId};
 
 /// An approved change: which commit, how urgent, what it needs and what it touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that hold side by side, in any combination")]
 pub(crate) struct Entry {
     pub(crate) task: TaskId,
     /// Names this stay in the queue; a landing commit carries it, so a landing is recognized after a crash.
@@ -13,6 +14,10 @@ pub(crate) struct Entry {
     pub(crate) head: CommitId,
     /// 0 goes first.
     pub(crate) priority: u8,
+    /// Goes alone before everything else; what runs without it is thrown away.
+    pub(crate) hotfix: bool,
+    /// Whether it is known to repair tests that fail on the base.
+    pub(crate) repairs: bool,
     pub(crate) enqueued_at: Seconds,
     /// Tasks that must land before this one, and that wait in the queue too.
     pub(crate) after: Vec<TaskId>,

@@ -1,83 +1,133 @@
 //! Says in one line what a task in the queue waits for, and behind whom.
 
-use super::batch::grow;
-use super::order::ordered;
+use super::batch::{Batch, grow};
+use super::order::{Order, ordered};
 use super::rules::{self, Standing};
 use super::{Entry, Purpose, View, policy};
 use crate::task::id::TaskId;
 
-/// What `task` waits for, as one line without a full stop.
-pub(crate) fn why(view: &View, task: &TaskId) -> String {
-    let Some(entry) = view.entry(task) else {
-        return "not in the queue".to_owned();
-    };
-    kept_back(view, entry).or_else(|| under_test(view, task)).unwrap_or_else(|| waiting(view, entry))
+/// What a task in the queue waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// One line without a full stop.
+    pub(crate) text: String,
+    /// The task that has to be decided first, if it is one task.
+    pub(crate) behind: Option<TaskId>,
 }
 
-/// What keeps the entry or the whole queue back.
-fn kept_back(view: &View, entry: &Entry) -> Option<String> {
-    if let Some(stop) = &view.stopped {
-        return Some(format!(
-            "the queue is stopped: {} makes {} worse",
-            stop.culprit,
-            tests(stop.tests.len())
-        ));
-    }
-    if view.paused {
-        return Some("the queue is paused".to_owned());
-    }
-    if entry.blocked {
-        return Some("waits for a task that is not in the queue".to_owned());
-    }
-    if let Some(min) = view.min_priority.filter(|&min| entry.priority > min) {
-        return Some(format!("priority {}: only 0 to {min} go now", entry.priority));
-    }
-    let hold = view.held.get(&entry.task)?;
-    let files: Vec<&str> = hold.files.iter().map(String::as_str).collect();
-    Some(format!("held behind {}: they conflict in {}", hold.behind, files.join(", ")))
+/// Explains the entries of one view.
+pub(crate) struct Explain<'a> {
+    view: &'a View,
+    order: Order<'a>,
+    batch: Batch<'a>,
 }
 
-fn under_test(view: &View, task: &TaskId) -> Option<String> {
-    let run = view.running.iter().find(|run| run.members.contains(task))?;
-    let others: Vec<&str> = run.members.iter().filter(|other| *other != task).map(TaskId::as_str).collect();
-    let doing = match run.purpose {
-        Purpose::Confirm => "red, being repeated",
-        Purpose::Candidate | Purpose::Baseline => "being tested",
-    };
-    Some(if others.is_empty() { doing.to_owned() } else { format!("{doing} with {}", others.join(", ")) })
+fn reason(text: impl Into<String>) -> Reason {
+    Reason { text: text.into(), behind: None }
 }
 
-/// What an entry waits for that could go: a dependency, an overlap, or its turn.
-fn waiting(view: &View, entry: &Entry) -> String {
-    if let Some(other) = rules::undecided(view, entry).next() {
-        return format!("after {other}, which has not landed yet");
+fn behind(task: &TaskId, text: String) -> Reason {
+    Reason { text, behind: Some(task.clone()) }
+}
+
+impl<'a> Explain<'a> {
+    pub(crate) fn of(view: &'a View) -> Explain<'a> {
+        let order = ordered(&view.entries);
+        let batch = grow(view, &order, policy::reach(&view.rules, 1));
+        Explain { view, order, batch }
     }
-    let order = ordered(&view.entries);
-    let batch = grow(view, &order, policy::reach(&view.rules, 1));
-    let at = batch.links.iter().position(|link| link.last.task == entry.task);
-    if let Some(link) = at.map(|at| &batch.links[at]) {
-        return match rules::standing(view, link.tree) {
-            Standing::Green { .. } => "green, lands next".to_owned(),
-            Standing::Red { .. } | Standing::Silent { .. } => "in a red batch, being searched".to_owned(),
-            Standing::Untested | Standing::Running => "next to be tested".to_owned(),
+
+    /// The entries in the order of their turns.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = &'a Entry> {
+        self.order.turns.iter().chain(&self.order.circle).copied()
+    }
+
+    /// What `task` waits for.
+    pub(crate) fn why(&self, task: &TaskId) -> Reason {
+        let Some(entry) = self.view.entry(task) else { return reason("not in the queue") };
+        self.kept_back(entry).or_else(|| self.under_test(task)).unwrap_or_else(|| self.waiting(entry))
+    }
+
+    /// What keeps the entry or the whole queue back.
+    fn kept_back(&self, entry: &Entry) -> Option<Reason> {
+        let view = self.view;
+        if let Some(stop) = &view.stopped {
+            let tests = count(stop.tests.len(), "test");
+            return Some(reason(format!("the queue is stopped: {} makes {tests} worse", stop.culprit)));
+        }
+        if view.paused {
+            return Some(reason("the queue is paused"));
+        }
+        if entry.blocked {
+            return Some(reason("waits for a task that is not in the queue"));
+        }
+        if let Some(min) = view.min_priority.filter(|&min| entry.priority > min && !entry.hotfix) {
+            return Some(reason(format!("priority {}: only 0 to {min} go now", entry.priority)));
+        }
+        let hotfix = view.entries.iter().find(|other| other.hotfix && !rules::waits(view, other));
+        if let Some(hotfix) = hotfix.filter(|_| !entry.hotfix) {
+            return Some(behind(&hotfix.task, format!("waits for the hotfix {}", hotfix.task)));
+        }
+        let hold = view.held.get(&entry.task)?;
+        let files: Vec<&str> = hold.files.iter().map(String::as_str).collect();
+        let text = format!("held behind {}: they conflict in {}", hold.behind, files.join(", "));
+        Some(behind(&hold.behind, text))
+    }
+
+    fn under_test(&self, task: &TaskId) -> Option<Reason> {
+        let run = self.view.running.iter().find(|run| run.members.contains(task))?;
+        let others: Vec<&str> =
+            run.members.iter().filter(|other| *other != task).map(TaskId::as_str).collect();
+        let doing = match run.purpose {
+            Purpose::Confirm => "red, being repeated",
+            Purpose::Blame => "red, being tried without what landed before it",
+            Purpose::Candidate | Purpose::Baseline => "being tested",
         };
+        let with = if others.is_empty() { String::new() } else { format!(" with {}", others.join(", ")) };
+        Some(reason(format!("{doing}{with}")))
     }
-    let overlap = batch.links.iter().find(|link| link.last.footprint.overlaps(&entry.footprint));
-    if let Some(other) = overlap.map(|link| link.last) {
-        let shared: Vec<String> = other.footprint.shared(&entry.footprint).into_iter().collect();
-        return match shared.as_slice() {
-            [] => format!("behind {}: one of them lands alone", other.task),
-            shared => format!("behind {}: both change {}", other.task, shared.join(", ")),
-        };
-    }
-    match order.turns.iter().position(|other| other.task == entry.task) {
-        None => "waits in a circle of dependencies".to_owned(),
-        Some(0) => "next to be composed".to_owned(),
-        Some(1) => "behind 1 task".to_owned(),
-        Some(ahead) => format!("behind {ahead} tasks"),
+
+    /// What an entry waits for that could go: a dependency, an overlap, or its turn.
+    fn waiting(&self, entry: &Entry) -> Reason {
+        if let Some(other) = rules::undecided(self.view, entry).next() {
+            return behind(other, format!("after {other}, which has not landed yet"));
+        }
+        let at = self.batch.links.iter().position(|link| link.last.task == entry.task);
+        if let Some(link) = at.map(|at| &self.batch.links[at]) {
+            return reason(match rules::standing(self.view, link.tree) {
+                Standing::Green { .. } => "green, lands next",
+                Standing::Red { .. } | Standing::Silent { .. } => "in a red batch, being searched",
+                Standing::Untested | Standing::Running => "next to be tested",
+            });
+        }
+        let place = self.order.turns.iter().position(|other| other.task == entry.task);
+        let Some(place) = place else { return reason("waits in a circle of dependencies") };
+        let ahead = &self.order.turns[..place];
+        if let Some(other) = ahead.iter().find(|other| other.footprint.overlaps(&entry.footprint)) {
+            let shared: Vec<String> = other.footprint.shared(&entry.footprint).into_iter().collect();
+            let text = match shared.as_slice() {
+                _ if other.alone() || entry.alone() => {
+                    format!("behind {}: one of them lands alone", other.task)
+                }
+                [] => format!("behind {}: they failed together before", other.task),
+                shared => format!("behind {}: both change {}", other.task, shared.join(", ")),
+            };
+            return behind(&other.task, text);
+        }
+        match ahead.last() {
+            None => reason("next to be composed"),
+            Some(last) if place == 1 => behind(&last.task, "behind 1 task".to_owned()),
+            Some(last) => behind(&last.task, format!("behind {place} tasks")),
+        }
     }
 }
 
-fn tests(count: usize) -> String {
-    if count == 1 { "1 test".to_owned() } else { format!("{count} tests") }
+fn count(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// What `task` waits for, in words.
+#[cfg(test)]
+pub(super) fn why(view: &View, task: &TaskId) -> String {
+    Explain::of(view).why(task).text
 }

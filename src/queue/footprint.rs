@@ -12,6 +12,8 @@ pub(crate) struct Footprint {
     pub(crate) paths: BTreeSet<String>,
     globs: Vec<Declared>,
     pub(crate) barrier: bool,
+    /// Which sides of known pairs it is on, that failed together although they share no file.
+    coupled: BTreeSet<(usize, bool)>,
 }
 
 /// Why a declared glob cannot be read.
@@ -48,7 +50,7 @@ impl Footprint {
         barrier: bool,
     ) -> Result<Footprint, BadGlob> {
         let globs = globs.iter().map(|glob| Declared::parse(glob)).collect::<Result<_, _>>()?;
-        Ok(Footprint { paths, globs, barrier })
+        Ok(Footprint { paths, globs, barrier, coupled: BTreeSet::new() })
     }
 
     /// Whether two changes touch the same: a shared path, a path under the other's glob, two globs that may meet, or a
@@ -57,9 +59,16 @@ impl Footprint {
         self.barrier
             || other.barrier
             || !self.paths.is_disjoint(&other.paths)
+            || self.coupled.iter().any(|&(pair, side)| other.coupled.contains(&(pair, !side)))
             || self.covers_path_of(other)
             || other.covers_path_of(self)
             || self.globs.iter().any(|mine| other.globs.iter().any(|theirs| may_meet(mine, theirs)))
+    }
+
+    /// Notes that it is on these sides of a known pair of changes that do not go together.
+    pub(crate) fn couple(&mut self, pair: usize, [one, other]: [bool; 2]) {
+        let sides = [(one, false), (other, true)];
+        self.coupled.extend(sides.into_iter().filter(|(on, _)| *on).map(|(_, side)| (pair, side)));
     }
 
     /// The paths that both name, for a message.
@@ -184,6 +193,18 @@ mod tests {
     fn a_barrier_overlaps_with_everything() {
         let barrier = Footprint { barrier: true, ..Footprint::default() };
         assert!(barrier.overlaps(&of(&["a"], &[])) && of(&[], &[]).overlaps(&barrier));
+    }
+
+    #[test]
+    fn coupled_areas_overlap_across_but_not_among_themselves() {
+        let side = |path: &str, sides| {
+            let mut footprint = of(&[path], &[]);
+            footprint.couple(3, sides);
+            footprint
+        };
+        let (a, b, a2) = (side("a", [true, false]), side("b", [false, true]), side("a2", [true, false]));
+        assert!(a.overlaps(&b) && b.overlaps(&a) && !a.overlaps(&a2));
+        assert!(!a.overlaps(&of(&["c"], &[])));
     }
 
     #[test]

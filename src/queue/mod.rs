@@ -11,6 +11,9 @@ pub(crate) mod changelog;
 mod entry;
 mod explain;
 mod footprint;
+mod forecast;
+mod hotfix;
+pub(crate) mod message;
 mod order;
 mod plan;
 mod policy;
@@ -21,8 +24,11 @@ mod view;
 
 pub(crate) use action::{Action, Ejection, Finished, LandedOn, Question};
 pub(crate) use entry::Entry;
-pub(crate) use explain::why;
+#[cfg(test)]
+use explain::why;
+pub(crate) use explain::{Explain, Reason};
 pub(crate) use footprint::Footprint;
+pub(crate) use forecast::{Forecast, Pace, forecasts};
 pub(crate) use plan::plan;
 pub(crate) use view::{
     Base, Composition, Hold, Known, OnWorse, Purpose, Rules, Running, Stop, Verdict, View,

@@ -1,6 +1,7 @@
 //! The plan of one tick: first what is certain, then what may land, then what to compose and to test.
 
 use super::batch::{Batch, grow};
+use super::hotfix;
 use super::order::{Order, ordered};
 use super::policy::{self, Try};
 use super::rules::{self, Sentence, Standing, Use};
@@ -18,6 +19,14 @@ pub(crate) fn plan(view: &View, _now: Seconds, slots: u32) -> Vec<Action> {
     if view.paused || view.stopped.is_some() || !booked.is_empty() {
         return booked;
     }
+    match hotfix::lane(view) {
+        Some(lane) => work(&lane, slots),
+        None => work(view, slots),
+    }
+}
+
+/// What to do with entries that nobody keeps back.
+fn work(view: &View, slots: u32) -> Vec<Action> {
     let order = ordered(&view.entries);
     let mut batch = grow(view, &order, policy::reach(&view.rules, slots));
     let mut actions = std::mem::take(&mut batch.settled);

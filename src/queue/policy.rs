@@ -57,7 +57,13 @@ mod tests {
                 _ => Standing::Untested,
             })
             .collect();
-        let rules = Rules { batch_max, on_worse: OnWorse::Culprit, confirmations: 1, needs_baseline: false };
+        let rules = Rules {
+            batch_max,
+            on_worse: OnWorse::Culprit,
+            confirmations: 1,
+            needs_baseline: false,
+            land_when_closed: true,
+        };
         next(&rules, &standings)
     }
 

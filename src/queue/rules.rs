@@ -56,8 +56,13 @@ pub(super) fn judged(view: &View) -> bool {
 
 /// Whether a person keeps the entry back, or somebody that does not come: its own dependency, or one further on.
 pub(super) fn waits(view: &View, entry: &Entry) -> bool {
-    let kept = |entry: &Entry| entry.blocked || view.min_priority.is_some_and(|min| entry.priority > min);
+    let kept = |entry: &Entry| entry.blocked || closed_to(view, entry);
     kept(entry) || needs(view, entry).into_iter().filter_map(|task| view.entry(task)).any(kept)
+}
+
+/// Whether the queue is closed to an entry of this priority. A hotfix goes all the same.
+fn closed_to(view: &View, entry: &Entry) -> bool {
+    !entry.hotfix && view.min_priority.is_some_and(|min| entry.priority > min)
 }
 
 /// The dependencies of `entry` that are still in the queue.
@@ -96,6 +101,7 @@ pub(super) fn may_land(view: &View, members: &[TaskId], tree: &TreeId) -> Option
     let fit = entries.iter().enumerate().all(|(at, entry)| {
         !entry.blocked
             && !view.held.contains_key(&entry.task)
+            && (view.rules.land_when_closed || !closed_to(view, entry))
             && (single || !entry.alone())
             && undecided(view, entry).all(|other| members[..at].contains(other))
     });
@@ -171,6 +177,10 @@ pub(super) enum Use {
 pub(super) fn use_of(view: &View, run: &Running) -> Use {
     match run.purpose {
         Purpose::Baseline if run.tree == view.base.tree => return Use::Wanted,
+        Purpose::Blame => {
+            let here = run.members.iter().all(|task| view.entry(task).is_some());
+            return if here { Use::Wanted } else { Use::Useless };
+        }
         Purpose::Baseline => return Use::Useless,
         Purpose::Candidate | Purpose::Confirm => {}
     }

@@ -105,6 +105,8 @@ pub(crate) enum Purpose {
     Candidate,
     /// Was the red of this tree a flake?
     Confirm,
+    /// Does the change pass without what landed beside it? Decides nothing but whom its evidence names.
+    Blame,
 }
 
 /// That an entry waits, because it conflicts with a task ahead of it.
@@ -131,6 +133,8 @@ pub(crate) struct Rules {
     pub(crate) confirmations: u32,
     /// Whether a run can only be judged against a run of the base.
     pub(crate) needs_baseline: bool,
+    /// Whether what is green lands although its priority is below the one that the queue is closed to.
+    pub(crate) land_when_closed: bool,
 }
 
 /// What a confirmed worse stops.

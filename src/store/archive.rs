@@ -151,6 +151,32 @@ impl Store {
         Ok(names.iter().filter_map(|(name, _)| TaskId::parse(name).ok()).collect())
     }
 
+    /// The newest finished task that landed, and as which commit.
+    ///
+    /// # Errors
+    /// Its files cannot be read.
+    pub(crate) fn newest_landing(&self) -> Result<Option<(TaskId, CommitId)>, StoreError> {
+        let mut next = self.repo.tip(layout::ARCHIVE)?;
+        while let Some(id) = next {
+            let commit = self.repo.read_commit(&id)?;
+            if commit.trailers.iter().any(|(key, _)| key == "Orch-State") {
+                break; // a journal: the first archive commit has no archive before it
+            }
+            for (_, value) in commit.trailers.iter().filter(|(key, _)| key == "Orch-Task") {
+                let Ok(task) = TaskId::parse(value) else { continue };
+                if self.repo.read_file(&id, &format!("{task}/task.json"))?.is_none() {
+                    continue;
+                }
+                let found = self.task_at(&id, &format!("{task}/"), layout::ARCHIVE)?;
+                if let crate::task::State::Completed { landed, .. } = found.state {
+                    return Ok(Some((task, landed)));
+                }
+            }
+            next = commit.parents.first().cloned();
+        }
+        Ok(None)
+    }
+
     /// Finished tasks that were archived at or after `since`, newest first, as (id, archive time).
     pub(crate) fn archived_since(&self, since: Seconds) -> Result<Vec<(TaskId, Seconds)>, StoreError> {
         let Some(tip) = self.repo.tip(layout::ARCHIVE)? else { return Ok(Vec::new()) };

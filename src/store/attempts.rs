@@ -6,6 +6,9 @@ use crate::task::id::{CommitId, TaskId, TreeId};
 use super::journal::Store;
 use super::{StoreError, layout};
 
+/// Trailers of commits that only the queue makes: landings, and tries of a change without another.
+const CANDIDATE_TRAILERS: [&str; 2] = ["Orch-Nonce", "Orch-Try"];
+
 impl Store {
     /// Keeps the work of a task's attempt; returns its number. The same work is not kept twice.
     ///
@@ -57,9 +60,13 @@ impl Store {
         }
     }
 
-    /// Drops the refs of all candidates; their verdicts stay.
+    /// Drops the refs of all candidates; their verdicts stay. A ref of that name whose commit is none of ours stays too.
     pub(crate) fn drop_candidates(&self) -> Result<(), StoreError> {
         for (name, commit) in self.repo.list(layout::CANDIDATES)?.refs {
+            let trailers = self.repo.read_commit(&commit)?.trailers;
+            if !trailers.iter().any(|(key, _)| CANDIDATE_TRAILERS.contains(&key.as_str())) {
+                continue;
+            }
             let _ = self.delete(&name, &commit)?;
         }
         Ok(())

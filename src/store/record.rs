@@ -173,9 +173,18 @@ struct TaskWire {
     epoch: u64,
     changelog: Option<String>,
     exception: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    hotfix: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    delegates: Vec<String>,
     evidence: Option<EvidenceWire>,
     spent: SpentWire,
     standing: StateWire,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -275,6 +284,8 @@ fn task_wire(task: &Task) -> TaskWire {
         epoch: task.epoch,
         changelog: task.changelog.clone(),
         exception: task.exception,
+        hotfix: task.hotfix,
+        delegates: task.delegates.iter().map(|who| who.0.clone()).collect(),
         evidence: task.evidence.as_ref().map(evidence_wire),
         spent: SpentWire {
             tokens: task.spent.tokens,
@@ -309,6 +320,8 @@ fn task_of(wire: TaskWire) -> Result<Task, RecordError> {
         epoch: wire.epoch,
         changelog: wire.changelog,
         exception: wire.exception,
+        hotfix: wire.hotfix,
+        delegates: wire.delegates.into_iter().map(Who).collect(),
         evidence: wire.evidence.map(evidence_of).transpose()?,
         reviews: Vec::new(),
         decisions: Vec::new(),
@@ -578,6 +591,10 @@ struct EditWire {
     tier: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     domain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hotfix: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delegates: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -745,8 +762,19 @@ fn new_task_wire(new: &NewTask) -> NewTaskWire {
 }
 
 fn edit_wire(edit: &Edit) -> EditWire {
-    let Edit { title, spec, priority, paths, after, tier, domain } = edit.clone();
-    EditWire { title, spec, priority, paths, after: after.as_deref().map(ids), tier, domain }
+    let Edit { title, spec, priority, paths, after, tier, domain, hotfix, delegates } = edit.clone();
+    let delegates = delegates.map(|all| all.into_iter().map(|who| who.0).collect());
+    EditWire {
+        title,
+        spec,
+        priority,
+        paths,
+        after: after.as_deref().map(ids),
+        tier,
+        domain,
+        hotfix,
+        delegates,
+    }
 }
 
 fn turn_wire(turn: &TurnRecord) -> TurnWire {
@@ -841,6 +869,8 @@ fn edit_of(wire: EditWire) -> Result<Edit, RecordError> {
         after: wire.after.as_deref().map(task_ids).transpose()?,
         tier: wire.tier,
         domain: wire.domain,
+        hotfix: wire.hotfix,
+        delegates: wire.delegates.map(|all| all.into_iter().map(Who).collect()),
     })
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::git::refs::Expected;
-use crate::task::id::Seconds;
+use crate::task::id::{CommitId, Seconds, TaskId};
 
 use super::journal::{Op, Store, one_line, pause, put};
 use super::record::VERSION;
@@ -16,10 +16,16 @@ const TRIES: u32 = 64;
 pub(crate) struct RepoState {
     /// Somebody paused it, with the reason.
     pub(crate) paused: Option<String>,
-    /// `queue.on_worse = "stop"` stopped it, with the reason; a person's `approve` goes on.
+    /// It stopped itself, with the reason; a person's `approve queue` goes on.
     pub(crate) stopped: Option<String>,
     /// Findings that people called wrong; they are never said again.
     pub(crate) dismissed: Vec<Dismissed>,
+    /// Tasks with a larger number (less urgent) wait.
+    pub(crate) min_priority: Option<u8>,
+    /// A landing that the base lost, with a person's consent.
+    pub(crate) given_up: Option<CommitId>,
+    /// Changes that passed alone and failed together, newest last.
+    pub(crate) coupled: Vec<Coupled>,
 }
 
 /// A finding that somebody called wrong.
@@ -33,6 +39,14 @@ pub(crate) struct Dismissed {
     pub(crate) because: String,
 }
 
+/// Two sets of paths that do not go together, though no file is in both: a change of one and a change of the other
+/// count as overlapping from then on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Coupled {
+    pub(crate) tasks: [TaskId; 2],
+    pub(crate) paths: [Vec<String>; 2],
+}
+
 #[derive(Serialize, Deserialize)]
 struct RepoWire {
     v: u32,
@@ -40,6 +54,18 @@ struct RepoWire {
     stopped: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dismissed: Vec<Dismissed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    min_priority: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given_up: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    coupled: Vec<CoupledWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CoupledWire {
+    tasks: [String; 2],
+    paths: [Vec<String>; 2],
 }
 
 impl Store {
@@ -52,7 +78,22 @@ impl Store {
             commit: tip.clone(),
             source: super::record::RecordError::Broken { what: "repo.json", why: why.to_string() },
         })?;
-        Ok(RepoState { paused: wire.paused, stopped: wire.stopped, dismissed: wire.dismissed })
+        // What is only advice is left out where it cannot be read; what stops the queue is not.
+        let coupled = |wire: CoupledWire| {
+            let [one, other] = wire.tasks;
+            Some(Coupled {
+                tasks: [TaskId::parse(&one).ok()?, TaskId::parse(&other).ok()?],
+                paths: wire.paths,
+            })
+        };
+        Ok(RepoState {
+            paused: wire.paused,
+            stopped: wire.stopped,
+            dismissed: wire.dismissed,
+            min_priority: wire.min_priority,
+            given_up: wire.given_up.and_then(|id| CommitId::parse(&id).ok()),
+            coupled: wire.coupled.into_iter().filter_map(coupled).collect(),
+        })
     }
 
     /// Changes it; `change` is called anew whenever others were first.
@@ -69,12 +110,7 @@ impl Store {
         for round in 0..TRIES {
             let old = self.repo.tip(layout::REPO)?.map(|tip| self.repo.read_commit(&tip)).transpose()?;
             let state = change(self.repo_state()?);
-            let wire = RepoWire {
-                v: VERSION,
-                paused: state.paused.clone(),
-                stopped: state.stopped.clone(),
-                dismissed: state.dismissed.clone(),
-            };
+            let wire = wire_of(&state);
             let mut text = serde_json::to_vec_pretty(&wire).expect("plain strings");
             text.push(b'\n');
             let edits = [put("repo.json", text)];
@@ -90,5 +126,21 @@ impl Store {
             pause(round);
         }
         Err(StoreError::Contended { name: layout::REPO.to_owned(), tries: TRIES })
+    }
+}
+
+fn wire_of(state: &RepoState) -> RepoWire {
+    let RepoState { paused, stopped, dismissed, min_priority, given_up, coupled } = state.clone();
+    let coupled = coupled
+        .into_iter()
+        .map(|Coupled { tasks, paths }| CoupledWire { tasks: tasks.map(|task| task.to_string()), paths });
+    RepoWire {
+        v: VERSION,
+        paused,
+        stopped,
+        dismissed,
+        min_priority,
+        given_up: given_up.map(|commit| commit.to_string()),
+        coupled: coupled.collect(),
     }
 }

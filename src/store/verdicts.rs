@@ -26,6 +26,8 @@ pub(crate) enum Said {
 /// One test run of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verdict {
+    /// Names the run: two runs of the same second and length are still two.
+    pub(crate) run: String,
     /// Which tests: the id of the test set.
     pub(crate) set: String,
     /// Where: the environment's digest.
@@ -45,6 +47,8 @@ struct NoteWire {
 
 #[derive(Serialize, Deserialize)]
 struct VerdictWire {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    run: String,
     /// `green`, `red` or `no-evidence`: for readers with plain git.
     verdict: String,
     set: String,
@@ -196,8 +200,8 @@ fn verdict_of(wire: VerdictWire) -> Option<Verdict> {
         "no-evidence" => Said::NoEvidence(wire.why.unwrap_or_default()),
         _ => return None,
     };
-    let VerdictWire { set, environment, at, millis, command, .. } = wire;
-    Some(Verdict { set, environment, at: Seconds(at), millis, command, said })
+    let VerdictWire { run, set, environment, at, millis, command, .. } = wire;
+    Some(Verdict { run, set, environment, at: Seconds(at), millis, command, said })
 }
 
 fn text(verdicts: &[Verdict]) -> Vec<u8> {
@@ -212,6 +216,7 @@ fn verdict_wire(verdict: &Verdict) -> VerdictWire {
         names.iter().map(|name| name.as_str().to_owned()).collect()
     };
     let mut wire = VerdictWire {
+        run: verdict.run.clone(),
         verdict: "no-evidence".to_owned(),
         set: verdict.set.clone(),
         environment: verdict.environment.clone(),

@@ -41,6 +41,10 @@ pub(crate) struct Edit {
     pub(crate) after: Option<Vec<TaskId>>,
     pub(crate) tier: Option<u8>,
     pub(crate) domain: Option<String>,
+    /// Whether it goes before everything else, and what runs is thrown away for it.
+    pub(crate) hotfix: Option<bool>,
+    /// Who else may approve it.
+    pub(crate) delegates: Option<Vec<Who>>,
 }
 
 /// What one reviewer said about one commit.

@@ -33,12 +33,16 @@ pub(crate) enum Trouble {
     HeadMoved,
     /// The branch is gone.
     BranchGone,
+    /// It is built on another task's change, which left the queue.
+    Dependency,
+    /// It says of itself that it is not ready.
+    Draft,
     /// A person sent it back.
     Rejected,
 }
 
 impl Trouble {
-    pub(crate) const ALL: [Trouble; 15] = [
+    pub(crate) const ALL: [Trouble; 17] = [
         Trouble::NoChange,
         Trouble::TimeLimit,
         Trouble::NotStarted,
@@ -53,6 +57,8 @@ impl Trouble {
         Trouble::NoEvidence,
         Trouble::HeadMoved,
         Trouble::BranchGone,
+        Trouble::Dependency,
+        Trouble::Draft,
         Trouble::Rejected,
     ];
 
@@ -73,6 +79,8 @@ impl Trouble {
             Trouble::NoEvidence => "no-evidence",
             Trouble::HeadMoved => "head-moved",
             Trouble::BranchGone => "branch-gone",
+            Trouble::Dependency => "dependency",
+            Trouble::Draft => "draft",
             Trouble::Rejected => "rejected",
         }
     }
@@ -96,6 +104,8 @@ impl Trouble {
             | Trouble::NoEvidence
             | Trouble::HeadMoved
             | Trouble::BranchGone
+            | Trouble::Dependency
+            | Trouble::Draft
             | Trouble::Rejected => false,
         }
     }

@@ -98,6 +98,10 @@ pub(crate) struct Task {
     pub(crate) changelog: Option<String>,
     /// A person allowed it to be over the cap, or with findings; recorded in `decisions`.
     pub(crate) exception: bool,
+    /// Goes before everything else in the queue; what runs without it is thrown away for it.
+    pub(crate) hotfix: bool,
+    /// Who may approve this task, and no other, besides `review.approvers`.
+    pub(crate) delegates: Vec<Who>,
     /// Why it was sent back the last time: what the next attempt has to mend.
     pub(crate) evidence: Option<Evidence>,
     pub(crate) reviews: Vec<ReviewGiven>,

@@ -117,7 +117,12 @@ pub(crate) fn events() -> Vec<Event> {
     let text = || "a reason".to_owned();
     vec![
         Event::Added(Box::new(new_task())),
-        Event::Edited(Edit { priority: Some(0), ..Edit::default() }),
+        Event::Edited(Edit {
+            priority: Some(0),
+            hotfix: Some(true),
+            delegates: Some(vec![Who("bo".to_owned())]),
+            ..Edit::default()
+        }),
         Event::Planned,
         Event::Claimed(Claim { owner: Who("exec".to_owned()), epoch: 2 }),
         Event::Started,

@@ -131,6 +131,8 @@ impl Task {
             epoch: 0,
             changelog: None,
             exception: false,
+            hotfix: false,
+            delegates: Vec::new(),
             evidence: None,
             reviews: Vec::new(),
             decisions: Vec::new(),
@@ -268,7 +270,7 @@ impl Task {
     }
 
     fn edit(&mut self, edit: &Edit) {
-        let Edit { title, spec, priority, paths, after, tier, domain } = edit.clone();
+        let Edit { title, spec, priority, paths, after, tier, domain, hotfix, delegates } = edit.clone();
         self.title = title.unwrap_or_else(|| std::mem::take(&mut self.title));
         self.spec = spec.unwrap_or_else(|| std::mem::take(&mut self.spec));
         self.priority = priority.unwrap_or(self.priority);
@@ -276,6 +278,8 @@ impl Task {
         self.after = after.unwrap_or_else(|| std::mem::take(&mut self.after));
         self.tier = tier.unwrap_or(self.tier);
         self.domain = domain.or_else(|| self.domain.take());
+        self.hotfix = hotfix.unwrap_or(self.hotfix);
+        self.delegates = delegates.unwrap_or_else(|| std::mem::take(&mut self.delegates));
     }
 
     /// A person's decision gives a task that had used up its tries one more.
@@ -459,6 +463,8 @@ impl Task {
                 approvable(change, seen, actor)?;
                 Ok(queued(change, &actor.who.0, false))
             }
+            // Approved already: the first approver stays, the note is one more decision.
+            State::ReadyForHandoff { change, .. } => unmoved(change, seen).map(|()| self.state.clone()),
             State::InPlanning => Ok(State::Pending),
             State::Blocked { was, .. } => Ok((**was).clone()),
             State::Escalated { because, was } => self.state_after_yes(because, was, seen, actor),

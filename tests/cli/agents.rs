@@ -16,9 +16,12 @@ fn state(sandbox: &Sandbox) -> String {
 
 #[test]
 fn an_agent_that_switches_branches_is_put_back_and_its_work_counts() {
-    let sandbox = one_task(
-        "git checkout -qb other && echo 1 > new && git add -A && git -c user.name=x -c user.email=x commit -qm x",
-    );
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "One", "--id", "one"]).exits(0);
+    let script = "git checkout -qb other && echo 1 > new && git add -A && git -c user.name=x -c user.email=x commit -qm x";
+    // In a sandbox it could not even do that.
+    let agent = format!("implement=exec:{script}");
+    sandbox.run(&["run", "--no-land", "--no-sandbox", "--agent", &agent]).exits(4);
     assert_eq!(state(&sandbox), "under-review");
     sandbox.run(&["approve", "one", "--as", "ben"]).exits(0);
     sandbox.run(&["queue", "run"]).exits(0);

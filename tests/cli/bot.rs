@@ -413,8 +413,10 @@ fn reviewing() -> Hub {
     let script = hub.file("reviewer.sh", &script);
     let settings = format!(
         "[tests]\nall = \"! grep -rq bad src\"\nreport = \"exit\"\n[review]\nreviewers = [\"safety\"]\n\
-         [agents]\nreview = \"exec:sh {}\"\n",
-        script.display()
+         [agents]\nreview = \"exec:sh {}\"\n[sandbox]\nreadable = ['{}']\nwritable = ['{}']\n",
+        script.display(),
+        answer.display(),
+        seen.display()
     );
     std::fs::write(hub.dev().join("orch.toml"), settings).unwrap();
     hub.git_in(&hub.dev(), &["commit", "-q", "-am", "Review"]);

@@ -61,7 +61,9 @@ fn the_lock_of_a_killed_pick_does_not_stop_the_next() {
 #[test]
 fn candidates_of_a_killed_run_go_with_the_next() {
     let (place, dir) = with_task();
-    place.git(&dir, &["update-ref", "refs/orch/candidates/0123", "HEAD"]);
+    let made =
+        place.git(&dir, &["commit-tree", "-m", "Merge x: y\n\nOrch-Task: x\nOrch-Nonce: n", "HEAD^{tree}"]);
+    place.git(&dir, &["update-ref", "refs/orch/candidates/0123", made.trim()]);
     let run = place.orch(&dir, &["run"]);
     assert_eq!(run.code, Some(8), "no agent, nothing to do: {}{}", run.out, run.err);
     assert_eq!(place.git(&dir, &["for-each-ref", "refs/orch/candidates"]), "");

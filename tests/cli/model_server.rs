@@ -25,33 +25,47 @@ pub(crate) enum Model {
 /// A running server; its thread ends with the test's process.
 pub(crate) struct ModelServer {
     pub(crate) url: String,
-    requests: Arc<Mutex<Vec<Value>>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What programs sent.
+#[derive(Default)]
+struct Seen {
+    /// The bodies of requests for an answer.
+    requests: Vec<Value>,
+    /// Their keys.
+    keys: Vec<String>,
 }
 
 impl ModelServer {
     pub(crate) fn start(model: Model) -> ModelServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let all = Arc::clone(&seen);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (model, seen) = (model.clone(), Arc::clone(&seen));
+                let (model, seen) = (model.clone(), Arc::clone(&all));
                 // A program that hangs up in the middle is no matter of the test.
                 thread::spawn(move || serve(stream, &model, &seen).unwrap_or_default());
             }
         });
-        ModelServer { url, requests }
+        ModelServer { url, seen }
     }
 
     /// The bodies of all requests for an answer.
     pub(crate) fn requests(&self) -> Vec<Value> {
-        self.requests.lock().unwrap().clone()
+        self.seen.lock().unwrap().requests.clone()
+    }
+
+    /// The keys that these requests came with.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.seen.lock().unwrap().keys.clone()
     }
 }
 
 /// Serves one connection until it ends.
-fn serve(stream: TcpStream, model: &Model, seen: &Mutex<Vec<Value>>) -> std::io::Result<()> {
+fn serve(stream: TcpStream, model: &Model, seen: &Mutex<Seen>) -> std::io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     loop {
@@ -62,10 +76,15 @@ fn serve(stream: TcpStream, model: &Model, seen: &Mutex<Vec<Value>>) -> std::io:
         let mut words = line.split_whitespace();
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().to_owned());
         let method = method.to_owned();
-        let (mut length, mut chunked) = (0, false);
+        let (mut length, mut chunked, mut key) = (0, false, String::new());
         loop {
             let mut header = String::new();
             reader.read_line(&mut header)?;
+            if let Some((name, value)) = header.split_once(':')
+                && ["authorization", "x-api-key"].contains(&&*name.to_ascii_lowercase())
+            {
+                key = value.trim().trim_start_matches("Bearer ").to_owned();
+            }
             let header = header.trim().to_ascii_lowercase();
             if header.is_empty() {
                 break;
@@ -80,7 +99,9 @@ fn serve(stream: TcpStream, model: &Model, seen: &Mutex<Vec<Value>>) -> std::io:
         let (status, kind, text) = match method.as_str() {
             "POST" => {
                 let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-                seen.lock().unwrap().push(request.clone());
+                let mut seen = seen.lock().unwrap();
+                seen.requests.push(request.clone());
+                seen.keys.push(key);
                 answer(model, path, &request)
             }
             _ => (200, "application/json", json!({"object": "list", "data": [{"id": "m1"}]}).to_string()),

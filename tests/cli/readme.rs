@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::Sandbox;
+use crate::support::{Held, Sandbox, machine_holds};
 
 fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -57,6 +57,7 @@ fn run(sandbox: &Sandbox, script: &str) {
         .env("PATH", path)
         .env("HOME", sandbox.path().parent().unwrap().join("home"))
         .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_ORCH_NO_SANDBOX", if machine_holds() == Held::Not { "1" } else { "" })
         .output()
         .unwrap();
     let text =

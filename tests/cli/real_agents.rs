@@ -1,11 +1,12 @@
 //! The real programs, each carrying a task from its spec to the base branch in front of a scripted model: dummy keys,
-//! a home of their own, nothing but loopback. A program that is not installed is skipped, aloud.
+//! a home of their own, nothing but loopback. They work in the sandbox, where the machine has one, and reach the model by
+//! its relay. A program that is not installed is skipped, aloud.
 
 use std::fs;
 use std::path::PathBuf;
 
 use crate::model_server::{Model, ModelServer};
-use crate::support::Sandbox;
+use crate::support::{Held, Sandbox, machine_holds};
 
 /// The folder of a program in `PATH`; without it the test is skipped, which CI does not let pass.
 fn installed(program: &str) -> Option<PathBuf> {
@@ -19,7 +20,9 @@ fn installed(program: &str) -> Option<PathBuf> {
     found
 }
 
-const EDIT: &str = "printf 'fixed\\n' > fixed.txt";
+const EDIT: &str = "printf 'fixed\\n' > fixed.txt; env > inside.txt";
+/// The key that no program may see.
+const KEY: &str = "sk-real-7391";
 
 /// A repository with one task, and a home in which the program's own settings lead to the server.
 fn ready(server: &ModelServer, program: &str) -> Sandbox {
@@ -31,7 +34,7 @@ fn ready(server: &ModelServer, program: &str) -> Sandbox {
             let folder = home.join(".pi/agent");
             fs::create_dir_all(&folder).unwrap();
             let models = serde_json::json!({"providers": {"mock": {
-                "baseUrl": format!("{url}/v1"), "api": "openai-completions", "apiKey": "dummy",
+                "baseUrl": format!("{url}/v1"), "api": "openai-completions", "apiKey": "OPENAI_API_KEY",
                 "models": [{"id": "m1", "name": "m1", "reasoning": false, "input": ["text"],
                     "cost": {"input": 3, "output": 15, "cacheRead": 0, "cacheWrite": 0},
                     "contextWindow": 100_000, "maxTokens": 4000}],
@@ -48,26 +51,35 @@ fn ready(server: &ModelServer, program: &str) -> Sandbox {
         }
         _ => {}
     }
+    // Of its home, it sees the file of settings; the model is where these say.
+    let settings = format!(
+        "[tests]\nall = \"true\"\nreport = \"exit\"\n[sandbox]\nreadable = ['~/.pi/agent/models.json', \
+         '~/.codex/config.toml']\n[agent.pi]\nendpoints = ['{url}']\n[agent.codex]\nendpoints = ['{url}']\n"
+    );
+    sandbox.write("orch.toml", &settings);
+    sandbox.git(&["commit", "-qam", "settings"]);
     sandbox.run(&["add", "Write the word fixed into fixed.txt", "--id", "fix-it"]).exits(0);
     sandbox
 }
 
 /// Runs the task with an agent, approves it, and lands it. Returns what the run's report says, as JSON.
 fn carried_to_the_end(server: &ModelServer, sandbox: &Sandbox, agent: &str) -> serde_json::Value {
-    let variables = [
-        ("ANTHROPIC_BASE_URL", server.url.as_str()),
-        ("ANTHROPIC_API_KEY", "dummy"),
-        ("OPENAI_API_KEY", "dummy"),
-    ];
+    let variables =
+        [("ANTHROPIC_BASE_URL", server.url.as_str()), ("ANTHROPIC_API_KEY", KEY), ("OPENAI_API_KEY", KEY)];
     let agent = format!("implement={agent}");
     let ran = sandbox.run_with_all(&variables, &["run", "--no-land", "--timeout", "60s", "--agent", &agent]);
     let task = sandbox.run(&["show", "fix-it", "--json"]).exits(0).json();
     assert_eq!(task["data"]["state"], "under-review", "{ran:?}");
     let prompt = server.requests().iter().any(|request| request.to_string().contains("the word fixed into"));
     assert!(prompt, "the spec did not reach the model");
+    assert!(server.keys().iter().all(|key| key == KEY), "the model got other keys: {:?}", server.keys());
     sandbox.run(&["approve", "fix-it", "--as", "ben"]).exits(0);
     sandbox.run(&["queue", "run"]).exits(0);
     assert_eq!(fs::read_to_string(sandbox.path().join("fixed.txt")).unwrap(), "fixed\n");
+    if machine_holds() != Held::Not {
+        let inside = fs::read_to_string(sandbox.path().join("inside.txt")).unwrap();
+        assert!(inside.contains("_API_KEY=git-orch-") && !inside.contains(KEY), "{inside}");
+    }
     sandbox.run(&["report", "--json"]).exits(0).json()["data"].take()
 }
 
@@ -94,8 +106,7 @@ fn codex_carries_a_task_to_the_end() {
     }
     let server = ModelServer::start(Model::Runs(EDIT));
     let sandbox = ready(&server, "codex");
-    // Its own sandbox needs what this one may not give; what is tried here is the rest of its entry.
-    let settings = "\n[agent.codex]\nedit_args = ['-s', 'danger-full-access']\nprice = ['in=3', 'out=15']\n";
+    let settings = "price = ['in=3', 'out=15']\n";
     let text = fs::read_to_string(sandbox.path().join("orch.toml")).unwrap();
     sandbox.write("orch.toml", &format!("{text}{settings}"));
     sandbox.git(&["commit", "-qam", "codex"]);

@@ -28,6 +28,10 @@ fn start(script: &str, limit: u64, stdin: &str) -> Run {
         "stdin": stdin, "stdout": path("log"), "stderr": path("err"),
         "limit_ms": limit, "grace_ms": 300, "log_cap": 1000,
     });
+    start_job(folder, &job)
+}
+
+fn start_job(folder: TempDir, job: &Value) -> Run {
     let mut child = Command::new(env!("CARGO_BIN_EXE_git-orch"))
         .arg("__supervise")
         .stdin(Stdio::piped())
@@ -204,4 +208,81 @@ fn polite_signals_do_not_end_the_supervisor() {
         assert!(Command::new("kill").args([signal, &run.child.id().to_string()]).status().unwrap().success());
     }
     assert_eq!(run.outcome()["ended"], json!({"exited": 5}));
+}
+
+/// A job with further terms.
+fn start_with(script: &str, terms: &Value) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let mut job = json!({
+        "argv": ["sh", "-c", script], "dir": path(""), "env": [["PATH", std::env::var("PATH").unwrap()]],
+        "stdout": path("log"), "stderr": path("log"), "limit_ms": 20_000, "grace_ms": 300, "log_cap": 1000,
+    });
+    job.as_object_mut().unwrap().extend(terms.as_object().unwrap().clone());
+    start_job(folder, &job)
+}
+
+#[test]
+fn too_many_processes_end_the_job_and_all_of_them() {
+    let mut run = start_with("for i in $(seq 200); do sleep 876 & done; wait", &json!({ "processes": 50 }));
+    let begun = Instant::now();
+    let outcome = run.outcome();
+    assert_eq!(outcome["ended"], "crowded", "{outcome}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(with_word("876"), 0);
+}
+
+#[test]
+fn a_job_that_does_nothing_is_ended_and_one_that_works_or_speaks_is_not() {
+    let idle = json!({ "idle_ms": 300 });
+    assert_eq!(start_with("sleep 15", &idle).outcome()["ended"], "idle");
+    let speaks = "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.1; done; exit 3";
+    assert_eq!(start_with(speaks, &idle).outcome()["ended"], json!({"exited": 3}));
+}
+
+/// How many processes have this word in their command line.
+fn with_word(word: &str) -> usize {
+    let commands = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        fs::read(entry.path().join("cmdline")).ok().filter(|_| entry.file_name() != "self")
+    });
+    commands.filter(|command| command.split(|&byte| byte == 0).any(|found| found == word.as_bytes())).count()
+}
+
+/// Ways to get away from a supervisor. `SECONDS` is a number of its own for each trial, by which survivors are found.
+const ESCAPES: [&str; 6] = [
+    "(setsid sleep SECONDS &); trap '' TERM HUP INT; sleep SECONDS & wait; wait",
+    "(setsid sh -c '(setsid sh -c \"sleep SECONDS & sleep SECONDS\" &)' &); yes | head -c 3000000; sleep SECONDS",
+    "(trap '' TERM; while :; do env -i PATH=$PATH setsid sleep SECONDS & sleep 0.02; done) & sleep SECONDS",
+    "nohup sleep SECONDS >/dev/null 2>&1 & disown 2>/dev/null; exit 0",
+    "f() { if [ $1 -gt 0 ]; then f $(($1 - 1)) & f $(($1 - 1)) & fi; trap '' TERM; sleep SECONDS; }; f 5",
+    "exec 3>&1; (setsid env -i PATH=$PATH sleep SECONDS >&3 2>&3 <&- &); kill -STOP $$",
+];
+
+/// Killed means dead, at the limit and with the orchestrator: a share here, all 500 with `GIT_ORCH_TRIALS=500`.
+#[test]
+fn nobody_survives_any_of_many_trials() {
+    let trials: u32 = std::env::var("GIT_ORCH_TRIALS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let (mut slowest, mut survivors) = (Duration::ZERO, 0);
+    for trial in 0..trials {
+        let seconds = format!("{}.{}", 7000 + trial, std::process::id());
+        let script = ESCAPES[trial as usize % ESCAPES.len()].replace("SECONDS", &seconds);
+        let limit = 150 + u64::from(trial % 7) * 20;
+        let mut run = start(&script, limit, "");
+        // Every second time it is the orchestrator that goes, some time before the limit.
+        let end = Duration::from_millis(if trial % 2 == 0 { limit } else { limit / 2 });
+        sleep(end);
+        let begun = Instant::now();
+        if trial % 2 == 1 {
+            drop(run.stdin.take());
+        }
+        let mut text = String::new();
+        run.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        run.child.wait().unwrap();
+        slowest = slowest.max(begun.elapsed());
+        survivors += with_word(&seconds);
+        assert!(run.read("log").len() <= 1000 + 60, "the log is at its cap");
+    }
+    eprintln!("{trials} trials, {survivors} survivors, slowest end {} ms", slowest.as_millis());
+    assert_eq!(survivors, 0);
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
 }

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -10,6 +11,45 @@ use tempfile::TempDir;
 /// A repository in a temporary folder, with a home of its own.
 pub(crate) struct Sandbox {
     folder: TempDir,
+}
+
+/// By what this machine can hold an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Bubblewrap,
+    Landlock,
+    Not,
+}
+
+/// Asks the program once. Tests that are not about the sandbox run without one where there is none.
+pub(crate) fn machine_holds() -> Held {
+    static FOUND: OnceLock<Held> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut doctor = Command::new(env!("CARGO_BIN_EXE_git-orch"));
+        let ran = Ran::of(doctor.args(["doctor", "--json"]).current_dir(folder.path()));
+        let checks = ran.json()["data"].clone();
+        let check = checks.as_array().unwrap().iter().find(|check| check["check"] == "sandbox").unwrap();
+        let message = check["message"].as_str().unwrap();
+        match (check["ok"].as_bool().unwrap(), message.starts_with("bubblewrap")) {
+            (true, true) => Held::Bubblewrap,
+            (true, false) => Held::Landlock,
+            (false, _) => Held::Not,
+        }
+    })
+}
+
+/// Whether bubblewrap is to be had. Where tools are required and it is not, that is a failure.
+pub(crate) fn bubblewrap_or_skip(test: &str) -> bool {
+    if machine_holds() == Held::Bubblewrap {
+        return true;
+    }
+    assert!(
+        std::env::var_os("GIT_ORCH_TEST_TOOLS").is_none_or(|tools| tools != "required"),
+        "{test} needs bubblewrap"
+    );
+    eprintln!("skipped: {test} needs bubblewrap");
+    false
 }
 
 /// How the program ended.
@@ -22,7 +62,15 @@ pub(crate) struct Ran {
 
 impl Ran {
     fn of(command: &mut Command) -> Ran {
-        let output = command.output().unwrap();
+        Ran::from(command.output().unwrap())
+    }
+
+    /// How a started program ended.
+    pub(crate) fn end_of(child: Child) -> Ran {
+        Ran::from(child.wait_with_output().unwrap())
+    }
+
+    fn from(output: std::process::Output) -> Ran {
         Ran {
             code: output.status.code().unwrap(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -73,12 +121,15 @@ impl Sandbox {
         fs::write(self.path().join(name), text).unwrap();
     }
 
-    fn command(&self, program: &str, dir: &Path) -> Command {
+    pub(crate) fn command(&self, program: &str, dir: &Path) -> Command {
         let mut command = Command::new(program);
         let home = self.folder.path().join("home");
         command.current_dir(dir).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", &home).env("TMPDIR", &home);
         command.env("GIT_CONFIG_NOSYSTEM", "1").env("TZ", "UTC").env("LC_ALL", "C");
+        if machine_holds() == Held::Not {
+            command.env("GIT_ORCH_NO_SANDBOX", "1");
+        }
         let date = "2026-11-20T14:00:00Z";
         command.env("GIT_AUTHOR_DATE", date).env("GIT_COMMITTER_DATE", date);
         command
@@ -101,6 +152,25 @@ impl Sandbox {
     pub(crate) fn run_with(&self, variable: (&str, &str), args: &[&str]) -> Ran {
         let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), &self.path());
         Ran::of(command.env(variable.0, variable.1).args(args))
+    }
+
+    /// The program, to be started.
+    pub(crate) fn orch(&self, args: &[&str]) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), &self.path());
+        command.args(args);
+        command
+    }
+
+    /// Starts the program; its output is read at its end.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.start_in(&self.path(), args)
+    }
+
+    /// Starts the program in another folder.
+    pub(crate) fn start_in(&self, dir: &Path, args: &[&str]) -> Child {
+        let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), dir);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
     }
 
     /// Runs the program with variables set.

@@ -71,6 +71,7 @@ pub(crate) fn run(ctx: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
     }
     let seen = seen.or_else(|| if guessed { stored.task.head().cloned() } else { None });
     let id = stored.task.id.clone();
+    let already = matches!(stored.task.state, State::ReadyForHandoff { .. });
     if args.dry.dry_run {
         let event = crate::task::Event::Approved { head: seen, note: args.message.clone() };
         return would(ctx, &project, &stored, &event, "approve");
@@ -84,6 +85,7 @@ pub(crate) fn run(ctx: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
     };
     let data = TaskJson::of(&project, &task);
     let line = match &task.state {
+        _ if already => format!("approved {id}: it was approved already; your note is kept\n"),
         State::UnderReview { .. } => format!("approved {id}: the size is allowed; it still needs a review\n"),
         state => format!("approved {id}: now {}\n", state.word()),
     };
@@ -190,11 +192,15 @@ fn go_on(ctx: &Context, project: &Project, dry: bool) -> Result<Exit, Failure> {
         Some(why) => format!("the queue goes on (it was stopped: {})\n", text::line(why)),
     };
     if stopped.is_some() && !dry {
+        // Whoever lets it go on has seen what the base lost, if it lost anything.
+        let newest = project.store.newest_landing().map_err(FlowError::from)?;
+        let given_up = newest.map(|(_, landed)| landed);
         let subject = format!("queue goes on, says {}", project.who);
         project
             .store
             .change_repo(&project.op(), &project.who, &subject, |mut state| {
                 state.stopped = None;
+                state.given_up.clone_from(&given_up);
                 state
             })
             .map_err(FlowError::from)?;

@@ -356,6 +356,6 @@ fn tick_lines(tick: &Tick) -> String {
     for (number, why) in &tick.left {
         out.push_str(&format!("pull request {number} left the queue: {}\n", text::line(why)));
     }
-    out.push_str(&super::queue::summary(&tick.rounds));
+    out.push_str(&super::queue::run::summary(&tick.rounds));
     out
 }

@@ -4,9 +4,9 @@ use clap::Args;
 use clap_complete::ArgValueCompleter;
 use similar::TextDiff;
 
-use crate::task::Task;
 use crate::task::event::Edit;
 use crate::task::id::shown;
+use crate::task::{Task, Who};
 
 use crate::cli::args::DryRun;
 use crate::cli::complete::task_ids;
@@ -42,6 +42,15 @@ pub(crate) struct EditArgs {
     /// The part of the project whose lead looks at it
     #[arg(long, value_name = "NAME")]
     pub(crate) domain: Option<String>,
+    /// Before everything else in the queue: test runs without it are thrown away
+    #[arg(long, conflicts_with = "no_hotfix")]
+    pub(crate) hotfix: bool,
+    /// A hotfix no more
+    #[arg(long)]
+    pub(crate) no_hotfix: bool,
+    /// Who else may approve this one task; "" for nobody
+    #[arg(long, value_name = "WHO,..", value_delimiter = ',')]
+    pub(crate) delegate: Option<Vec<String>>,
     /// Read the new spec from a file; - is standard input
     #[arg(short = 'F', long = "file", value_name = "FILE")]
     pub(crate) file: Option<String>,
@@ -66,6 +75,8 @@ pub(crate) fn run(ctx: &Context, args: &EditArgs) -> Result<Exit, Failure> {
         after: None,
         tier: args.tier,
         domain: args.domain.clone(),
+        hotfix: args.hotfix.then_some(true).or(args.no_hotfix.then_some(false)),
+        delegates: args.delegate.as_ref().map(|names| filled(names).into_iter().map(Who).collect()),
     };
     let after = args.after.as_ref().map(filled);
     if edit == Edit::default() && after.is_none() {
@@ -96,12 +107,16 @@ pub(crate) fn run(ctx: &Context, args: &EditArgs) -> Result<Exit, Failure> {
 /// What is different now, a line each, and the spec as a diff.
 fn changes(before: &Task, after: &Task) -> String {
     let ids = |task: &Task| task.after.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let who = |task: &Task| task.delegates.iter().map(|who| who.0.clone()).collect::<Vec<_>>().join(", ");
+    let yes = |yes: bool| if yes { "yes".to_owned() } else { String::new() };
     let fields = [
         ("title", before.title.clone(), after.title.clone()),
         ("priority", before.priority.to_string(), after.priority.to_string()),
         ("paths", before.paths.join(" "), after.paths.join(" ")),
         ("after", ids(before), ids(after)),
         ("tier", before.tier.to_string(), after.tier.to_string()),
+        ("hotfix", yes(before.hotfix), yes(after.hotfix)),
+        ("delegates", who(before), who(after)),
         ("domain", before.domain.clone().unwrap_or_default(), after.domain.clone().unwrap_or_default()),
     ];
     let mut out = format!("{}\n", after.id);

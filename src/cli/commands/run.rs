@@ -35,6 +35,9 @@ pub(crate) struct RunArgs {
     /// Time limit of a turn that implements or fixes, such as 15m
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<String>,
+    /// Let agents do all that you may yourself: read your files, use the network, write anywhere
+    #[arg(long, env = "GIT_ORCH_NO_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) no_sandbox: bool,
     /// Leave what is approved in the queue
     #[arg(long)]
     no_land: bool,

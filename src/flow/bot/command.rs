@@ -10,6 +10,7 @@ use crate::flow::{FlowError, Project};
 use crate::forge::{Actor, Order, Permission, Pull, Reading, code, help, may, plain, read_orders, unfit};
 use crate::github::{Comment, GithubError};
 use crate::process::Stop;
+use crate::queue::Explain;
 use crate::store::repo_journal::Dismissed;
 use crate::task::Evidence;
 
@@ -235,9 +236,9 @@ impl Bot {
             return Ok(why);
         };
         let id = &stored.task.id;
-        let view = Lander::new(&self.project, &Unwatched, Stop::new(), 1).look()?;
+        let view = Lander::new(&self.project, &Unwatched, Stop::new(), 1).look()?.view;
         if view.entries.iter().any(|entry| entry.task == *id) {
-            return Ok(plain(&crate::queue::why(&view, id), 500));
+            return Ok(plain(&Explain::of(&view).why(id).text, 500));
         }
         let evidence = stored.task.evidence.as_ref().map(|evidence| plain(&evidence.text, 300));
         Ok(format!(

@@ -28,7 +28,7 @@ impl Bot {
             return Err(super::check::moved(pull.number, &pull.head));
         }
         let branch = branch_of(pull.number);
-        let _ = self.project.check_branch(&branch)?;
+        let _ = self.project.check_branch(&branch, None)?;
         let actor = Actor::person(by);
         self.exchanged(|project| {
             let known = project.adopted(&branch)?;

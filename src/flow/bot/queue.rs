@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::flow::FlowError;
 use crate::flow::progress::{Line, Step, Watcher};
-use crate::flow::queue::{Lander, Rounds};
+use crate::flow::queue::{Bounds, Lander, Rounds};
 use crate::forge::{QUEUE_MARKER, read_orders, stopped};
 use crate::process::Stop;
 use crate::task::State;
@@ -72,7 +72,8 @@ impl Bot {
             }
         }
         if missing.is_empty() {
-            tick.rounds = Lander::new(&self.project, watcher, stop.clone(), slots).drain(false)?;
+            tick.rounds =
+                Lander::new(&self.project, watcher, stop.clone(), slots).drain(&Bounds::default())?;
         } else {
             say(watcher, format!("pull requests {missing:?} moved in this moment: the next round goes on"));
         }

@@ -61,8 +61,9 @@ impl Bot {
         let mut answers: BTreeMap<String, Result<Answer, NoVerdict>> = BTreeMap::new();
         let mut cost = Some(0_u64);
         for reviewer in reviewers {
-            let turn = project.review_turn(&task, reviewer)?;
+            let mut turn = project.review_turn(&task, reviewer)?;
             let _ = std::fs::create_dir_all(&turn.dir);
+            let _room = project.house(&mut turn, &agent)?;
             let result = runtime.block_on(agent::take(&agent, &turn, Stop::new()));
             let _ = std::fs::remove_dir_all(&turn.dir);
             let answer = match result {
@@ -182,6 +183,8 @@ impl Project {
             log_folder: folder,
             log_cap: self.policy.limits.log_bytes,
             env_allowed: self.policy.agents.env.clone(),
+            sandbox: None,
+            idle: Some(self.policy.limits.idle),
         })
     }
 }

@@ -1,70 +1,143 @@
 //! Composes chains of changes on the base, without a worktree. The same facts give the same commits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::FlowError;
-use crate::git::merge_tree::{Composer, Merged};
-use crate::git::objects::{NewCommit, Person, TreeEdit};
+use crate::git::GitError;
+use crate::git::merge_tree::{Composer, Merged, Pair};
 use crate::queue::{self, Composition};
 use crate::store::journal::one_line;
 use crate::task::id::{CommitId, TaskId, TreeId};
+use crate::task::state::Phase;
 use crate::task::{State, Task};
 
-use super::{Lander, Queued};
+use super::{Chain, Lander, Queued};
+
+/// One step that is to be composed: a chain whose prefix is clean, with what its last member is merged onto.
+struct Wanted<'q> {
+    chain: Chain,
+    member: &'q Queued,
+    onto: CommitId,
+    fork: Option<CommitId>,
+}
 
 impl Lander<'_> {
-    /// Composes every prefix of a chain that is not known, up to the first that is not clean.
-    pub(super) fn compose(&mut self, queued: &[Queued], members: &[TaskId]) -> Result<bool, FlowError> {
+    /// Composes every prefix of each chain that is not known, up to the first that is not clean: all steps of one
+    /// depth in one process, whatever the number of chains.
+    pub(super) fn compose(&mut self, queued: &[Queued], chains: &[&Vec<TaskId>]) -> Result<bool, FlowError> {
         let mut composer = Composer::open(&self.project.repo)?;
-        let mut tip = self.project.base.tip.clone();
-        let mut chain: Vec<(TaskId, CommitId)> = Vec::new();
         let mut progressed = false;
-        for task in members {
-            let Some(member) = Self::find(queued, task) else { return Ok(progressed) };
-            chain.push((task.clone(), member.entry.head.clone()));
-            let known = self.compositions.get(&chain).cloned();
-            let composition = match known {
-                Some(known) => known,
-                None => {
-                    progressed = true;
-                    let made = self.compose_one(&mut composer, &tip, member, queued, &chain)?;
-                    self.compositions.insert(chain.clone(), made.clone());
-                    made
+        let longest = chains.iter().map(|members| members.len()).max().unwrap_or(0);
+        for depth in 1..=longest {
+            let mut wanted: BTreeMap<Chain, Wanted<'_>> = BTreeMap::new();
+            for members in chains.iter().filter(|members| members.len() >= depth) {
+                if let Some(step) = self.step(queued, &members[..depth])? {
+                    wanted.insert(step.chain.clone(), step);
                 }
-            };
-            match composition {
-                Composition::Clean { commit, .. } => tip = commit,
-                Composition::Empty
-                | Composition::ConflictWith { .. }
-                | Composition::ConflictWithBase { .. } => break,
+            }
+            let steps: Vec<Wanted<'_>> = wanted.into_values().collect();
+            let pairs: Vec<Pair<'_>> = steps
+                .iter()
+                .map(|step| Pair {
+                    ours: &step.onto,
+                    theirs: &step.member.entry.head,
+                    base: step.fork.as_ref(),
+                })
+                .collect();
+            let merged = composer.merge_all(&pairs)?;
+            for (step, merged) in steps.iter().zip(merged) {
+                let made = self.composed(&mut composer, queued, step, merged)?;
+                self.compositions.insert(step.chain.clone(), made);
+                progressed = true;
             }
         }
         Ok(progressed)
     }
 
-    pub(super) fn compose_one(
+    /// Forgets chains that were composed on another base, or from heads that moved.
+    pub(super) fn drop_stale(&mut self, queued: &[Queued]) {
+        let tip = &self.project.base.tip;
+        if self.composed_on.as_ref() != Some(tip) {
+            self.compositions.clear();
+            self.composed_on = Some(tip.clone());
+        }
+        let heads: BTreeMap<&TaskId, &CommitId> =
+            queued.iter().map(|queued| (&queued.entry.task, &queued.entry.head)).collect();
+        self.compositions.retain(|chain, _| chain.iter().all(|(task, head)| heads.get(task) == Some(&head)));
+    }
+
+    /// Composes again the chains that the records say were under test: what was tested by a process that is gone must
+    /// count, whatever this one would choose by itself.
+    pub(super) fn recompose(&mut self, queued: &[Queued]) -> Result<(), FlowError> {
+        self.drop_stale(queued);
+        let mut candidates: BTreeSet<&CommitId> = BTreeSet::new();
+        for member in queued {
+            if let State::ReadyForHandoff { phase: Phase::Testing { candidate }, .. } =
+                &member.stored.task.state
+            {
+                candidates.insert(candidate);
+            }
+        }
+        let base = &self.project.base.tip;
+        let mut chains = Vec::new();
+        for candidate in candidates {
+            if !self.project.repo.has_object(candidate)? || !self.project.repo.is_ancestor(base, candidate)? {
+                continue;
+            }
+            let mut chain = Vec::new();
+            for commit in self.project.repo.first_parent(candidate, Some(base), usize::MAX)? {
+                let task = commit.trailers.iter().find(|(key, _)| key == "Orch-Task");
+                chain.extend(task.and_then(|(_, id)| TaskId::parse(id).ok()));
+            }
+            chain.reverse();
+            chains.push(chain);
+        }
+        let chains: Vec<&Vec<TaskId>> = chains.iter().collect();
+        self.compose(queued, &chains).map(|_| ())
+    }
+
+    /// The step that makes the last prefix of `members`; `None` where it is known, or cannot be made yet.
+    fn step<'q>(&self, queued: &'q [Queued], members: &[TaskId]) -> Result<Option<Wanted<'q>>, FlowError> {
+        let found: Option<Vec<&'q Queued>> = members.iter().map(|task| Self::find(queued, task)).collect();
+        let Some(found) = found else { return Ok(None) };
+        let chain: Chain = found.iter().map(|one| (one.entry.task.clone(), one.entry.head.clone())).collect();
+        let Some((member, before)) = found.split_last() else { return Ok(None) };
+        if self.compositions.contains_key(&chain) {
+            return Ok(None);
+        }
+        let onto = match self.compositions.get(&chain[..chain.len() - 1]) {
+            Some(Composition::Clean { commit, .. }) => commit.clone(),
+            None if before.is_empty() => self.project.base.tip.clone(),
+            _ => return Ok(None),
+        };
+        let heads: Vec<&CommitId> = before.iter().map(|one| &one.entry.head).collect();
+        let fork = self.fork(&member.entry.head, &heads)?;
+        Ok(Some(Wanted { chain, member, onto, fork }))
+    }
+
+    /// What the merge of a step means.
+    fn composed(
         &self,
         composer: &mut Composer,
-        onto: &CommitId,
-        member: &Queued,
         queued: &[Queued],
-        chain: &[(TaskId, CommitId)],
+        step: &Wanted<'_>,
+        merged: Merged,
     ) -> Result<Composition, FlowError> {
-        let base = &self.project.base.tip;
-        let head = &member.entry.head;
-        match composer.merge(onto, head)? {
+        let Wanted { chain, member, onto, fork } = step;
+        let (base, head) = (&self.project.base.tip, &member.entry.head);
+        match merged {
             Merged::Clean(tree) => {
                 let tree = self.with_changelog(&tree, &member.stored.task)?;
                 if self.project.repo.is_ancestor(head, onto)? || tree == self.project.repo.tree_of(onto)? {
                     return Ok(Composition::Empty);
                 }
-                let commit = self.merge_commit(onto, member, &tree)?;
+                let commit = self.landing_commit(composer, onto, member, fork.as_ref(), &tree)?;
                 self.project.store.keep_candidate(&tree, &commit)?;
                 Ok(Composition::Clean { commit, tree })
             }
             Merged::Conflict { files, .. } => {
                 let files: BTreeSet<String> = files.into_iter().collect();
-                if onto == base || !matches!(composer.merge(base, head)?, Merged::Clean(_)) {
+                if onto == base || !self.merges_with_base(composer, member)? {
                     return Ok(Composition::ConflictWithBase { files });
                 }
                 // The one ahead that it shares a conflicting file with; the last one before it where none does.
@@ -84,34 +157,17 @@ impl Lander<'_> {
         }
     }
 
-    /// The merge commit of a member. The same facts give the same commit, so that a crash costs no second test run.
-    pub(super) fn merge_commit(
-        &self,
-        onto: &CommitId,
-        member: &Queued,
-        tree: &TreeId,
-    ) -> Result<CommitId, FlowError> {
-        let repo = &self.project.repo;
-        let task = &member.stored.task;
-        let (before, head) = (repo.read_commit(onto)?, repo.read_commit(&member.entry.head)?);
-        // Never dated before its parents: git's walks go wrong otherwise.
-        let at = before.committer_time.max(head.committer_time).max(member.entry.enqueued_at);
-        let person = Person { time: at, ..self.project.committer() };
-        let mut message = format!("Merge {}: {}\n\n", task.id, one_line(&task.title));
-        message.push_str(&format!("Orch-Task: {}\nOrch-Nonce: {}\n", task.id, member.entry.nonce.0));
-        if let State::ReadyForHandoff { approval, .. } = &task.state {
-            message.push_str(&format!("Orch-Approved-By: {}\n", one_line(&approval.by.0)));
+    /// Whether a member merges with the base as it is; mostly known, as every entry is composed alone first.
+    fn merges_with_base(&self, composer: &mut Composer, member: &Queued) -> Result<bool, FlowError> {
+        let head = &member.entry.head;
+        match self.compositions.get(std::slice::from_ref(&(member.entry.task.clone(), head.clone()))) {
+            Some(composition) => Ok(!matches!(composition, Composition::ConflictWithBase { .. })),
+            None => {
+                let fork = self.fork(head, &[])?;
+                let merged = composer.merge_from(fork.as_ref(), &self.project.base.tip, head)?;
+                Ok(matches!(merged, Merged::Clean(_)))
+            }
         }
-        if self.project.policy.signoff {
-            message.push_str(&format!("Signed-off-by: {} <{}>\n", person.name, person.email));
-        }
-        Ok(repo.commit(&NewCommit {
-            tree,
-            parents: &[onto.clone(), member.entry.head.clone()],
-            author: &person,
-            committer: &person,
-            message: &message,
-        })?)
     }
 
     /// Writes a task's CHANGELOG entry into the composed tree: entries of parallel tasks never conflict (D12).
@@ -121,8 +177,7 @@ impl Lander<'_> {
         };
         let old = self.project.repo.read_tree_file(tree, path)?.unwrap_or_default();
         let text = queue::changelog::with_entry(&String::from_utf8_lossy(&old), &one_line(entry));
-        let put = TreeEdit::Put { path: path.clone(), bytes: text.into_bytes(), executable: false };
-        Ok(self.project.repo.edit_tree(Some(tree), &[put])?)
+        Ok(self.project.repo.edit_file(tree, path, text.into_bytes())?)
     }
 
     /// What lands equals an independent recomposition (I2): a second process, from the base, member by member.
@@ -136,16 +191,20 @@ impl Lander<'_> {
         let mut composer = Composer::open(&self.project.repo)?;
         let mut tip = self.project.base.tip.clone();
         let mut last = self.project.repo.tree_of(&tip)?;
+        let mut heads: Vec<&CommitId> = Vec::new();
+        let other = || GitError::OtherTree { commit: commit.clone() };
         for task in members {
-            let Some(member) = Self::find(queued, task) else { continue };
-            let Merged::Clean(merged) = composer.merge(&tip, &member.entry.head)? else {
-                return Err(crate::git::GitError::OtherTree { commit: commit.clone() }.into());
+            let Some(member) = Self::find(queued, task) else { return Err(other().into()) };
+            let fork = self.fork(&member.entry.head, &heads)?;
+            let Merged::Clean(merged) = composer.merge_from(fork.as_ref(), &tip, &member.entry.head)? else {
+                return Err(other().into());
             };
             last = self.with_changelog(&merged, &member.stored.task)?;
-            tip = self.merge_commit(&tip, member, &last)?;
+            tip = self.landing_commit(&mut composer, &tip, member, fork.as_ref(), &last)?;
+            heads.push(&member.entry.head);
         }
-        if last != *tree {
-            return Err(crate::git::GitError::OtherTree { commit: commit.clone() }.into());
+        if last != *tree || tip != *commit {
+            return Err(other().into());
         }
         Ok(())
     }

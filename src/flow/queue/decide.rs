@@ -5,10 +5,12 @@ use crate::flow::progress::Step;
 use crate::flow::suite::failed_tests;
 use crate::queue::{self, Ejection, Hold, Question};
 use crate::store::Stored;
-use crate::task::id::TaskId;
+use crate::suite::worse::Worse;
+use crate::task::id::{TaskId, TreeId};
 use crate::task::state::Phase;
 use crate::task::{Actor, Event, Evidence, State, Trouble};
 
+use super::pair::Blame;
 use super::{Lander, Queued};
 
 impl Lander<'_> {
@@ -51,7 +53,19 @@ impl Lander<'_> {
         task: &TaskId,
         because: Ejection,
     ) -> Result<bool, FlowError> {
-        let evidence = self.evidence(queued, task, because)?;
+        let mut evidence = self.evidence(queued, task, because.clone())?;
+        if let (Ejection::Worse { tree, .. }, Some(member)) = (&because, Self::find(queued, task)) {
+            let worse = self.worse_on(tree)?;
+            match self.blame(member, &worse)? {
+                Blame::Asking => return Ok(false),
+                Blame::Pair(other) => {
+                    self.remember_pair(&other, member)?;
+                    evidence.text.push_str(&format!("; fine without {other}"));
+                    evidence.pair = Some(other);
+                }
+                Blame::Own => {}
+            }
+        }
         let text = evidence.text.clone();
         let stored =
             self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| {
@@ -83,11 +97,17 @@ impl Lander<'_> {
         let base = &self.project.base;
         Ok(match because {
             Ejection::Conflict { files, with } => {
-                let files: Vec<String> = files.into_iter().collect();
                 let behind = Self::find(queued, task)
                     .and_then(|queued| hold_of(&queued.stored))
                     .map(|hold| hold.behind);
-                let pair = with.or(behind);
+                let landed = match Self::find(queued, task) {
+                    Some(member) if with.is_none() && behind.is_none() => {
+                        self.landed_on(&member.entry.head, &files)?
+                    }
+                    _ => None,
+                };
+                let pair = with.or(behind).or(landed);
+                let files: Vec<String> = files.into_iter().collect();
                 let (trouble, what) = match &pair {
                     Some(pair) => (Trouble::ConflictTask, pair.to_string()),
                     None => (Trouble::ConflictBase, base.branch.clone()),
@@ -106,9 +126,7 @@ impl Lander<'_> {
                 }
             }
             Ejection::Worse { commit, tree, runs, files, .. } => {
-                let baseline =
-                    self.project.full_results(&self.project.repo.tree_of(&base.tip)?)?.unwrap_or_default();
-                let tests = failed_tests(&self.project.judge(&tree, &baseline)?.worse);
+                let tests = failed_tests(&self.worse_on(&tree)?);
                 let names: Vec<&str> = tests.iter().take(3).map(|test| test.name.as_str()).collect();
                 let more =
                     if tests.len() > 3 { format!(" and {} more", tests.len() - 3) } else { String::new() };
@@ -137,26 +155,37 @@ impl Lander<'_> {
         })
     }
 
+    /// What is worse on a tree than on today's base.
+    fn worse_on(&self, tree: &TreeId) -> Result<Vec<Worse>, FlowError> {
+        let base = self.project.repo.tree_of(&self.project.base.tip)?;
+        let baseline = self.project.full_results(&base)?.unwrap_or_default();
+        Ok(self.project.judge(tree, &baseline)?.worse)
+    }
+
     pub(super) fn stop_all(&mut self, because: &queue::Stop) -> Result<bool, FlowError> {
         let tests: Vec<&str> = because.tests.iter().take(3).map(String::as_str).collect();
         let text = format!("{} made tests worse: {}", because.culprit, tests.join(", "));
+        self.stop_queue(&text)?;
+        Ok(true)
+    }
+
+    /// Stops the whole queue until a person says `approve queue`.
+    pub(super) fn stop_queue(&mut self, text: &str) -> Result<(), FlowError> {
+        if self.project.store.repo_state()?.stopped.as_deref() == Some(text) {
+            return Ok(());
+        }
         self.project.store.change_repo(
             &self.op,
             "git-orch",
             &format!("queue stopped: {text}"),
             |mut state| {
-                state.stopped = Some(text.clone());
+                state.stopped = Some(text.to_owned());
                 state
             },
         )?;
-        self.say(
-            Step::NeedsYou,
-            std::slice::from_ref(&because.culprit),
-            None,
-            format!("the queue stops: {text}"),
-        );
+        self.say(Step::NeedsYou, &[], None, format!("the queue stops: {text}"));
         self.rounds.stands = Some(format!("stopped: {text}"));
-        Ok(true)
+        Ok(())
     }
 
     pub(super) fn ask(&mut self, question: &Question) -> bool {

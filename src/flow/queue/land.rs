@@ -4,13 +4,39 @@ use std::time::Duration;
 
 use crate::flow::FlowError;
 use crate::flow::progress::Step;
+use crate::git::exchange::{ExchangeError, Upstream};
 use crate::git::slot::{self, Landing, MergeSlot, Tested};
 use crate::queue::{Finished, LandedOn, View};
-use crate::store::layout;
 use crate::task::id::{CommitId, TaskId, TreeId};
-use crate::task::{Actor, Event, Evidence, Trouble};
+use crate::task::{Actor, Event};
 
 use super::{Lander, Queued};
+
+/// How often a landing is pushed where the remote refuses without a known reason, or cannot be reached.
+const PUSHES: u32 = 5;
+/// The pause after the first refusal; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(400);
+/// Words of a remote that mean no, today and in a minute.
+const FORBIDDEN: [&str; 8] = [
+    "protected branch",
+    "not allowed",
+    "permission",
+    "denied",
+    "forbidden",
+    "read-only",
+    "required status check",
+    "repository rule violations",
+];
+
+/// What became of the base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Moved {
+    Here,
+    /// Somebody else moved it first.
+    BySomebody,
+    /// The remote does not take it, and why.
+    Refused(String),
+}
 
 impl Lander<'_> {
     pub(super) fn land(
@@ -22,8 +48,11 @@ impl Lander<'_> {
         tree: &TreeId,
         on: &LandedOn,
     ) -> Result<bool, FlowError> {
-        if let Some(gone) = self.first_moved(queued, members)? {
-            return self.left_the_queue(&gone);
+        for member in members.iter().filter_map(|task| Self::find(queued, task)) {
+            if let Some(evidence) = self.moved(member)? {
+                self.leaves(&member.entry.task, &evidence)?;
+                return Ok(true);
+            }
         }
         let old = self.project.base.tip.clone();
         self.check_composition(queued, members, commit, tree)?;
@@ -34,15 +63,23 @@ impl Lander<'_> {
             }
             intent => intent?,
         };
-        if !self.move_base(slot, &old, &tested)? {
-            self.project.forget_checkout(intent.as_ref())?;
-            return Ok(true);
+        match self.move_base(slot, &old, &tested)? {
+            Moved::Here => {}
+            Moved::BySomebody => {
+                self.project.forget_checkout(intent.as_ref())?;
+                return Ok(true);
+            }
+            Moved::Refused(why) => {
+                self.project.forget_checkout(intent.as_ref())?;
+                return Ok(self.stand(why));
+            }
         }
         self.project.follow_checkout(intent)?;
         let text = match on {
             LandedOn::Green => format!("{} {}..{}", self.project.base.branch, old.short(), commit.short()),
             LandedOn::Flaky => {
-                format!("{} {}..{} (a test was flaky)", self.project.base.branch, old.short(), commit.short())
+                let flaky = self.project.flaky_tests(tree)?.join(", ");
+                format!("{} {}..{} (flaky: {flaky})", self.project.base.branch, old.short(), commit.short())
             }
             LandedOn::Accepted { .. } => {
                 format!(
@@ -65,6 +102,11 @@ impl Lander<'_> {
             self.project.base.branch,
             files.join(", ")
         );
+        self.stand(text)
+    }
+
+    /// Nothing lands until a person did something; nobody leaves the queue for it.
+    fn stand(&mut self, text: String) -> bool {
         if self.rounds.stands.as_ref() != Some(&text) {
             self.say(Step::NeedsYou, &[], None, text.clone());
             self.rounds.stands = Some(text);
@@ -72,25 +114,29 @@ impl Lander<'_> {
         false
     }
 
-    /// Swaps the base: by a push to its upstream where it has one, else here. False if somebody else moved it.
+    /// Swaps the base: by a push to its upstream where it has one, else here.
     pub(super) fn move_base(
         &mut self,
         slot: &MergeSlot<'_>,
         old: &CommitId,
         tested: &Tested,
-    ) -> Result<bool, FlowError> {
+    ) -> Result<Moved, FlowError> {
         let project = &self.project;
         if let (Some(upstream), false) = (&project.base.upstream, project.offline) {
             project.repo.sync_reachable(tested.commit(), old)?;
-            if !project.push_base(upstream, tested.commit())? {
-                project.follow_upstream(upstream)?;
-                return Ok(false);
+            match self.push(upstream, tested)? {
+                Moved::Here => {}
+                Moved::BySomebody => {
+                    project.follow_upstream(upstream)?;
+                    return Ok(Moved::BySomebody);
+                }
+                refused @ Moved::Refused(_) => return Ok(refused),
             }
         }
         for _ in 0..200 {
             match slot::land(slot, &project.repo, &project.base.full(), old, tested)? {
-                Landing::Landed => return Ok(true),
-                Landing::Lost { .. } => return Ok(false),
+                Landing::Landed => return Ok(Moved::Here),
+                Landing::Lost { .. } => return Ok(Moved::BySomebody),
                 Landing::Locked => {
                     std::thread::sleep(Duration::from_millis(50));
                     project.store.sweep_locks()?;
@@ -100,38 +146,33 @@ impl Lander<'_> {
         Err(crate::store::StoreError::Locked { name: project.base.full() }.into())
     }
 
-    /// The first member whose approval no longer fits: its branch moved, or its record changed in this moment.
-    pub(super) fn first_moved(
-        &self,
-        queued: &[Queued],
-        members: &[TaskId],
-    ) -> Result<Option<(TaskId, Evidence)>, FlowError> {
-        for task in members {
-            let Some(member) = Self::find(queued, task) else { continue };
-            let tip = self.project.repo.tip(&layout::branch_ref(&member.stored.task.branch))?;
-            let head = &member.entry.head;
-            let evidence = match tip {
-                Some(tip) if tip == *head => continue,
-                Some(tip) => Evidence::new(
-                    Trouble::HeadMoved,
-                    format!("branch moved {}..{} after it was approved", head.short(), tip.short()),
-                ),
-                // Deleted by its owner after it was queued: the approved commit is all that counts, and it is there.
-                None => continue,
+    /// Pushes a landing, again after a while where the remote only has a bad moment.
+    fn push(&self, upstream: &Upstream, tested: &Tested) -> Result<Moved, FlowError> {
+        let mut pause = FIRST_PAUSE;
+        for round in 1.. {
+            let (why, stderr) = match self.project.push_base(upstream, tested.commit()) {
+                Ok(true) => return Ok(Moved::Here),
+                Ok(false) => return Ok(Moved::BySomebody),
+                Err(FlowError::Exchange(
+                    err @ (ExchangeError::Refused { .. } | ExchangeError::Unreachable { .. }),
+                )) => match &err {
+                    ExchangeError::Refused { stderr, .. } => (
+                        format!("{} refused the landing: {stderr}", upstream.remote),
+                        stderr.to_ascii_lowercase(),
+                    ),
+                    _ => (err.to_string(), String::new()),
+                },
+                Err(err) => return Err(err),
             };
-            return Ok(Some((task.clone(), evidence)));
+            let final_word = FORBIDDEN.iter().any(|word| stderr.contains(word));
+            if final_word || round == PUSHES || self.stop.is_requested() {
+                return Ok(Moved::Refused(why));
+            }
+            self.say(Step::Retry, &[], None, format!("push to {}: {why}", upstream.remote));
+            std::thread::sleep(pause);
+            pause *= 2;
         }
-        Ok(None)
-    }
-
-    pub(super) fn left_the_queue(&mut self, gone: &(TaskId, Evidence)) -> Result<bool, FlowError> {
-        let (task, evidence) = gone;
-        self.say(Step::Eject, std::slice::from_ref(task), None, evidence.text.clone());
-        self.project.store.change::<FlowError>(&self.op, &Actor::orchestrator(), task, |_| {
-            Ok(vec![Event::Escalated { because: evidence.clone() }])
-        })?;
-        self.rounds.needs_you.push(task.clone());
-        Ok(true)
+        unreachable!("it ends with the last round")
     }
 
     /// Writes down what the base branch already says: each member landed.
@@ -142,7 +183,7 @@ impl Lander<'_> {
         old: &CommitId,
         tip: &CommitId,
     ) -> Result<(), FlowError> {
-        let landings = self.project.repo.first_parent(tip, Some(old), members.len() + 1)?;
+        let landings = self.project.repo.first_parent(tip, Some(old), usize::MAX)?;
         self.project = self.project.reopened()?;
         for task in members {
             let commit = landings

@@ -1,17 +1,78 @@
 //! The queue as it is, for whoever only looks.
 
-use crate::flow::FlowError;
-use crate::queue::View;
+use std::collections::BTreeMap;
 
-use super::Lander;
+use crate::flow::FlowError;
+use crate::git::slot::MergeSlot;
+use crate::queue::{self, Forecast, Pace, Purpose, Running, View};
+use crate::task::State;
+use crate::task::id::{CommitId, TaskId};
+use crate::task::state::Phase;
+
+use super::matrix::{Meeting, meetings};
+use super::{Lander, Queued};
+
+/// The queue as it is, with nothing composed.
+pub(crate) struct Sight {
+    pub(crate) view: View,
+    pub(crate) pace: Pace,
+    pub(crate) slots: u32,
+}
+
+impl Sight {
+    /// When each entry will probably land.
+    pub(crate) fn forecasts(&self) -> BTreeMap<TaskId, Forecast> {
+        queue::forecasts(&self.view, self.slots, &self.pace)
+    }
+}
 
 impl Lander<'_> {
-    /// The queue as it is, with nothing composed: writes nothing.
+    /// The queue as it is: writes nothing.
     ///
     /// # Errors
     /// Git fails.
-    pub(crate) fn look(mut self) -> Result<View, FlowError> {
+    pub(crate) fn look(mut self) -> Result<Sight, FlowError> {
         let queued = self.queued()?;
-        self.view(&queued)
+        let mut view = self.view(&queued)?;
+        if self.somebody_lands()? {
+            view.running = self.recorded_runs(&queued)?;
+        }
+        Ok(Sight { view, pace: self.project.pace()?, slots: self.slots })
+    }
+
+    /// Which entries touch the same, and which of those do not merge. Writes nothing but objects.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn meetings(mut self) -> Result<Vec<(TaskId, TaskId, Meeting)>, FlowError> {
+        let queued = self.queued()?;
+        let changes: Vec<_> = queued.iter().map(|one| (&one.entry.head, &one.entry.footprint)).collect();
+        let found = meetings(&self.project.repo, &changes)?;
+        let name = |at: usize| queued[at].entry.task.clone();
+        Ok(found.into_iter().map(|met| (name(met.pair.0), name(met.pair.1), met)).collect())
+    }
+
+    /// Whether another process of this machine works on the queue now.
+    fn somebody_lands(&self) -> Result<bool, FlowError> {
+        Ok(MergeSlot::take(&self.project.repo)?.is_err())
+    }
+
+    /// The runs that the entries' records speak of.
+    fn recorded_runs(&self, queued: &[Queued]) -> Result<Vec<Running>, FlowError> {
+        let mut runs: BTreeMap<CommitId, Vec<TaskId>> = BTreeMap::new();
+        for one in queued {
+            if let State::ReadyForHandoff { phase: Phase::Testing { candidate }, .. } = &one.stored.task.state
+            {
+                runs.entry(candidate.clone()).or_default().push(one.entry.task.clone());
+            }
+        }
+        let mut running = Vec::new();
+        for (candidate, members) in runs {
+            if self.project.repo.has_object(&candidate)? {
+                let tree = self.project.repo.tree_of(&candidate)?;
+                running.push(Running { members, tree, purpose: Purpose::Candidate });
+            }
+        }
+        Ok(running)
     }
 }

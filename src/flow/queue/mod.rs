@@ -3,8 +3,13 @@
 //! Everything is read from refs at each tick; what is kept between ticks (compositions, footprints) is a memo of pure
 //! functions of commits and may be lost at any moment. The only commit point is the compare-and-swap of the base.
 
+mod commits;
 mod compose;
 mod decide;
+mod leave;
+mod matrix;
+mod pace;
+mod pair;
 mod look;
 mod land;
 mod test;
@@ -26,12 +31,25 @@ use super::project::now;
 use super::report::Ran;
 use super::{FlowError, Project};
 
+pub(crate) use matrix::Meeting;
+
 /// Wait for a running test's end this long before everything is looked at anew: refs may change meanwhile.
 const TICK: Duration = Duration::from_secs(2);
 /// Clocks of several machines may differ by this much where a history is searched by time.
 const SKEW: i64 = 24 * 3600;
 /// Files whose change concerns everything, besides `tests.shared`.
 const BARRIERS: [&str; 3] = ["orch.toml", "prompts/", ".gitattributes"];
+
+/// How long to work at most.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Only until one task has landed or left the queue.
+    pub(crate) once: bool,
+    /// Test runs that may be started.
+    pub(crate) runs: Option<u32>,
+    /// Time after which no test run is started.
+    pub(crate) time: Option<Duration>,
+}
 
 /// How a round of the queue ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +63,8 @@ pub(crate) struct Rounds {
     pub(crate) runs: u32,
     /// Those commands, for the report.
     pub(crate) ran: Vec<Ran>,
+    /// The bound that ended it early.
+    pub(crate) limit: Option<String>,
     /// The queue stands still, and why.
     pub(crate) stands: Option<String>,
     /// Left in the queue: blocked, held, or not wanted now.
@@ -66,6 +86,9 @@ struct Ended {
     outcome: Result<(), FlowError>,
 }
 
+/// A chain's members with the heads that they were composed from.
+type Chain = Vec<(TaskId, CommitId)>;
+
 /// Runs the queue of one repository on this machine.
 pub(crate) struct Lander<'a> {
     project: Project,
@@ -74,8 +97,10 @@ pub(crate) struct Lander<'a> {
     /// Asks for the end of everything that runs.
     stop: Stop,
     slots: u32,
-    compositions: BTreeMap<Vec<(TaskId, CommitId)>, Composition>,
+    compositions: BTreeMap<Chain, Composition>,
     composed_on: Option<CommitId>,
+    /// The base at which it was last seen to have all landings.
+    forward_at: Option<CommitId>,
     footprints: HashMap<(CommitId, CommitId), BTreeSet<String>>,
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
@@ -106,6 +131,7 @@ impl<'a> Lander<'a> {
             slots: slots.max(1),
             compositions: BTreeMap::new(),
             composed_on: None,
+            forward_at: None,
             footprints: HashMap::new(),
             live: Vec::new(),
             ended: channel(),
@@ -114,17 +140,17 @@ impl<'a> Lander<'a> {
         }
     }
 
-    /// Works until nothing is left that could be done now, or for one landing or ejection (`once`).
+    /// Works until nothing is left that could be done now, or a bound is reached.
     ///
     /// # Errors
     /// Another process of this machine lands, or git fails.
-    pub(crate) fn drain(mut self, once: bool) -> Result<Rounds, FlowError> {
+    pub(crate) fn drain(mut self, bounds: &Bounds) -> Result<Rounds, FlowError> {
         let repo = self.project.repo.clone();
         let slot = match MergeSlot::take(&repo)? {
             Ok(slot) => slot,
             Err(held) => return Err(FlowError::QueueBusy { pid: held.pid, since: held.since }),
         };
-        let result = self.work(&slot, once);
+        let result = self.work(&slot, bounds);
         for live in &self.live {
             live.stop.request();
         }
@@ -138,33 +164,50 @@ impl<'a> Lander<'a> {
         Ok(self.rounds)
     }
 
-    fn work(&mut self, slot: &MergeSlot<'_>, once: bool) -> Result<(), FlowError> {
+    fn work(&mut self, slot: &MergeSlot<'_>, bounds: &Bounds) -> Result<(), FlowError> {
+        let begun = Instant::now();
         loop {
             if self.stop.is_requested() {
                 return Err(FlowError::Interrupted);
             }
             self.project = self.project.reopened()?;
             self.op.at = now();
-            let queued = self.queued()?;
+            if let Some(text) = self.rewound()? {
+                self.stop_queue(&text)?;
+            }
+            let queued = self.staying()?;
+            self.recompose(&queued)?;
             let view = self.view(&queued)?;
-            let actions = queue::plan(&view, now(), self.slots);
+            let reached = self.bound_reached(bounds, begun);
+            let slots = if reached.is_some() { 0 } else { self.slots };
+            let actions = queue::plan(&view, now(), slots);
             let decided =
                 self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
             let progressed = self.carry_out(slot, &view, &queued, actions)?;
             let decides =
                 self.rounds.landed.len() + self.rounds.sent_back.len() + self.rounds.needs_you.len();
-            if once && decides > decided {
+            if bounds.once && decides > decided {
                 return Ok(());
             }
             if progressed {
                 continue;
             }
             if self.live.is_empty() {
+                self.rounds.limit = reached.filter(|_| !queued.is_empty() && self.rounds.stands.is_none());
                 self.settle(&view, &queued)?;
                 return Ok(());
             }
             self.await_run()?;
         }
+    }
+
+    /// The bound that keeps further test runs from starting.
+    fn bound_reached(&self, bounds: &Bounds, begun: Instant) -> Option<String> {
+        if let Some(runs) = bounds.runs.filter(|runs| self.rounds.runs >= *runs) {
+            return Some(format!("{runs} test runs"));
+        }
+        let time = bounds.time.filter(|time| begun.elapsed() >= *time)?;
+        Some(format!("{} seconds", time.as_secs()))
     }
 
     /// Says at the end why what is left is left.
@@ -191,10 +234,14 @@ impl<'a> Lander<'a> {
         queued: &[Queued],
         actions: Vec<Action>,
     ) -> Result<bool, FlowError> {
-        let mut progressed = false;
+        let chains: Vec<&Vec<TaskId>> = actions
+            .iter()
+            .filter_map(|action| if let Action::Compose { members } = action { Some(members) } else { None })
+            .collect();
+        let mut progressed = self.compose(queued, &chains)?;
         for action in actions {
             progressed |= match action {
-                Action::Compose { members } => self.compose(queued, &members)?,
+                Action::Compose { .. } => false, // all at once, above
                 Action::StartRun { members, commit, tree, purpose } => {
                     self.start_run(queued, members, commit, tree, purpose)?
                 }

@@ -60,10 +60,11 @@ impl Lander<'_> {
         for task in &members {
             self.phase(task, Event::Testing { candidate: commit.clone() })?;
         }
-        let targeted = match purpose {
-            Purpose::Baseline => None,
+        let first = match purpose {
+            Purpose::Baseline | Purpose::Blame => None,
             Purpose::Candidate | Purpose::Confirm => self.targeted(&commit)?,
         };
+        let steps: Vec<Which> = first.into_iter().chain([Which::Full]).collect();
         let what = match purpose {
             Purpose::Baseline => format!("{} as it is, to compare with", self.project.base.branch),
             Purpose::Candidate if members.len() > 1 => format!("{} tasks as one batch", members.len()),
@@ -72,19 +73,32 @@ impl Lander<'_> {
                     .map_or_else(String::new, |member| member.stored.task.title.clone()),
             ),
             Purpose::Confirm => "once more, to confirm".to_owned(),
+            Purpose::Blame => "without what landed before it".to_owned(),
         };
         self.say(Step::Test, &members, None, what);
+        self.start(members, commit, tree, purpose, steps);
+        Ok(false)
+    }
+
+    /// Starts a run in a thread of its own.
+    pub(super) fn start(
+        &mut self,
+        members: Vec<TaskId>,
+        commit: CommitId,
+        tree: TreeId,
+        purpose: Purpose,
+        steps: Vec<Which>,
+    ) {
         self.rounds.runs += 1;
         let stop = Stop::new();
         let live = Live { members, tree: tree.clone(), purpose, stop: stop.clone(), started: Instant::now() };
         self.live.push(live);
         let (project, sender) = (self.project.clone(), self.ended.0.clone());
         std::thread::spawn(move || {
-            let outcome = test_candidate(&project, &commit, &tree, targeted, &stop);
+            let outcome = test_candidate(&project, &commit, &tree, &steps, &stop);
             // The receiver is gone only when the lander is: then nobody wants to know.
             let _ = sender.send(Ended { tree, outcome });
         });
-        Ok(false)
     }
 
     /// The selected tests of a candidate, where they are worth a run of their own before the full suite.
@@ -109,24 +123,26 @@ impl Lander<'_> {
     }
 }
 
-/// Targeted tests first, for a quick no; then the full suite, for the only yes.
+/// One set of tests after the other, until one says no: targeted tests for a quick no, the full suite for the only yes.
 fn test_candidate(
     project: &Project,
     commit: &CommitId,
     tree: &TreeId,
-    targeted: Option<Which>,
+    steps: &[Which],
     stop: &Stop,
 ) -> Result<(), FlowError> {
-    if let Some(which) = targeted {
-        project.run_tests(commit, &which, stop)?;
+    for (at, which) in steps.iter().enumerate() {
+        project.run_tests(commit, which, stop)?;
+        if at + 1 == steps.len() {
+            break;
+        }
         let base = project.repo.tree_of(&project.base.tip)?;
         let baseline = project.full_results(&base)?.unwrap_or_default();
         let judged = project.judge(tree, &baseline)?;
         let enough = project.policy.queue.land == crate::policy::Land::Targeted && judged.green > 0;
-        let refused = project.refused_by(tree, &which, &baseline)?;
-        if refused || enough {
-            return Ok(());
+        if enough || project.refused_by(tree, which, &baseline)? {
+            break;
         }
     }
-    project.run_tests(commit, &Which::Full, stop).map(|_| ())
+    Ok(())
 }

@@ -7,6 +7,7 @@ use crate::queue::{
     self, Base, Composition, Entry, Footprint, Known, OnWorse, Rules, Running, Verdict, View,
 };
 use crate::store::Stored;
+use crate::store::repo_journal::Coupled;
 use crate::suite::result::Results;
 use crate::task::State;
 use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
@@ -25,10 +26,11 @@ impl Lander<'_> {
             .map(|row| row.card.id.clone())
             .collect();
         let open: BTreeSet<TaskId> = rows.iter().map(|row| row.card.id.clone()).collect();
+        let coupled = self.project.store.repo_state()?.coupled;
         let mut queued = Vec::new();
         for id in &in_queue {
             let Some(stored) = self.project.store.load(id)? else { continue };
-            if let Some(entry) = self.entry(&stored, &in_queue, &open)? {
+            if let Some(entry) = self.entry(&stored, &in_queue, &open, &coupled)? {
                 queued.push(Queued { entry, stored });
             }
         }
@@ -40,6 +42,7 @@ impl Lander<'_> {
         stored: &Stored,
         in_queue: &BTreeSet<TaskId>,
         open: &BTreeSet<TaskId>,
+        coupled: &[Coupled],
     ) -> Result<Option<Entry>, FlowError> {
         let task = &stored.task;
         let State::ReadyForHandoff { change, approval, .. } = &task.state else { return Ok(None) };
@@ -59,20 +62,35 @@ impl Lander<'_> {
         let barrier = paths
             .iter()
             .any(|path| shared.matches(path) || BARRIERS.iter().any(|barrier| path.starts_with(barrier)));
-        let footprint = Footprint::new(paths.clone(), &task.paths, barrier)
+        let mut footprint = Footprint::new(paths.clone(), &task.paths, barrier)
             .or_else(|_| Footprint::new(paths, &[], true))
             .map_err(|bad| FlowError::BadValue { what: bad.glob.clone(), why: bad.why })?;
+        self.couple(&mut footprint, coupled);
         Ok(Some(Entry {
             task: task.id.clone(),
             nonce: entry_nonce(task, &change.head),
             head: change.head.clone(),
             priority: task.priority,
+            hotfix: task.hotfix,
+            repairs: self.repairs(&change.head)?,
             enqueued_at: task.since,
             after,
             blocked,
             footprint,
             suspect: self.is_suspect(&task.state)?,
             accept_worse: approval.accept_worse,
+        }))
+    }
+
+    /// Whether the change is known to repair something: tests that fail on the base pass on its own head, and none that
+    /// passes there fails. A red base lets such a change go first.
+    fn repairs(&self, head: &CommitId) -> Result<bool, FlowError> {
+        let base = self.project.full_results(&self.project.repo.tree_of(&self.project.base.tip)?)?;
+        let Some(base) = base.filter(|base| !base.failed.is_empty()) else { return Ok(false) };
+        let own = self.project.full_results(&self.project.repo.tree_of(head)?)?;
+        Ok(own.is_some_and(|own| {
+            let difference = crate::suite::worse::compare(&base, &own);
+            difference.worse.is_empty() && !difference.fixed.is_empty()
         }))
     }
 
@@ -92,33 +110,27 @@ impl Lander<'_> {
 
     /// What a change touches on today's base: what of it has landed with another branch does not count.
     pub(super) fn paths(&mut self, base: &CommitId, head: &CommitId) -> Result<BTreeSet<String>, FlowError> {
-        let key = (self.project.base.tip.clone(), head.clone());
+        let today = self.project.repo.merge_base(&self.project.base.tip, head)?;
+        let key = (today.unwrap_or_else(|| base.clone()), head.clone());
         if let Some(paths) = self.footprints.get(&key) {
             return Ok(paths.clone());
         }
-        let today = self.project.repo.merge_base(&key.0, head)?;
-        let base = today.as_ref().unwrap_or(base);
-        let paths: BTreeSet<String> = self.project.repo.paths(base, head)?.into_iter().collect();
+        let paths: BTreeSet<String> = self.project.repo.paths(&key.0, head)?.into_iter().collect();
         self.footprints.insert(key, paths.clone());
         Ok(paths)
     }
 
     pub(super) fn view(&mut self, queued: &[Queued]) -> Result<View, FlowError> {
         let tip = self.project.base.tip.clone();
-        if self.composed_on.as_ref() != Some(&tip) {
-            self.compositions.clear();
-            self.composed_on = Some(tip.clone());
-        }
-        let heads: BTreeMap<&TaskId, &CommitId> =
-            queued.iter().map(|queued| (&queued.entry.task, &queued.entry.head)).collect();
-        self.compositions.retain(|chain, _| chain.iter().all(|(task, head)| heads.get(task) == Some(&head)));
+        self.drop_stale(queued);
         let tree = self.project.repo.tree_of(&tip)?;
         let baseline = self.project.full_results(&tree)?;
         let state = self.project.store.repo_state()?;
         let held =
             queued.iter().filter_map(|queued| Some((queued.entry.task.clone(), hold_of(&queued.stored)?)));
+        let landed = self.landed_since(&tip, queued)?;
         let mut view = View {
-            base: Base { commit: tip.clone(), tree: tree.clone(), landed: self.landed_since(&tip, queued)? },
+            base: Base { commit: tip.clone(), tree: tree.clone(), landed },
             entries: queued.iter().map(|queued| queued.entry.clone()).collect(),
             compositions: self
                 .compositions
@@ -146,13 +158,14 @@ impl Lander<'_> {
                 },
                 confirmations: 1,
                 needs_baseline: true,
+                land_when_closed: self.project.policy.queue.land_when_closed,
             },
             paused: state.paused.is_some(),
             stopped: state.stopped.map(|because| queue::Stop {
                 culprit: TaskId::from_branch(&because),
                 tests: BTreeSet::new(),
             }),
-            min_priority: None,
+            min_priority: state.min_priority,
         };
         self.add_verdicts(&mut view, &tree, baseline.as_ref())?;
         Ok(view)

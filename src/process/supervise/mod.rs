@@ -9,14 +9,22 @@
 mod parent;
 /// Output into log files with a cap.
 mod pump;
+/// What is noted of a job, for the case that its supervisor is killed.
+mod record;
 /// The side that does.
 mod supervisor;
+/// The way out of a sandbox.
+mod relay;
 /// Kills what is left.
 mod sweep;
 /// What the two sides send to each other.
 mod wire;
 
 pub(crate) use parent::{supervised, supervised_blocking};
+pub(super) use record::{FILE as RECORD, mark};
+pub(crate) use record::{clean_up, left_over};
+pub(super) use relay::PORT_MARK;
+pub(crate) use relay::Relay;
 pub(crate) use supervisor::supervisor_main;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -43,6 +51,21 @@ pub(crate) struct Job {
     pub(crate) grace: Duration,
     /// Bytes of output kept in each log; the rest is read and dropped.
     pub(crate) log_cap: u64,
+    pub(crate) terms: Terms,
+}
+
+/// Further terms of a job; none by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// Where to note who runs it while it does. The folder is the job's own, and goes with it when it has to be
+    /// cleaned up.
+    pub(crate) record: Option<PathBuf>,
+    /// Processes that it may have at the same time; more end it.
+    pub(crate) processes: Option<u32>,
+    /// How long it may do nothing: write nothing, and use less than a hundredth of a processor. A program that waits
+    /// for its model's whole answer does just that, so this is no short time.
+    pub(crate) idle: Option<Duration>,
+    pub(crate) relay: Option<Relay>,
 }
 
 /// How a job ended.
@@ -56,6 +79,8 @@ pub(crate) struct Outcome {
     pub(crate) dropped: u64,
     /// Processes that were still there after the program itself, and were killed.
     pub(crate) swept: u32,
+    /// Requests to its endpoints that went through the relay.
+    pub(crate) requests: u32,
     /// The id that the program had.
     pub(crate) pid: u32,
 }
@@ -69,6 +94,10 @@ pub(crate) enum Ended {
     Signaled(i32),
     /// It was still running at its limit.
     TimedOut,
+    /// It did nothing for longer than it may.
+    Idle,
+    /// It had more processes than it may.
+    Crowded,
     /// The orchestrator asked for the end, or is gone.
     Stopped,
 }

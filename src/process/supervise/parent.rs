@@ -1,6 +1,6 @@
 //! The side that asks: starts a supervisor, hands it the job, and waits for the outcome.
 
-use super::{Job, Outcome, Stop, wire};
+use super::{Job, Outcome, Stop, record, wire};
 use crate::process::{ProcessError, own_command};
 use std::{io, process::Stdio, time::Duration};
 use tokio::{
@@ -25,6 +25,15 @@ pub(crate) async fn supervised(job: Job, stop: Stop) -> Result<Outcome, ProcessE
     let mut child = start()?;
     let mut stdin = child.stdin.take().expect("asked for in start");
     let sent = stdin.write_all(&line).await;
+    let record = job.terms.record.clone();
+    let lost = |why: String| {
+        // Killed from outside: whatever it leaves is ours now.
+        if let Some(record) = &record {
+            let left = record::end_left(record);
+            tracing::warn!(%why, ?left, "a supervisor was lost");
+        }
+        lost(why)
+    };
     let patience = job.limit.saturating_add(job.grace).saturating_add(CLEANING);
     let answer = match tokio::time::timeout(patience, answer(&mut child, stdin, &stop)).await {
         Ok(answer) => answer.map_err(|error| lost(error.to_string()))?,
@@ -77,13 +86,13 @@ async fn answer(child: &mut Child, stdin: ChildStdin, stop: &Stop) -> io::Result
     Ok(answer)
 }
 
-/// Starts a supervisor in a process group of its own, where the terminal's Ctrl-C does not reach it.
+/// Starts a supervisor, which at once goes into a session of its own, where the terminal's Ctrl-C does not reach it.
 ///
 /// Not killed on drop: it must live to kill its program.
 fn start() -> Result<Child, ProcessError> {
     let argv = own_command("__supervise", &[])?;
     let mut command = Command::new(&argv[0]);
-    command.args(&argv[1..]).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.args(&argv[1..]).stdin(Stdio::piped()).stdout(Stdio::piped());
     command.spawn().map_err(|source| ProcessError::Start {
         program: argv[0].clone(),
         dir: ".".into(),
@@ -94,7 +103,7 @@ fn start() -> Result<Child, ProcessError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::{Ended, agent_environment, alive, start_time};
+    use crate::process::{Ended, Terms, agent_environment, alive, start_time};
     use std::path::Path;
 
     fn job(folder: &Path, script: &str) -> Job {
@@ -108,6 +117,7 @@ mod tests {
             limit: Duration::from_secs(20),
             grace: Duration::from_millis(200),
             log_cap: 1 << 20,
+            terms: Terms::default(),
         }
     }
 

@@ -23,6 +23,7 @@ const END_OF_FILE: Duration = Duration::from_secs(2);
 pub(super) struct Pump {
     task: JoinHandle<()>,
     dropped: Arc<AtomicU64>,
+    read: Arc<AtomicU64>,
 }
 
 impl Pump {
@@ -40,7 +41,14 @@ impl Pump {
         let reader = ChildStdout::from_std(reader).map_err(failed)?;
         let dropped = Arc::new(AtomicU64::new(0));
         let log = Log { file, cap, room: cap, last: b'\n', dropped: Arc::clone(&dropped) };
-        Ok((writer, Pump { task: tokio::spawn(pump(reader, log)), dropped }))
+        let read = Arc::new(AtomicU64::new(0));
+        let task = tokio::spawn(pump(reader, log, Arc::clone(&read)));
+        Ok((writer, Pump { task, dropped, read }))
+    }
+
+    /// Bytes that were written so far, kept or not.
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 
     /// Waits for the end of output, but not for ever; returns the bytes that were dropped.
@@ -52,9 +60,10 @@ impl Pump {
     }
 }
 
-async fn pump(mut pipe: ChildStdout, mut log: Log) {
+async fn pump(mut pipe: ChildStdout, mut log: Log, read: Arc<AtomicU64>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+        read.fetch_add(count as u64, Ordering::Relaxed);
         log.write(&buffer[..count]);
     }
 }

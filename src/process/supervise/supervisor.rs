@@ -3,10 +3,12 @@
 use super::{
     Ended, Job, Outcome,
     pump::Pump,
-    sweep::{adopt_orphans, signal_group, sweep},
+    record::Record,
+    relay,
+    sweep::{adopt_orphans, ask_to_end, signal_group, sweep},
     wire,
 };
-use crate::process::{ProcessError, short};
+use crate::process::{ProcessError, procfs, short};
 use rustix::process::Signal;
 use std::{
     ffi::OsStr,
@@ -23,12 +25,22 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// Pause between two counts of a job's processes.
+const COUNTING: Duration = Duration::from_millis(500);
+
 /// Runs the job that stands on standard input and writes its outcome to standard output; returns the exit code.
 pub(crate) fn supervisor_main() -> u8 {
+    leave_session();
     let reply = receive().and_then(|(job, gone)| run(&job, gone));
     // Without a reader the orchestrator is gone, and the work here is done all the same.
     let _ = std::io::stdout().lock().write_all(&wire::reply_line(&reply));
     u8::from(reply.is_err())
+}
+
+/// Begins a session of its own: no Ctrl-C from the terminal, and no terminal that the program could type into.
+fn leave_session() {
+    // Refused only to the leader of a process group, which a shell makes of us when it starts us by hand.
+    let _ = rustix::process::setsid();
 }
 
 /// Reads the job, and from then on watches for the end of standard input.
@@ -75,9 +87,20 @@ fn ignore_signals() {
 /// Kills all descendants of the calling process and reaps its children: only for the supervisor.
 async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Outcome, ProcessError> {
     adopt_orphans();
+    let relay = match &job.terms.relay {
+        Some(relay) => Some(
+            relay::listen(relay)
+                .await
+                .map_err(|source| ProcessError::System { what: "open the relay", source })?,
+        ),
+        None => None,
+    };
+    let port = relay.as_ref().and_then(|relay| relay.port);
+    let job = &port.map_or_else(|| job.clone(), |port| with_port(job, port));
     let (mut child, pumps) = start(job)?;
     let pid = child.id().expect("not waited for yet");
     let started = Instant::now();
+    let record = job.terms.record.as_deref().map(|path| Record::write(path, pid)).transpose()?;
     let feeder = tokio::spawn(feed(child.stdin.take(), job.stdin.clone()));
 
     tokio::pin!(ended_early);
@@ -88,15 +111,19 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
             kill(&mut child, pid).await;
             Ended::Stopped
         }
-        () = sleep(job.limit) => {
-            signal_group(pid, Signal::TERM);
+        () = crowded(job.terms.processes) => {
+            kill(&mut child, pid).await;
+            Ended::Crowded
+        }
+        why = limit(job, &pumps) => {
+            ask_to_end(pid);
             tokio::select! {
                 biased;
                 _ = child.wait() => {}
                 () = &mut ended_early => kill(&mut child, pid).await,
                 () = sleep(job.grace) => kill(&mut child, pid).await,
             }
-            Ended::TimedOut
+            why
         }
     };
     let seconds = started.elapsed().as_secs_f64();
@@ -104,11 +131,61 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
     feeder.abort();
     // A thread of its own, so that the pumps go on meanwhile.
     let swept = tokio::task::spawn_blocking(move || sweep(pid)).await.unwrap_or_default();
+    drop(record);
     let mut dropped = 0;
     for pump in pumps {
         dropped += pump.finish().await;
     }
-    Ok(Outcome { ended, seconds, dropped, swept, pid })
+    let requests = relay.map_or(0, |relay| relay.requests());
+    Ok(Outcome { ended, seconds, dropped, swept, requests, pid })
+}
+
+/// Waits for the job's time limit, or until it has neither written nor worked for too long.
+async fn limit(job: &Job, pumps: &[Pump]) -> Ended {
+    let time = sleep(job.limit);
+    let Some(idle) = job.terms.idle else {
+        time.await;
+        return Ended::TimedOut;
+    };
+    tokio::pin!(time);
+    let me = std::process::id();
+    // A program that only waits still burns a little; at 100 ticks a second this is one part in a hundred.
+    let rest = idle.as_secs().max(1);
+    let (mut read, mut worked) = (0, 0);
+    loop {
+        tokio::select! {
+            () = &mut time => return Ended::TimedOut,
+            () = sleep(idle) => {}
+        }
+        let (read_before, worked_before) = (read, worked);
+        read = pumps.iter().map(Pump::read).sum::<u64>();
+        worked = procfs::ticks_below(me);
+        if read == read_before && worked < worked_before + rest {
+            return Ended::Idle;
+        }
+    }
+}
+
+/// Waits until there are more processes than there may be: for those whom the system's own limit does not bind.
+async fn crowded(most: Option<u32>) {
+    let Some(most) = most else { return std::future::pending().await };
+    let me = std::process::id();
+    loop {
+        sleep(COUNTING).await;
+        if procfs::count_descendants(me, most) > most {
+            return;
+        }
+    }
+}
+
+/// The job with the relay's port in it.
+fn with_port(job: &Job, port: u16) -> Job {
+    let mut job = job.clone();
+    let texts = job.argv.iter_mut().chain(job.env.iter_mut().map(|(_, value)| value));
+    for text in texts.filter(|text| text.contains(relay::PORT_MARK)) {
+        *text = text.replace(relay::PORT_MARK, &port.to_string());
+    }
+    job
 }
 
 /// Starts the program in a process group of its own, with its output going into the logs.

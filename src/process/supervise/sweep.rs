@@ -12,6 +12,9 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Pause between two looks at `/proc`.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Names of processes that are around a program, not of it: bubblewrap, and ours inside of it.
+const AROUND: [&str; 2] = ["bwrap", "git-orch"];
+
 /// Makes this process the parent of all orphans below it, so that a double fork does not escape. Linux only.
 pub(super) fn adopt_orphans() {
     #[cfg(target_os = "linux")]
@@ -28,6 +31,19 @@ pub(super) fn signal_group(group: u32, signal: Signal) {
     }
 }
 
+/// Asks all of a job's processes for their end. What only stands around the program is left out: its end would be the
+/// program's at once.
+pub(super) fn ask_to_end(group: u32) {
+    if !procfs::available() {
+        return signal_group(group, Signal::TERM);
+    }
+    for pid in procfs::descendants(std::process::id()) {
+        if !AROUND.contains(&procfs::name(pid).as_str()) {
+            send(pid, Signal::TERM);
+        }
+    }
+}
+
 /// Kills every descendant of this process and returns how many there were.
 ///
 /// Valid only in a supervisor that runs exactly one program, and only after that one was waited for: it reaps whatever
@@ -38,10 +54,17 @@ pub(super) fn sweep(group: u32) -> u32 {
         return 0;
     }
     let me = std::process::id();
+    let killed = end_all(&|| procfs::descendants(me));
+    reap();
+    killed
+}
+
+/// Kills all that a look finds, until it finds nothing more; returns how many there were.
+pub(super) fn end_all(look: &dyn Fn() -> Vec<u32>) -> u32 {
     let mut killed = HashSet::new();
     let until = Instant::now() + LONGEST;
     while Instant::now() < until {
-        let frozen = freeze(me, until);
+        let frozen = freeze(look, until);
         if frozen.is_empty() {
             break;
         }
@@ -52,16 +75,14 @@ pub(super) fn sweep(group: u32) -> u32 {
         std::thread::sleep(PAUSE);
         reap();
     }
-    reap();
     u32::try_from(killed.len()).unwrap_or(u32::MAX)
 }
 
-/// Stops all descendants, until a look finds no new one: what is stopped forks no more.
-fn freeze(root: u32, until: Instant) -> HashSet<u32> {
+/// Stops all that a look finds, until it finds no new one: what is stopped forks no more.
+fn freeze(look: &dyn Fn() -> Vec<u32>, until: Instant) -> HashSet<u32> {
     let mut stopped = HashSet::new();
     loop {
-        let new: Vec<u32> =
-            procfs::descendants(root).into_iter().filter(|pid| !stopped.contains(pid)).collect();
+        let new: Vec<u32> = look().into_iter().filter(|pid| !stopped.contains(pid)).collect();
         if new.is_empty() || Instant::now() >= until {
             return stopped;
         }

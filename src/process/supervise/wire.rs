@@ -2,7 +2,7 @@
 //!
 //! Both sides are the same program, so there is no version in it.
 
-use super::{Ended, Job, Outcome};
+use super::{Ended, Job, Outcome, Relay, Terms};
 use crate::process::ProcessError;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -28,6 +28,14 @@ struct WireJob {
     limit_ms: u64,
     grace_ms: u64,
     log_cap: u64,
+    #[serde(default)]
+    record: Option<String>,
+    #[serde(default)]
+    processes: Option<u32>,
+    #[serde(default)]
+    idle_ms: Option<u64>,
+    #[serde(default)]
+    relay: Option<Relay>,
 }
 
 /// The supervisor's answer.
@@ -45,6 +53,8 @@ struct WireOutcome {
     seconds: f64,
     dropped: u64,
     swept: u32,
+    #[serde(default)]
+    requests: u32,
     pid: u32,
 }
 
@@ -54,6 +64,8 @@ enum WireEnded {
     Exited(i32),
     Signaled(i32),
     TimedOut,
+    Idle,
+    Crowded,
     Stopped,
 }
 
@@ -79,6 +91,10 @@ pub(super) fn job_line(job: &Job) -> Result<Vec<u8>, ProcessError> {
         limit_ms: millis(job.limit),
         grace_ms: millis(job.grace),
         log_cap: job.log_cap,
+        record: job.terms.record.as_deref().map(text).transpose()?,
+        processes: job.terms.processes,
+        idle_ms: job.terms.idle.map(millis),
+        relay: job.terms.relay.clone(),
     };
     Ok(line(&wire))
 }
@@ -103,6 +119,12 @@ pub(super) fn read_job(line: &str) -> Result<Job, String> {
         limit: Duration::from_millis(wire.limit_ms),
         grace: Duration::from_millis(wire.grace_ms),
         log_cap: wire.log_cap,
+        terms: Terms {
+            record: wire.record.map(PathBuf::from),
+            processes: wire.processes,
+            idle: wire.idle_ms.map(Duration::from_millis),
+            relay: wire.relay,
+        },
     })
 }
 
@@ -110,14 +132,16 @@ pub(super) fn read_job(line: &str) -> Result<Job, String> {
 pub(super) fn reply_line(reply: &Result<Outcome, String>) -> Vec<u8> {
     let wire = match reply {
         Ok(outcome) => {
-            let &Outcome { ended, seconds, dropped, swept, pid } = outcome;
+            let &Outcome { ended, seconds, dropped, swept, requests, pid } = outcome;
             let ended = match ended {
                 Ended::Exited(code) => WireEnded::Exited(code),
                 Ended::Signaled(signal) => WireEnded::Signaled(signal),
                 Ended::TimedOut => WireEnded::TimedOut,
+                Ended::Idle => WireEnded::Idle,
+                Ended::Crowded => WireEnded::Crowded,
                 Ended::Stopped => WireEnded::Stopped,
             };
-            WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, pid })
+            WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, requests, pid })
         }
         Err(why) => WireReply::Failed(why.clone()),
     };
@@ -128,14 +152,16 @@ pub(super) fn reply_line(reply: &Result<Outcome, String>) -> Vec<u8> {
 pub(super) fn read_reply(text: &str) -> Option<Result<Outcome, String>> {
     let wire: WireReply = serde_json::from_str(text.trim_end().lines().last()?).ok()?;
     Some(match wire {
-        WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, pid }) => {
+        WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, requests, pid }) => {
             let ended = match ended {
                 WireEnded::Exited(code) => Ended::Exited(code),
                 WireEnded::Signaled(signal) => Ended::Signaled(signal),
                 WireEnded::TimedOut => Ended::TimedOut,
+                WireEnded::Idle => Ended::Idle,
+                WireEnded::Crowded => Ended::Crowded,
                 WireEnded::Stopped => Ended::Stopped,
             };
-            Ok(Outcome { ended, seconds, dropped, swept, pid })
+            Ok(Outcome { ended, seconds, dropped, swept, requests, pid })
         }
         WireReply::Failed(why) => Err(why),
     })
@@ -167,6 +193,16 @@ mod tests {
             limit: Duration::from_millis(1500),
             grace: Duration::MAX,
             log_cap: 7,
+            terms: Terms {
+                record: Some(PathBuf::from("/tmp/r/job")),
+                processes: Some(3),
+                idle: Some(Duration::from_millis(8)),
+                relay: Some(Relay {
+                    socket: Some(PathBuf::from("/tmp/s")),
+                    endpoints: vec!["a".to_owned()],
+                    secrets: vec![("b".to_owned(), "c".to_owned())],
+                }),
+            },
         }
     }
 
@@ -183,8 +219,15 @@ mod tests {
 
     #[test]
     fn an_answer_survives_the_way() {
-        for ended in [Ended::Exited(3), Ended::Signaled(9), Ended::TimedOut, Ended::Stopped] {
-            let reply = Ok(Outcome { ended, seconds: 1.5, dropped: 2, swept: 3, pid: 4 });
+        for ended in [
+            Ended::Exited(3),
+            Ended::Signaled(9),
+            Ended::TimedOut,
+            Ended::Idle,
+            Ended::Crowded,
+            Ended::Stopped,
+        ] {
+            let reply = Ok(Outcome { ended, seconds: 1.5, dropped: 2, swept: 3, requests: 5, pid: 4 });
             let line = String::from_utf8(reply_line(&reply)).unwrap();
             assert_eq!(read_reply(&line), Some(reply));
         }

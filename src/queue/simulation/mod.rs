@@ -5,6 +5,7 @@
 //! the compositions as well, or comes between a landing and its record.
 
 mod checks;
+mod numbered;
 mod scenario;
 mod world;
 
@@ -16,7 +17,13 @@ use std::collections::BTreeSet;
 use world::{End, World, id};
 
 fn calm(changes: Vec<Change>, batch_max: usize) -> World {
-    let rules = Rules { batch_max, on_worse: OnWorse::Culprit, confirmations: 1, needs_baseline: false };
+    let rules = Rules {
+        batch_max,
+        on_worse: OnWorse::Culprit,
+        confirmations: 1,
+        needs_baseline: false,
+        land_when_closed: true,
+    };
     let (luck, events) = (Vec::new(), Vec::new());
     World::new(Scenario { changes, luck, events, seconds: vec![1], slots: 1, rules })
 }

@@ -111,6 +111,7 @@ pub(super) fn scenario() -> impl Strategy<Value = Scenario> {
             on_worse: if stop { OnWorse::Stop } else { OnWorse::Culprit },
             confirmations,
             needs_baseline,
+            land_when_closed: true,
         },
     );
     (

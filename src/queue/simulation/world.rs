@@ -170,6 +170,8 @@ impl World {
             task: id(at),
             nonce: nonce(at),
             head: CommitId::parse(&format!("{:040x}", 1_000_000 + at)).unwrap(),
+            hotfix: false,
+            repairs: false,
             priority: change.priority,
             enqueued_at: Seconds(i64::from(change.arrives)),
             after: after.filter(|&other| self.waiting(other)).map(id).into_iter().collect(),
@@ -272,7 +274,7 @@ impl World {
                     tests.insert(format!("flake{}", self.runs));
                     Answer::Failing(tests)
                 }
-                (Luck::Fine, _) | (Luck::Flake, Purpose::Baseline) => Answer::Failing(tests),
+                (Luck::Fine, _) | (Luck::Flake, Purpose::Baseline | Purpose::Blame) => Answer::Failing(tests),
             };
             self.answers.entry(run.tree).or_default().push(answer);
         }

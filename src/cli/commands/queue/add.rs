@@ -1,0 +1,168 @@
+//! `queue add`: branches and tasks into the queue.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::flow::adopt::Adoption;
+use crate::flow::{FlowError, Project};
+use crate::store::{Op, layout};
+use crate::task::id::{Seconds, TaskId};
+use crate::task::{State, Task};
+
+use crate::cli::args::DryRun;
+use crate::cli::codes::Code;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::json::TaskJson;
+use crate::cli::{Context, text};
+
+/// What `queue add` is asked for.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  git orch queue add topic-a topic-b\n  git orch queue add --stack topic-c      with the branches that it is built on\n  git orch queue add urgent --hotfix      what runs is thrown away for it"
+)]
+pub(crate) struct AddArgs {
+    /// Branches, or tasks
+    #[arg(required = true, value_name = "TASK-OR-BRANCH")]
+    what: Vec<String>,
+    /// The branches that each is built on as well, the lowest first
+    #[arg(long)]
+    stack: bool,
+    /// Tasks that must land before
+    #[arg(long, value_name = "TASK,..", value_delimiter = ',')]
+    after: Vec<String>,
+    /// 0 goes first, 4 last
+    #[arg(short, long, value_name = "0-4", value_parser = clap::value_parser!(u8).range(0..=4))]
+    priority: Option<u8>,
+    /// Before everything else: test runs without it are thrown away
+    #[arg(long)]
+    hotfix: bool,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// What a word of `queue add` means.
+enum Added {
+    Branch(String),
+    /// A task that is in the queue already.
+    There(Box<Task>),
+}
+
+pub(super) fn run(ctx: &Context, project: &Project, args: &AddArgs) -> Result<Exit, Failure> {
+    let mut meant = Vec::new();
+    for word in &args.what {
+        match classify(project, word)? {
+            Added::Branch(branch) if args.stack => {
+                meant.extend(project.stack_of(&branch)?.into_iter().map(Added::Branch));
+            }
+            other => meant.push(other),
+        }
+    }
+    let mut below = None;
+    for added in &meant {
+        if let Added::Branch(branch) = added {
+            let onto = adoption(project, args, branch)?.onto.or(below.filter(|_| args.stack));
+            let _ = project.check_branch(branch, onto.as_ref())?; // all of them, before anything is written
+            below = project.repo.tip(&layout::branch_ref(branch)).map_err(FlowError::from)?;
+        }
+    }
+    let op = project.op();
+    let (mut lines, mut tasks) = (String::new(), Vec::new());
+    let mut later = i64::try_from(meant.len()).unwrap_or(i64::MAX);
+    for added in meant {
+        later -= 1;
+        match added {
+            Added::There(task) => {
+                lines.push_str(&format!("{} is in the queue already\n", task.id));
+                tasks.push(TaskJson::of(project, &task));
+            }
+            Added::Branch(branch) if args.dry.dry_run => {
+                lines.push_str(&format!("would queue {}\n", text::line(&branch)));
+            }
+            Added::Branch(branch) => {
+                // Whoever stands first goes first: times are whole seconds, so each gets its own.
+                let at = Seconds(op.at.0 - later);
+                let with = adoption(project, args, &branch)?;
+                let task = project.adopt(&Op { at, ..op.clone() }, &branch, &with)?.task;
+                lines.push_str(&queued_line(&task));
+                tasks.push(TaskJson::of(project, &task));
+            }
+        }
+    }
+    let next = if args.dry.dry_run { Vec::new() } else { vec!["git orch queue run".to_owned()] };
+    ctx.out.success("queue-add", json!({"tasks": tasks}), || lines, &next);
+    Ok(Exit::Done)
+}
+
+fn queued_line(task: &Task) -> String {
+    let (added, removed) = task.state.change().map_or((0, 0), |change| (change.added, change.removed));
+    let after: Vec<&str> = task.after.iter().map(TaskId::as_str).collect();
+    let after = if after.is_empty() { String::new() } else { format!("  after {}", after.join(", ")) };
+    format!("queued {}  {}  (+{added} -{removed}){after}\n", task.id, text::line(&task.title))
+}
+
+/// What a branch is added with: what was asked for, and the tasks in the queue that it is built on.
+fn adoption(project: &Project, args: &AddArgs, branch: &str) -> Result<Adoption, Failure> {
+    let below = project.built_on(branch)?;
+    let mut after = project.dependencies(branch, &args.after)?;
+    for (id, _) in &below {
+        if !after.contains(id) {
+            after.push(id.clone());
+        }
+    }
+    let onto = below.last().map(|(_, head)| head.clone());
+    Ok(Adoption { after, priority: args.priority, hotfix: args.hotfix, onto })
+}
+
+/// A branch of somebody's own, or a task. An exact name counts before a prefix.
+fn classify(project: &Project, word: &str) -> Result<Added, Failure> {
+    let word = word.strip_prefix("refs/heads/").unwrap_or(word);
+    let exact = match TaskId::parse(word) {
+        Ok(id) => project.store.load(&id).map_err(FlowError::from)?,
+        Err(_) => None,
+    };
+    if let Some(stored) = exact.filter(|stored| !stored.task.adopted) {
+        return of_task(stored.task);
+    }
+    let own = word.starts_with(layout::BRANCH_PREFIX);
+    let branch =
+        if word.starts_with('-') { None } else { project.repo.tip(&layout::branch_ref(word)).ok().flatten() };
+    if branch.is_some() && !own {
+        return Ok(Added::Branch(word.to_owned()));
+    }
+    match project.find_open(word) {
+        Ok(stored) => of_task(stored.task),
+        // What is no task was most likely meant as a branch.
+        Err(FlowError::Unknown { near: None, .. } | FlowError::BadId(_)) if branch.is_none() => {
+            Err(FlowError::NoBranch(crate::task::id::shown(word)).into())
+        }
+        Err(FlowError::Unknown { .. } | FlowError::BadId(_)) => Ok(Added::Branch(word.to_owned())),
+        Err(err) => Err(err.into()),
+    }
+}
+
+fn of_task(task: Task) -> Result<Added, Failure> {
+    let id = task.id.clone();
+    let refuse = |message: String, why: &str, command: String| {
+        Err(Failure::new(Exit::Gate, Code::UnderReview, message).hint(why, command))
+    };
+    match &task.state {
+        State::ReadyForHandoff { .. } => Ok(Added::There(Box::new(task))),
+        _ if task.adopted => Ok(Added::Branch(task.branch)),
+        State::UnderReview { .. } | State::DomainReview { .. } => refuse(
+            format!("{id} is under review; it lands after approval and tests"),
+            "somebody else says yes",
+            format!("git orch approve {id}"),
+        ),
+        State::Blocked { .. } | State::Escalated { .. } => refuse(
+            format!("{id} is {}; it waits for a person", task.state.word()),
+            "go on with it",
+            format!("git orch approve {id}"),
+        ),
+        state => refuse(
+            format!("{id} is {}; it lands after it is handed in, approved and tested", state.word()),
+            "see what it waits for",
+            format!("git orch show {id}"),
+        ),
+    }
+}

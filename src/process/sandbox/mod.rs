@@ -1,0 +1,346 @@
+//! What a program may touch while it runs: bubblewrap where the system lets us, else Landlock, else nothing holds it.
+//!
+//! A [`Sandbox`] says *what* is wanted; this room turns it into a command line. The last step before the program is
+//! this program again under the hidden word `__inside`: it ties the program's life to its supervisor's, limits its
+//! processes, applies Landlock, and carries its connections to the relay.
+
+/// The command line of bubblewrap.
+mod bubblewrap;
+/// The last step before the program itself.
+mod inside;
+/// Where a program finds what it needs.
+mod around;
+/// The same in terms of Landlock, which can only allow.
+mod landlocked;
+
+use super::{
+    Command, Job, ProcessError, Relay, own_command, random_letters,
+    supervise::{PORT_MARK, RECORD, mark},
+    which,
+};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+pub(crate) use around::surroundings;
+pub(crate) use inside::inside_main;
+
+/// The folder under which a program in bubblewrap finds the sockets that were made for it.
+pub(crate) const SOCKETS: &str = "/run/git-orch";
+/// Port on which a program in bubblewrap finds the relay, in a network of its own.
+const PORT: u16 = 4180;
+/// Name of the relay's socket.
+const RELAY: &str = "relay";
+
+/// By what a program is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// Namespaces: files, network, processes.
+    Bubblewrap,
+    /// The kernel's Landlock: files and TCP.
+    Landlock,
+    /// Nothing, because a person said so, or because the program is this one.
+    Nothing,
+}
+
+/// What a program may touch. Everything that is not named can be read and not written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sandbox {
+    pub(crate) means: Means,
+    /// Folders that it may change.
+    pub(crate) writable: Vec<PathBuf>,
+    /// Files and folders below those that it may not.
+    pub(crate) fixed: Vec<PathBuf>,
+    /// Folders that look empty to it.
+    pub(crate) hidden: Vec<PathBuf>,
+    /// What it may read all the same, below the hidden ones.
+    pub(crate) readable: Vec<PathBuf>,
+    /// Files that look empty to it although their folder is readable.
+    pub(crate) masked: Vec<PathBuf>,
+    /// A folder for this one call, outside of all others: its home, its temporary files, its sockets.
+    pub(crate) scratch: PathBuf,
+    /// Its home folder's path, as others know it.
+    pub(crate) home: Option<PathBuf>,
+    pub(crate) network: Network,
+    /// All that it reaches where its network is [`Network::Nothing`].
+    pub(crate) endpoints: Endpoints,
+    /// Processes that it may have at the same time.
+    pub(crate) processes: u32,
+}
+
+/// What a program reaches beyond its own sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// Nothing at all.
+    Nothing,
+    /// What this machine reaches.
+    Host,
+}
+
+/// Where an agent's model is, as the agent's entry names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Endpoints {
+    /// Host names, or addresses with `https://`; the first one is the main one.
+    pub(crate) hosts: Vec<String>,
+    /// Variables that lead the program to another address than its model's own.
+    pub(crate) base_url: Vec<String>,
+}
+
+/// A command line in its sandbox.
+struct Held {
+    argv: Vec<String>,
+    /// Variables to set.
+    env: Vec<(String, String)>,
+}
+
+impl fmt::Display for Means {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Means::Bubblewrap => "bubblewrap",
+            Means::Landlock => "Landlock",
+            Means::Nothing => "no sandbox",
+        })
+    }
+}
+
+/// The strongest means that this system allows, and why it is not a stronger one. Tried once in a process's life.
+pub(crate) fn strongest() -> &'static (Means, String) {
+    static FOUND: OnceLock<(Means, String)> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let bubblewrap = match bubblewrap_works() {
+            Ok(()) => return (Means::Bubblewrap, String::new()),
+            Err(why) => why,
+        };
+        match landlocked::abi() {
+            Some(abi) => (Means::Landlock, format!("{bubblewrap}; Landlock ABI {abi}")),
+            None => (Means::Nothing, format!("{bubblewrap}; the kernel has no Landlock")),
+        }
+    })
+}
+
+/// Tries it: installed is not enough, as many containers and some distributions forbid user namespaces.
+fn bubblewrap_works() -> Result<(), String> {
+    if which("bwrap").is_none() {
+        return Err("bubblewrap (bwrap) is not installed".to_owned());
+    }
+    let words =
+        ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--", "sh", "-c", ":"];
+    let tried = Command::new("bwrap").args(words).run().map_err(|err| err.to_string())?;
+    match tried.success() {
+        true => Ok(()),
+        false => Err(format!("bubblewrap does not work here: {}", tried.stderr_text())),
+    }
+}
+
+impl Sandbox {
+    /// A sandbox that only ties the program to its supervisor's life.
+    pub(crate) fn nothing(scratch: PathBuf, processes: u32) -> Sandbox {
+        Sandbox {
+            means: Means::Nothing,
+            writable: Vec::new(),
+            fixed: Vec::new(),
+            hidden: Vec::new(),
+            readable: Vec::new(),
+            masked: Vec::new(),
+            scratch,
+            home: None,
+            network: Network::Host,
+            endpoints: Endpoints::default(),
+            processes,
+        }
+    }
+
+    /// The folder for temporary files, as the program finds it; `None` where it has none of its own.
+    pub(crate) fn temporary(&self) -> Option<PathBuf> {
+        match self.means {
+            Means::Bubblewrap => Some(PathBuf::from("/tmp")),
+            Means::Landlock => Some(self.scratch.join("tmp")),
+            Means::Nothing => None,
+        }
+    }
+
+    /// Puts a job into this sandbox. Makes the folders of `scratch` that it needs.
+    ///
+    /// # Errors
+    /// A folder cannot be made, a path is not Unicode, or bubblewrap has gone.
+    pub(crate) fn hold(&self, job: &mut Job) -> Result<(), ProcessError> {
+        let record = self.scratch.join(RECORD);
+        let Held { argv, mut env } = self.held(&job.argv)?;
+        let mark = mark(&record);
+        env.extend(mark.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
+        job.argv = argv;
+        job.env.retain(|(name, _)| !env.iter().any(|(other, _)| other == name));
+        job.env.extend(env);
+        if self.relays() {
+            self.relayed(job);
+        }
+        job.terms.record = Some(record);
+        job.terms.processes = Some(self.processes);
+        Ok(())
+    }
+
+    fn held(&self, argv: &[String]) -> Result<Held, ProcessError> {
+        let mut words = vec!["--processes".to_owned(), self.processes.to_string()];
+        let mut env = Vec::new();
+        let made = |name: &str| -> Result<PathBuf, ProcessError> {
+            let folder = self.scratch.join(name);
+            std::fs::create_dir_all(&folder)
+                .map_err(|source| ProcessError::Folder { path: folder.clone(), source })?;
+            Ok(folder)
+        };
+        match self.means {
+            Means::Nothing => {}
+            Means::Landlock => {
+                words.extend(landlocked::words(self)?);
+                env.push(("HOME".to_owned(), text(&made("home")?)?));
+                env.push(("TMPDIR".to_owned(), text(&made("tmp")?)?));
+            }
+            Means::Bubblewrap => {
+                made("home")?;
+                made("tmp")?;
+                made("sockets")?;
+                if self.relays() {
+                    // A model on this machine is also found where it is outside.
+                    let own = self.endpoints.hosts.iter().filter_map(|host| local_port(host));
+                    for port in [PORT].into_iter().chain(own.filter(|port| *port != PORT)) {
+                        words.extend(["--carry".to_owned(), format!("{port}:{SOCKETS}/{RELAY}")]);
+                    }
+                }
+                env.push(("TMPDIR".to_owned(), "/tmp".to_owned()));
+            }
+        }
+        words.push("--".to_owned());
+        words.extend_from_slice(argv);
+        let mut held = own_command("__inside", &words)?;
+        if self.means == Means::Bubblewrap {
+            let program = which("bwrap").ok_or_else(|| ProcessError::NotFound {
+                program: "bwrap".to_owned(),
+                searched: "PATH".to_owned(),
+            })?;
+            let own = PathBuf::from(&held[0]);
+            held = [vec![text(&program)?], bubblewrap::words(self, &own, &exists)?, held].concat();
+        }
+        Ok(Held { argv: held, env })
+    }
+
+    /// Whether there is a relay: the network is closed, and there is somewhere to go.
+    fn relays(&self) -> bool {
+        self.means != Means::Nothing && self.network == Network::Nothing && !self.endpoints.hosts.is_empty()
+    }
+
+    /// Leads a job to its endpoints through a relay, with stand-ins for its keys.
+    fn relayed(&self, job: &mut Job) {
+        let mut secrets = Vec::new();
+        for (name, value) in &mut job.env {
+            if is_key(name) && !value.is_empty() {
+                let stand_in = format!("git-orch-{}", random_letters(24));
+                secrets.push((stand_in.clone(), std::mem::replace(value, stand_in)));
+            }
+        }
+        let port = match self.means {
+            Means::Bubblewrap => PORT.to_string(),
+            Means::Landlock | Means::Nothing => PORT_MARK.to_owned(),
+        };
+        let inside = format!("http://127.0.0.1:{port}");
+        let mut hosts = self.endpoints.hosts.clone();
+        for name in &self.endpoints.base_url {
+            // Where the user's own setting leads elsewhere, there is the endpoint.
+            let old = job.env.iter().position(|(found, _)| found == name).map(|at| job.env.swap_remove(at).1);
+            let (host, path) = old.as_deref().map_or(("", ""), split_url);
+            if !host.is_empty() {
+                hosts.insert(0, host.to_owned());
+            }
+            job.env.push((name.clone(), format!("{inside}{path}")));
+        }
+        for name in ["HTTPS_PROXY", "https_proxy"] {
+            job.env.push((name.to_owned(), inside.clone()));
+        }
+        for name in ["NO_PROXY", "no_proxy"] {
+            job.env.push((name.to_owned(), "127.0.0.1,localhost".to_owned()));
+        }
+        let socket = (self.means == Means::Bubblewrap).then(|| self.scratch.join("sockets").join(RELAY));
+        job.terms.relay = Some(Relay { socket, endpoints: hosts, secrets });
+    }
+}
+
+/// Whether a variable holds what opens a door, by its name.
+fn is_key(name: &str) -> bool {
+    ["_KEY", "_TOKEN", "_SECRET"].iter().any(|end| name.ends_with(end))
+}
+
+/// An address as its scheme and host, and its path without a `/` at the end.
+fn split_url(url: &str) -> (&str, &str) {
+    let after = url.find("://").map_or(0, |at| at + 3);
+    let slash = url[after..].find('/').map_or(url.len(), |at| after + at);
+    (&url[..slash], url[slash..].trim_end_matches('/'))
+}
+
+/// The port of an endpoint on this machine.
+fn local_port(endpoint: &str) -> Option<u16> {
+    let authority =
+        endpoint.strip_prefix("http://127.0.0.1:").or(endpoint.strip_prefix("http://localhost:"))?;
+    authority.split('/').next()?.parse().ok()
+}
+
+fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+fn text(path: &Path) -> Result<String, ProcessError> {
+    path.to_str().map(str::to_owned).ok_or_else(|| ProcessError::NotText(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Terms;
+    use std::time::Duration;
+
+    fn job(env: &[(&str, &str)]) -> Job {
+        Job {
+            argv: vec!["agent".to_owned()],
+            dir: PathBuf::from("/"),
+            env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            stdin: Vec::new(),
+            stdout: PathBuf::from("/log"),
+            stderr: PathBuf::from("/log"),
+            limit: Duration::from_secs(1),
+            grace: Duration::ZERO,
+            log_cap: 1,
+            terms: Terms::default(),
+        }
+    }
+
+    #[test]
+    fn keys_stay_outside_and_addresses_lead_to_the_relay() {
+        let mut job =
+            job(&[("X_API_KEY", "real"), ("PATH", "/bin"), ("X_BASE_URL", "https://gate.example/v9/")]);
+        let endpoints =
+            Endpoints { hosts: vec!["api.example".to_owned()], base_url: vec!["X_BASE_URL".to_owned()] };
+        let sandbox = Sandbox {
+            means: Means::Bubblewrap,
+            network: Network::Nothing,
+            endpoints,
+            ..Sandbox::nothing("/s".into(), 1)
+        };
+        sandbox.relayed(&mut job);
+        let value = |name: &str| job.env.iter().find(|(found, _)| found == name).unwrap().1.clone();
+        let relay = job.terms.relay.clone().unwrap();
+        assert_eq!(relay.endpoints, ["https://gate.example", "api.example"]);
+        assert_eq!(relay.secrets, [(value("X_API_KEY"), "real".to_owned())]);
+        assert!(job.env.iter().all(|(_, value)| value != "real"));
+        assert_eq!(value("X_BASE_URL"), "http://127.0.0.1:4180/v9");
+        assert_eq!(value("HTTPS_PROXY"), "http://127.0.0.1:4180");
+    }
+
+    #[test]
+    fn addresses_are_split() {
+        assert_eq!(split_url("https://a.b:1/c/d/"), ("https://a.b:1", "/c/d"));
+        assert_eq!(split_url("a.b"), ("a.b", ""));
+        assert_eq!(local_port("http://localhost:8080/v1"), Some(8080));
+        assert_eq!(local_port("http://127.0.0.1.evil.com:80"), None);
+        assert_eq!(local_port("https://api.example"), None);
+    }
+}

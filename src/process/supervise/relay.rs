@@ -1,0 +1,297 @@
+//! The one way out of a sandbox: to the endpoints that its agent's entry names, and nowhere else.
+//!
+//! It answers on a socket outside of the sandbox. A plain request goes to the first endpoint, or to one on this machine
+//! that it names; a `CONNECT` goes to any of them, for programs that only know a proxy. The agent has a stand-in for each key; the key itself is put in here,
+//! on the way to the endpoint, so an agent that gives away all that it knows gives away nothing.
+
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    Method, Request, Response, StatusCode, Uri,
+    body::{Bytes, Incoming},
+    header::{CONNECTION, HOST, HeaderValue, PROXY_AUTHORIZATION},
+    http::uri::{Authority, Scheme},
+    service::service_fn,
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+
+/// Stands in a job's arguments and environment for the port on which the relay listens.
+pub(in crate::process) const PORT_MARK: &str = "{git-orch-relay-port}";
+/// The only port that `CONNECT` reaches, besides that of an endpoint which has one of its own.
+const HTTPS: u16 = 443;
+
+/// What a relay lets through.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Relay {
+    /// The socket to listen on; without one, a port of this machine.
+    pub(crate) socket: Option<PathBuf>,
+    /// `https://HOST`, or `http://127.0.0.1:PORT` for a model on this machine; the first one gets plain requests.
+    pub(crate) endpoints: Vec<String>,
+    /// Stand-ins, and what they stand for.
+    pub(crate) secrets: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the secrets: this is written to logs.
+        f.debug_struct("Relay")
+            .field("socket", &self.socket)
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A relay that listens; it ends with its runtime.
+pub(super) struct Listening {
+    /// The port, where it listens on one.
+    pub(super) port: Option<u16>,
+    requests: Arc<AtomicU32>,
+}
+
+impl Listening {
+    /// Requests that went out so far.
+    pub(super) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+type Body = BoxBody<Bytes, hyper::Error>;
+type Outgoing = Client<HttpsConnector<HttpConnector>, Incoming>;
+
+struct Shared {
+    endpoints: Vec<Uri>,
+    secrets: Vec<(String, String)>,
+    client: OnceLock<Result<Outgoing, String>>,
+    requests: Arc<AtomicU32>,
+}
+
+/// Starts to listen, in the runtime that calls it.
+pub(super) async fn listen(relay: &Relay) -> std::io::Result<Listening> {
+    let requests = Arc::new(AtomicU32::new(0));
+    let shared = Arc::new(Shared {
+        endpoints: relay.endpoints.iter().filter_map(|text| endpoint(text)).collect(),
+        secrets: relay.secrets.clone(),
+        client: OnceLock::new(),
+        requests: Arc::clone(&requests),
+    });
+    if let Some(path) = &relay.socket {
+        let listener = bind(path)?;
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared)));
+            }
+        });
+        return Ok(Listening { port: None, requests });
+    }
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let port = Some(listener.local_addr()?.port());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared)));
+        }
+    });
+    Ok(Listening { port, requests })
+}
+
+/// Binds a socket whose path may be longer than the system takes: through the folder, that is open.
+pub(super) fn bind(path: &Path) -> std::io::Result<UnixListener> {
+    #[cfg(target_os = "linux")]
+    if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+        use std::os::fd::AsRawFd as _;
+        let folder = std::fs::File::open(folder)?;
+        return UnixListener::bind(Path::new(&format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name));
+    }
+    UnixListener::bind(path)
+}
+
+/// Reads an endpoint. Plain HTTP is for this machine only: a key would travel in clear text.
+fn endpoint(text: &str) -> Option<Uri> {
+    let text = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let uri: Uri = text.parse().ok()?;
+    let host = uri.host()?;
+    let local = matches!(host, "127.0.0.1" | "localhost" | "[::1]");
+    (uri.scheme() == Some(&Scheme::HTTPS) || (uri.scheme() == Some(&Scheme::HTTP) && local)).then_some(uri)
+}
+
+async fn serve<S>(stream: TokioIo<S>, shared: Arc<Shared>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(answer(request, &shared).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(stream, service);
+    let _ = connection.with_upgrades().await; // the program may hang up at any time
+}
+
+async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
+    if request.method() == Method::CONNECT {
+        return connect(request, shared).await;
+    }
+    if shared.endpoints.is_empty() {
+        return refuse(StatusCode::FORBIDDEN, "this agent's entry names no endpoint");
+    }
+    let Some(endpoint) = plain_endpoint(&request, &shared.endpoints) else {
+        return refuse(StatusCode::FORBIDDEN, "not an endpoint of this agent");
+    };
+    let request = match dressed(request, endpoint, &shared.secrets) {
+        Ok(request) => request,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
+    };
+    let client = match shared.client.get_or_init(client) {
+        Ok(client) => client,
+        Err(why) => return refuse(StatusCode::BAD_GATEWAY, why),
+    };
+    shared.requests.fetch_add(1, Ordering::Relaxed);
+    match client.request(request).await {
+        Ok(answer) => answer.map(BodyExt::boxed),
+        Err(error) => refuse(StatusCode::BAD_GATEWAY, &format!("cannot reach the endpoint: {error}")),
+    }
+}
+
+/// Where a request goes that is not encrypted: to the first endpoint, or to the one on this machine that it names. A
+/// request for another host in full is one to a proxy: only what is encrypted may go to the others.
+fn plain_endpoint<'a>(request: &Request<Incoming>, endpoints: &'a [Uri]) -> Option<&'a Uri> {
+    let asked = request.uri().authority().cloned();
+    let header = || request.headers().get(HOST)?.to_str().ok()?.parse::<Authority>().ok();
+    let named = asked.clone().or_else(header);
+    let local =
+        |endpoint: &&Uri| endpoint.scheme() == Some(&Scheme::HTTP) && endpoint.authority() == named.as_ref();
+    endpoints.iter().find(local).or_else(|| {
+        let first = endpoints.first()?;
+        asked.is_none_or(|asked| Some(asked.host()) == first.host()).then_some(first)
+    })
+}
+
+/// Leads a request to the endpoint, with the keys in the places of their stand-ins.
+fn dressed(
+    mut request: Request<Incoming>,
+    endpoint: &Uri,
+    secrets: &[(String, String)],
+) -> Result<Request<Incoming>, String> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let path = with_secrets(path, secrets).unwrap_or_else(|| path.to_owned());
+    let mut parts = endpoint.clone().into_parts();
+    parts.path_and_query = Some(path.parse().map_err(|_| "bad path".to_owned())?);
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|error| error.to_string())?;
+    let headers = request.headers_mut();
+    for name in [CONNECTION, PROXY_AUTHORIZATION] {
+        headers.remove(name);
+    }
+    let authority = endpoint.authority().map_or("", Authority::as_str);
+    headers.insert(HOST, HeaderValue::from_str(authority).map_err(|error| error.to_string())?);
+    for value in headers.values_mut() {
+        let replaced = value.to_str().ok().and_then(|text| with_secrets(text, secrets));
+        if let Some(replaced) = replaced {
+            *value = HeaderValue::from_str(&replaced).map_err(|error| error.to_string())?;
+            value.set_sensitive(true);
+        }
+    }
+    Ok(request)
+}
+
+/// The text with keys for stand-ins; `None` where there is none in it.
+fn with_secrets(text: &str, secrets: &[(String, String)]) -> Option<String> {
+    let (stand_in, secret) = secrets.iter().find(|(stand_in, _)| text.contains(stand_in.as_str()))?;
+    Some(text.replace(stand_in.as_str(), secret))
+}
+
+fn client() -> Result<Outgoing, String> {
+    let connector = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|error| format!("no certificates to trust: {error}"))?
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
+}
+
+/// A tunnel to one of the endpoints. What goes through is the program's own affair, and so is its key.
+async fn connect(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
+    let wanted = request.uri().authority().cloned();
+    let Some(wanted) =
+        wanted.filter(|wanted| shared.endpoints.iter().any(|endpoint| leads_to(endpoint, wanted)))
+    else {
+        return refuse(StatusCode::FORBIDDEN, "not an endpoint of this agent");
+    };
+    let address = (wanted.host().to_owned(), wanted.port_u16().unwrap_or(HTTPS));
+    let mut outer = match TcpStream::connect(address).await {
+        Ok(outer) => outer,
+        Err(error) => return refuse(StatusCode::BAD_GATEWAY, &format!("cannot reach {wanted}: {error}")),
+    };
+    shared.requests.fetch_add(1, Ordering::Relaxed);
+    tokio::spawn(async move {
+        if let Ok(inner) = hyper::upgrade::on(request).await {
+            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(inner), &mut outer).await; // either may hang up
+        }
+    });
+    Response::new(full(""))
+}
+
+fn leads_to(endpoint: &Uri, wanted: &Authority) -> bool {
+    let port = endpoint.port_u16().unwrap_or(HTTPS);
+    endpoint.host() == Some(wanted.host()) && wanted.port_u16() == Some(port)
+}
+
+fn refuse(status: StatusCode, why: &str) -> Response<Body> {
+    let mut response = Response::new(full(&format!("git-orch: {why}\n")));
+    *response.status_mut() = status;
+    response
+}
+
+fn full(text: &str) -> Body {
+    Full::new(Bytes::copy_from_slice(text.as_bytes())).map_err(|never| match never {}).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_encrypted_or_on_this_machine() {
+        let read = |text: &str| endpoint(text).map(|uri| uri.to_string());
+        assert_eq!(read("api.example.com").as_deref(), Some("https://api.example.com/"));
+        assert_eq!(read("http://127.0.0.1:8080").as_deref(), Some("http://127.0.0.1:8080/"));
+        assert_eq!(read("http://api.example.com"), None);
+        assert_eq!(read("ftp://127.0.0.1"), None);
+        assert_eq!(read("a b"), None);
+    }
+
+    #[test]
+    fn tunnels_lead_to_endpoints_only() {
+        let endpoint = endpoint("api.example.com").unwrap();
+        let leads = |to: &str| leads_to(&endpoint, &to.parse().unwrap());
+        assert!(leads("api.example.com:443"));
+        assert!(!leads("api.example.com:22"));
+        assert!(!leads("evil.example.com:443"));
+        assert!(!leads("api.example.com.evil.com:443"));
+        assert!(!leads("api.example.com"));
+    }
+
+    #[test]
+    fn keys_take_the_places_of_their_stand_ins() {
+        let secrets = [("stand-in-1".to_owned(), "key".to_owned())];
+        assert_eq!(with_secrets("Bearer stand-in-1", &secrets).as_deref(), Some("Bearer key"));
+        assert_eq!(with_secrets("Bearer other", &secrets), None);
+    }
+
+    #[test]
+    fn secrets_are_not_in_logs() {
+        let relay = Relay { socket: None, endpoints: Vec::new(), secrets: vec![("a".into(), "hush".into())] };
+        assert!(!format!("{relay:?}").contains("hush"));
+    }
+}

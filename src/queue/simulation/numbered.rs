@@ -1,0 +1,83 @@
+//! The numbered scenarios that are about decisions alone; the others run against real repositories, in `tests/cli/`.
+
+use super::*;
+use crate::task::id::TaskId;
+
+fn defects(count: u8, bad: &[usize]) -> World {
+    let mut changes: Vec<Change> = (0..count).map(harmless).collect();
+    for &at in bad {
+        changes[at].defect = true;
+    }
+    calm(changes, usize::from(count))
+}
+
+#[test]
+fn scenario_06_one_culprit_of_eight_at_each_place() {
+    let mut total = 0;
+    for culprit in 0..8 {
+        let mut world = defects(8, &[culprit]);
+        world.run().unwrap();
+        assert_eq!((world.landed.len(), world.ends.len()), (7, 8));
+        assert!(matches!(&world.ends[&culprit], End::Ejected(Ejection::Worse { runs: 2, .. })));
+        let search = world.runs - 1; // without the repetition that confirms
+        assert!(search <= 7, "culprit {culprit}: {search} runs");
+        total += search;
+    }
+    assert!(total <= 44, "the mean is {}/8 runs, at most 5.5", total);
+}
+
+#[test]
+fn scenario_07_eight_culprits_of_eight() {
+    let mut world = defects(8, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    world.run().unwrap();
+    assert!(world.landed.is_empty());
+    let reasons = world.ends.values().filter(|end| matches!(end, End::Ejected(Ejection::Worse { .. })));
+    assert_eq!(reasons.count(), 8);
+    let search = world.runs - 8; // without the repetitions that confirm
+    // By halves; a policy that learns from the first culprits needs fewer, 15 at most.
+    assert!(search <= 21, "{search} runs");
+}
+
+#[test]
+fn scenario_26_a_green_of_more_lands_all_although_less_was_red() {
+    let mut world = calm(vec![harmless(0), harmless(1)], 4);
+    let chains = [vec![0], vec![1], vec![0, 1]];
+    world.compositions = chains
+        .into_iter()
+        .map(|chain| (chain.iter().map(|&at| id(at)).collect(), world.compose(&chain)))
+        .collect();
+    let mut view = world.view();
+    let tree = |members: &[usize]| {
+        let members: Vec<TaskId> = members.iter().map(|&at| id(at)).collect();
+        let composition = &view.compositions[&members];
+        let Composition::Clean { tree, .. } = composition else { panic!("{composition:?}") };
+        tree.clone()
+    };
+    let red = Verdict::Worse { tests: BTreeSet::from(["x".to_owned()]), times: 1, unanswered: 0 };
+    let (less, more) = (tree(&[0]), tree(&[0, 1]));
+    view.verdicts.insert(less, Known { verdict: red, flake: false });
+    view.verdicts.insert(more, Known { verdict: Verdict::Green, flake: false });
+    let actions = plan(&view, Seconds(0), 1);
+    let lands = actions
+        .iter()
+        .any(|action| matches!(action, Action::Land { members, .. } if *members == [id(0), id(1)]));
+    let ejects = actions.iter().any(|action| matches!(action, Action::Eject { .. }));
+    assert!(lands && !ejects, "{actions:?}");
+}
+
+#[test]
+fn scenario_34_priority_survives_a_search() {
+    let mut changes: Vec<Change> = (0..6).map(harmless).collect();
+    for change in &mut changes {
+        change.priority = 3;
+    }
+    changes[4].priority = 0;
+    changes[1].defect = true;
+    let mut world = calm(changes, 6);
+    world.run().unwrap();
+    assert_eq!(world.landed.len(), 5);
+    let view = world.view();
+    assert!(view.entries.is_empty());
+    let first = world.commits.iter().find(|(_, chain)| chain.len() > 1).map(|(_, chain)| chain[0]);
+    assert_eq!(first, Some(4), "the urgent one stands first in every chain");
+}

@@ -1,0 +1,135 @@
+//! What an agent in its sandbox reaches, and what not (A10).
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use crate::support::{Held, Sandbox, bubblewrap_or_skip, machine_holds};
+
+/// A model on this machine that answers every request, and tells what it was asked.
+pub(crate) fn model() -> (u16, Receiver<String>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, asked) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let request = answer(stream);
+            if sender.send(request).is_err() {
+                return;
+            }
+        }
+    });
+    (port, asked)
+}
+
+fn answer(mut stream: TcpStream) -> String {
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
+        match stream.read(&mut buffer) {
+            Ok(count @ 1..) => request.extend_from_slice(&buffer[..count]),
+            _ => break,
+        }
+    }
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello");
+    String::from_utf8_lossy(&request).into_owned()
+}
+
+/// A repository with one task, and an agent `mine` whose model is at `port`. Its script is bash.
+fn with_model(port: u16, script: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let command = format!("bash -c {}", shlex::try_quote(script).unwrap());
+    let settings = format!(
+        "[tests]\nall = \"true\"\n[agents]\nenv = [\"MODEL_API_KEY\", \"MODEL_URL\"]\n[agent.mine]\ncommand = {}\n\
+         endpoints = [\"http://127.0.0.1:{port}\"]\nbase_url = [\"MODEL_URL\"]\n",
+        toml_text(&command)
+    );
+    sandbox.write("orch.toml", &settings);
+    sandbox.git(&["commit", "-qam", "An agent of our own"]);
+    sandbox.run(&["add", "One", "--id", "one"]).exits(0);
+    sandbox
+}
+
+fn toml_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// What the agent wrote into a file of its worktree.
+fn read(sandbox: &Sandbox, name: &str) -> String {
+    std::fs::read_to_string(sandbox.path().join(".worktrees/one").join(name)).unwrap_or_default()
+}
+
+const ASK: &str = r#"
+base=${MODEL_URL#http://}; host=${base%%/*}
+exec 3<>/dev/tcp/${host%:*}/${host#*:} || exit 1
+printf 'POST %s/v1/messages HTTP/1.1\r\nHost: model\r\nAuthorization: Bearer %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n' "/${base#*/}" "$MODEL_API_KEY" >&3
+cat <&3 > answer; env > environment
+"#;
+
+#[test]
+fn the_model_is_reached_and_the_key_stays_outside() {
+    if machine_holds() == Held::Not {
+        eprintln!("skipped: the_model_is_reached_and_the_key_stays_outside needs a sandbox");
+        return;
+    }
+    let (port, asked) = model();
+    let sandbox = with_model(port, ASK);
+    let url = format!("http://127.0.0.1:{port}/gate");
+    let mut run = sandbox.orch(&["run", "--no-land", "--agent", "mine"]);
+    run.env("MODEL_API_KEY", "sk-real-7391").env("MODEL_URL", &url);
+    let output = run.output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
+    let request = asked.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(request.starts_with("POST /gate/v1/messages HTTP/1.1\r\n"), "{request}");
+    assert!(request.to_lowercase().contains("authorization: bearer sk-real-7391\r\n"), "{request}");
+    assert!(read(&sandbox, "answer").ends_with("hello"), "{}", read(&sandbox, "answer"));
+    let environment = read(&sandbox, "environment");
+    assert!(
+        environment.contains("MODEL_API_KEY=git-orch-") && !environment.contains("7391"),
+        "{environment}"
+    );
+}
+
+#[test]
+fn nothing_else_is_reached_and_the_refusal_is_clear() {
+    if !bubblewrap_or_skip("nothing_else_is_reached_and_the_refusal_is_clear") {
+        return;
+    }
+    let (port, _asked) = model();
+    let (other, visited) = model();
+    let script = format!(
+        r#"ask() {{ exec 3<>/dev/tcp/127.0.0.1/4180; printf "$1" >&3; head -c 200 <&3 >> answers; exec 3>&-; }}
+        ask 'CONNECT 127.0.0.1:{other} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+        ask 'CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+        ask 'GET http://127.0.0.2:{other}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+        (echo x > /dev/tcp/127.0.0.1/{other}) 2>> answers"#
+    );
+    let sandbox = with_model(port, &script);
+    sandbox.run(&["run", "--no-land", "--timeout", "10s", "--agent", "mine"]).exits(4);
+    assert!(visited.recv_timeout(Duration::from_millis(300)).is_err(), "somebody else was reached");
+    let answers = read(&sandbox, "answers");
+    assert_eq!(answers.matches("403 Forbidden").count(), 3, "{answers}");
+    assert!(answers.contains("git-orch: not an endpoint of this agent"), "{answers}");
+    assert!(answers.contains("Connection refused"), "{answers}");
+}
+
+#[test]
+fn the_report_and_the_doctor_say_what_held_the_agent() {
+    if !bubblewrap_or_skip("the_report_and_the_doctor_say_what_held_the_agent") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "One", "--id", "one"]).exits(0);
+    sandbox.run(&["run", "--no-land", "--agent", "implement=exec:echo 1 > new"]).exits(4);
+    let report = sandbox.git(&["for-each-ref", "--format=%(refname)", "refs/orch/runs"]);
+    let text = sandbox.git(&["show", &format!("{}:report.md", report.lines().next().unwrap())]);
+    assert!(text.contains("exec implement one (bubblewrap)"), "{text}");
+    assert!(sandbox.run(&["doctor"]).stdout.contains("bubblewrap holds agents"));
+
+    sandbox.run(&["add", "Two", "--id", "two"]).exits(0);
+    let ran =
+        sandbox.run(&["run", "--no-land", "--no-sandbox", "--agent", "implement=exec:echo 2 > two"]).exits(4);
+    assert!(ran.stderr.contains("agents run without a sandbox"), "{}", ran.stderr);
+}
