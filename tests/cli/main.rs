@@ -12,6 +12,7 @@ mod demo;
 mod hammer;
 mod held;
 mod hook;
+mod http_remote;
 mod hub;
 mod import;
 mod init;
