@@ -20,6 +20,8 @@ mod suite;
 mod guard;
 /// The merge queue's planner.
 mod queue;
+/// The queue under invented or recorded traffic, with a clock of its own: benchmarks of the policy.
+mod bench;
 /// Settings: `orch.toml`, its layers, which of them wins and why.
 mod policy;
 /// Figures and text of a finished run.

@@ -20,6 +20,7 @@ const ROOMS: &[(&str, Kind)] = &[
     ("suite", Pure),
     ("guard", Pure),
     ("queue", Pure),
+    ("bench", Pure),
     ("policy", Pure),
     ("report", Pure),
     ("forge", Pure),

@@ -1,10 +1,12 @@
 //! Says in one line what a task in the queue waits for, and behind whom.
 
-use super::batch::{Batch, grow};
+use super::board::Board;
 use super::order::{Order, ordered};
-use super::rules::{self, Standing};
-use super::{Entry, Purpose, View, policy};
-use crate::task::id::TaskId;
+use super::ready::ready;
+use super::rules;
+use super::{Composition, Entry, Purpose, View};
+use crate::task::id::{Seconds, TaskId};
+use std::collections::BTreeSet;
 
 /// What a task in the queue waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +21,10 @@ pub(crate) struct Reason {
 pub(crate) struct Explain<'a> {
     view: &'a View,
     order: Order<'a>,
-    batch: Batch<'a>,
+    /// Members of failed sets.
+    searched: BTreeSet<&'a TaskId>,
+    /// Members of the next candidate.
+    next: BTreeSet<&'a TaskId>,
 }
 
 fn reason(text: impl Into<String>) -> Reason {
@@ -33,8 +38,13 @@ fn behind(task: &TaskId, text: String) -> Reason {
 impl<'a> Explain<'a> {
     pub(crate) fn of(view: &'a View) -> Explain<'a> {
         let order = ordered(&view.entries);
-        let batch = grow(view, &order, policy::reach(&view.rules, 1));
-        Explain { view, order, batch }
+        let ready = ready(view, &order).entries;
+        let mut board = Board::of(view, &ready, view.running.len() + 1);
+        let searched = ready.iter().map(|entry| &entry.task).filter(|task| board.is_suspect(task)).collect();
+        let now = view.entries.iter().map(|entry| entry.enqueued_at).max().unwrap_or(Seconds(0));
+        let wishes = board.wishes(now);
+        let next = wishes.into_iter().flat_map(|wish| wish.chain).map(|entry| &entry.task).collect();
+        Explain { view, order, searched, next }
     }
 
     /// The entries in the order of their turns.
@@ -92,13 +102,14 @@ impl<'a> Explain<'a> {
         if let Some(other) = rules::undecided(self.view, entry).next() {
             return behind(other, format!("after {other}, which has not landed yet"));
         }
-        let at = self.batch.links.iter().position(|link| link.last.task == entry.task);
-        if let Some(link) = at.map(|at| &self.batch.links[at]) {
-            return reason(match rules::standing(self.view, link.tree) {
-                Standing::Green { .. } => "green, lands next",
-                Standing::Red { .. } | Standing::Silent { .. } => "in a red batch, being searched",
-                Standing::Untested | Standing::Running => "next to be tested",
-            });
+        if self.lands(entry) {
+            return reason("green, lands next");
+        }
+        if self.searched.contains(&entry.task) {
+            return reason("in a red batch, being searched");
+        }
+        if self.next.contains(&entry.task) {
+            return reason("next to be tested");
         }
         let place = self.order.turns.iter().position(|other| other.task == entry.task);
         let Some(place) = place else { return reason("waits in a circle of dependencies") };
@@ -119,6 +130,18 @@ impl<'a> Explain<'a> {
             Some(last) if place == 1 => behind(&last.task, "behind 1 task".to_owned()),
             Some(last) => behind(&last.task, format!("behind {place} tasks")),
         }
+    }
+
+    /// Whether a chain with the entry may land.
+    fn lands(&self, entry: &Entry) -> bool {
+        self.view.compositions.iter().any(|(members, composition)| match composition {
+            Composition::Clean { tree, .. } => {
+                members.contains(&entry.task) && rules::may_land(self.view, members, tree).is_some()
+            }
+            Composition::Empty | Composition::ConflictWith { .. } | Composition::ConflictWithBase { .. } => {
+                false
+            }
+        })
     }
 }
 

@@ -59,10 +59,15 @@ impl Footprint {
         self.barrier
             || other.barrier
             || !self.paths.is_disjoint(&other.paths)
-            || self.coupled.iter().any(|&(pair, side)| other.coupled.contains(&(pair, !side)))
+            || self.coupled_with(other)
             || self.covers_path_of(other)
             || other.covers_path_of(self)
             || self.globs.iter().any(|mine| other.globs.iter().any(|theirs| may_meet(mine, theirs)))
+    }
+
+    /// Whether both are on the two sides of a pair that failed together before.
+    pub(super) fn coupled_with(&self, other: &Footprint) -> bool {
+        self.coupled.iter().any(|&(pair, side)| other.coupled.contains(&(pair, !side)))
     }
 
     /// Notes that it is on these sides of a known pair of changes that do not go together.

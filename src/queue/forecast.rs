@@ -1,7 +1,7 @@
 //! When an entry will land, as an interval: from how long full runs took and how often changes fail.
 
 use super::order::ordered;
-use super::{View, policy, rules};
+use super::{Rules, View, rules};
 use crate::task::id::TaskId;
 use std::collections::BTreeMap;
 
@@ -25,6 +25,12 @@ pub(crate) struct Forecast {
     pub(crate) high: u64,
 }
 
+/// The most members that candidates have together, with so many slots.
+fn reach(rules: &Rules, slots: u32) -> usize {
+    let slots = usize::try_from(slots).unwrap_or(usize::MAX);
+    rules.batch_max.max(1).saturating_mul(slots.max(1))
+}
+
 /// The forecast of every entry that can go. Four in five are meant to land within it; the share was not measured yet.
 ///
 /// The low end has no culprit ahead; the high end has the 90th percentile of them, a search by halves and a repetition
@@ -36,7 +42,7 @@ pub(crate) fn forecasts(view: &View, slots: u32, pace: &Pace) -> BTreeMap<TaskId
     }
     let order = ordered(&view.entries);
     let able = order.turns.iter().filter(|entry| !rules::waits(view, entry));
-    let together = u64::try_from(policy::reach(&view.rules, slots)).unwrap_or(u64::MAX);
+    let together = u64::try_from(reach(&view.rules, slots)).unwrap_or(u64::MAX);
     let batch = u32::try_from(view.rules.batch_max.max(1)).unwrap_or(u32::MAX);
     let search = f64::from(batch).log2() + 2.0;
     for (place, entry) in (0u32..).zip(able) {

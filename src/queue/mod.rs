@@ -1,12 +1,13 @@
 //! The merge queue's planner: from facts to actions, with no memory of its own.
 //!
 //! `plan` is called at every tick with everything read afresh, and answers what to do now. What is always true (what may
-//! land, what may be tested, who is ejected) is in `rules`; which prefix of a chain to try next is in `policy`. Carrying
+//! land, what may be tested, who is ejected) is in `rules`; what to try next is in `policy`. Carrying
 //! the actions out is not here: it is in `flow/queue/`.
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod action;
-mod batch;
+mod board;
+mod candidates;
 pub(crate) mod changelog;
 mod entry;
 mod explain;
@@ -16,7 +17,8 @@ mod hotfix;
 pub(crate) mod message;
 mod order;
 mod plan;
-mod policy;
+pub(crate) mod policy;
+mod ready;
 mod rules;
 #[cfg(test)]
 mod simulation;
@@ -31,5 +33,5 @@ pub(crate) use footprint::Footprint;
 pub(crate) use forecast::{Forecast, Pace, forecasts};
 pub(crate) use plan::plan;
 pub(crate) use view::{
-    Base, Composition, Hold, Known, OnWorse, Purpose, Rules, Running, Stop, Verdict, View,
+    Base, Belief, Composition, Hold, Known, OnWorse, Purpose, Rules, Running, Stop, Tried, Verdict, View,
 };

@@ -1,11 +1,14 @@
 //! The plan of one tick: first what is certain, then what may land, then what to compose and to test.
 
-use super::batch::{Batch, grow};
+use super::board::Board;
+use super::candidates::{Candidates, candidates};
 use super::hotfix;
 use super::order::{Order, ordered};
-use super::policy::{self, Try};
+use super::ready::{Ready, ready};
 use super::rules::{self, Sentence, Standing, Use};
-use super::{Action, Composition, Ejection, Finished, LandedOn, OnWorse, Purpose, Question, Stop, View};
+use super::{
+    Action, Composition, Ejection, Entry, Finished, LandedOn, OnWorse, Purpose, Question, Stop, View,
+};
 use crate::task::id::{CommitId, Seconds, TaskId, TreeId};
 use std::cmp::Reverse;
 
@@ -13,23 +16,23 @@ use std::cmp::Reverse;
 ///
 /// Pure and level-triggered: the same facts give the same actions, whatever was done before. The caller carries them
 /// out in their order, reads everything afresh and calls again, until nothing is answered and nothing runs.
-/// `now` is for rules about waiting; this first form has none.
-pub(crate) fn plan(view: &View, _now: Seconds, slots: u32) -> Vec<Action> {
+/// `now` says how long runs and entries have been under way: older entries count more.
+pub(crate) fn plan(view: &View, now: Seconds, slots: u32) -> Vec<Action> {
     let booked = bookkeeping(view);
     if view.paused || view.stopped.is_some() || !booked.is_empty() {
         return booked;
     }
     match hotfix::lane(view) {
-        Some(lane) => work(&lane, slots),
-        None => work(view, slots),
+        Some(lane) => work(&lane, now, slots),
+        None => work(view, now, slots),
     }
 }
 
 /// What to do with entries that nobody keeps back.
-fn work(view: &View, slots: u32) -> Vec<Action> {
+fn work(view: &View, now: Seconds, slots: u32) -> Vec<Action> {
     let order = ordered(&view.entries);
-    let mut batch = grow(view, &order, policy::reach(&view.rules, slots));
-    let mut actions = std::mem::take(&mut batch.settled);
+    let Ready { entries: ready, settled, compose } = ready(view, &order);
+    let mut actions = settled;
     if let Some(landing) = landing(view, &order) {
         // The base moves now. Who conflicts with it, and what to compose and test, is asked of the next one.
         actions.retain(|action| matches!(action, Action::Release { .. } | Action::Hold { .. }));
@@ -40,15 +43,46 @@ fn work(view: &View, slots: u32) -> Vec<Action> {
         let members = order.circle.iter().map(|entry| entry.task.clone()).collect();
         actions.push(Action::Ask { question: Question::Cycle { members } });
     }
-    let stale = stale(view, &mut batch);
-    let busy = view.running.len() - stale.len();
-    actions.extend(stale.into_iter().map(|tree| Action::CancelRun { tree }));
-    actions.extend(batch.compose.iter().map(|members| Action::Compose { members: members.clone() }));
-    if batch.compose.is_empty() {
-        let free = usize::try_from(slots).unwrap_or(usize::MAX).saturating_sub(busy);
-        actions.extend(runs(view, &batch, free));
+    let slots = usize::try_from(slots).unwrap_or(usize::MAX);
+    let clears = Board::of(view, &ready, slots).pipeline.backlog();
+    let (useless, unknown) = useless(view, clears);
+    let free = slots.saturating_sub(view.running.len() - useless.len());
+    actions.extend(useless.into_iter().map(|tree| Action::CancelRun { tree }));
+    let mut compose: Vec<Vec<TaskId>> = compose.into_iter().chain(unknown).collect();
+    if compose.is_empty() {
+        let Runs { actions: runs, compose: wanted } = runs(view, &ready, free, slots, now);
+        actions.extend(runs);
+        compose = wanted;
     }
+    actions.extend(compose.into_iter().map(|members| Action::Compose { members }));
     actions
+}
+
+/// Runs to start, or chains to compose before that is known.
+#[derive(Debug, Default)]
+struct Runs {
+    actions: Vec<Action>,
+    compose: Vec<Vec<TaskId>>,
+}
+
+fn runs(view: &View, ready: &[&Entry], free: usize, slots: usize, now: Seconds) -> Runs {
+    if ready.is_empty() {
+        return Runs::default();
+    }
+    if let Standing::Silent { why, .. } = rules::standing(view, &view.base.tree) {
+        let ask = Action::Ask { question: Question::NoBaseline { why: why.to_owned() } };
+        return Runs { actions: vec![ask], compose: Vec::new() };
+    }
+    let judged = rules::judged(view);
+    let first = if judged { sentences(view, ready, free) } else { baseline(view, free) };
+    if !judged || !first.is_empty() {
+        return Runs { actions: first, compose: Vec::new() };
+    }
+    let Candidates { settled: mut actions, compose, starts } = candidates(view, ready, slots, now);
+    if compose.is_empty() {
+        actions.extend(starts);
+    }
+    Runs { actions, compose }
 }
 
 /// Entries whose landing the base has already: a crash came between the landing and its record.
@@ -77,62 +111,36 @@ fn landing(view: &View, order: &Order<'_>) -> Option<Action> {
         .map(|(members, commit, tree, on)| Action::Land { members, commit, tree, on })
 }
 
-/// The trees whose runs are of no use any more. Chains that have to be composed to know are added to the batch.
-fn stale(view: &View, batch: &mut Batch<'_>) -> Vec<TreeId> {
-    let mut trees = Vec::new();
+/// The trees whose runs are of no use any more, and the chains that have to be composed to know.
+fn useless(view: &View, clears: bool) -> (Vec<TreeId>, Vec<Vec<TaskId>>) {
+    let (mut trees, mut compose) = (Vec::new(), Vec::new());
     for run in &view.running {
         match rules::use_of(view, run) {
             Use::Wanted => {}
-            Use::Useless => trees.push(run.tree.clone()),
-            Use::Unknown(members) if batch.compose.contains(&members) => {}
-            Use::Unknown(members) => batch.compose.push(members),
+            Use::Overtaken if clears => {}
+            Use::Overtaken | Use::Useless => trees.push(run.tree.clone()),
+            Use::Unknown(members) => compose.push(members),
         }
     }
-    trees
+    (trees, compose)
 }
 
-/// The runs to start in `free` slots, or what becomes of the one suspect.
-fn runs(view: &View, batch: &Batch<'_>, free: usize) -> Vec<Action> {
-    if batch.links.is_empty() {
-        return Vec::new();
-    }
-    if let Standing::Silent { why, .. } = rules::standing(view, &view.base.tree) {
-        return vec![Action::Ask { question: Question::NoBaseline { why: why.to_owned() } }];
-    }
-    if !rules::judged(view) {
-        return baseline(view, free);
-    }
-    let mut prefixes: Vec<Standing<'_>> =
-        batch.links.iter().map(|link| rules::standing(view, link.tree)).collect();
-    let mut actions = Vec::new();
-    loop {
-        match policy::next(&view.rules, &prefixes) {
-            Try::JudgeFirst => return sentence(view, batch, free),
-            Try::Prefix(count) if actions.len() < free && prefixes[count - 1] == Standing::Untested => {
-                let link = &batch.links[count - 1];
-                actions.push(start(batch.members(count), link.commit, link.tree, Purpose::Candidate));
-                prefixes[count - 1] = Standing::Running;
+/// What becomes of the entries that are red alone: the first that has to leave, or the run that says whether it has to.
+fn sentences(view: &View, ready: &[&Entry], free: usize) -> Vec<Action> {
+    for entry in ready.iter().filter(|entry| rules::undecided(view, entry).next().is_none()) {
+        let alone = view.compositions.get(std::slice::from_ref(&entry.task));
+        let Some(Composition::Clean { commit, tree }) = alone else { continue };
+        match rules::judge(view, entry, commit, tree) {
+            Sentence::Wait | Sentence::Confirm => {}
+            Sentence::AskBase => return baseline(view, free),
+            Sentence::Eject(because) => {
+                let stop = stop(view, &entry.task, &because);
+                let eject = Action::Eject { task: entry.task.clone(), because };
+                return [eject].into_iter().chain(stop).collect();
             }
-            Try::Prefix(_) | Try::Wait => return actions,
         }
     }
-}
-
-/// Confirms or ejects the first member, which stands alone as the suspect.
-fn sentence(view: &View, batch: &Batch<'_>, free: usize) -> Vec<Action> {
-    let link = &batch.links[0];
-    let task = &link.last.task;
-    match rules::judge(view, link.last, link.commit, link.tree) {
-        Sentence::Wait => Vec::new(),
-        Sentence::AskBase => baseline(view, free),
-        Sentence::Confirm if free == 0 => Vec::new(),
-        Sentence::Confirm => vec![start(vec![task.clone()], link.commit, link.tree, Purpose::Confirm)],
-        Sentence::Eject(because) => {
-            let stop = stop(view, task, &because);
-            let eject = Action::Eject { task: task.clone(), because };
-            [eject].into_iter().chain(stop).collect()
-        }
-    }
+    Vec::new()
 }
 
 /// The stop of everything that a confirmed worse causes, where the rules say so.

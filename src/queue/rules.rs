@@ -1,6 +1,6 @@
 //! What is always true, whatever the policy tries: what may land, what may be tested, who waits, who is ejected.
 
-use super::{Composition, Ejection, Entry, Hold, LandedOn, Purpose, Running, Verdict, View};
+use super::{Composition, Ejection, Entry, Hold, LandedOn, Purpose, Running, Tried, Verdict, View};
 use crate::task::id::{CommitId, TaskId, TreeId};
 use std::collections::BTreeSet;
 
@@ -137,12 +137,14 @@ pub(super) fn judge(view: &View, entry: &Entry, commit: &CommitId, tree: &TreeId
         unless_base_is_silent(view, Ejection::NoEvidence { why: why.to_owned(), commit, tree, runs })
     };
     match standing(view, tree) {
-        Standing::Red { tests, times, .. } if times > view.rules.confirmations => {
+        Standing::Red { tests, times, .. }
+            if times.saturating_add(witnesses(view, entry, tree, tests)) > view.rules.confirmations =>
+        {
             Sentence::Eject(Ejection::Worse {
                 tests: tests.clone(),
                 commit: commit.clone(),
                 tree: tree.clone(),
-                runs: times,
+                runs: times.saturating_add(witnesses(view, entry, tree, tests)),
                 files: entry.footprint.paths.clone(),
             })
         }
@@ -153,6 +155,18 @@ pub(super) fn judge(view: &View, entry: &Entry, commit: &CommitId, tree: &TreeId
         Standing::Silent { why, times } => silent(why, times),
         Standing::Untested | Standing::Running | Standing::Green { .. } => Sentence::Wait,
     }
+}
+
+/// Runs of other trees that speak against the entry alone: everything else in them has landed, and one of the same tests
+/// failed. Two such runs confirm each other as well as a repetition does.
+fn witnesses(view: &View, entry: &Entry, tree: &TreeId, tests: &BTreeSet<String>) -> u32 {
+    let speaks = |tried: &&Tried| {
+        !tried.green
+            && tried.tree != *tree
+            && tried.members == std::slice::from_ref(&entry.task)
+            && !tried.worse.is_disjoint(tests)
+    };
+    u32::try_from(view.tried.iter().filter(speaks).count()).unwrap_or(u32::MAX)
 }
 
 /// Ejects for want of evidence only if the base gives some: else it is not the entry's doing.
@@ -169,6 +183,8 @@ fn unless_base_is_silent(view: &View, because: Ejection) -> Sentence {
 pub(super) enum Use {
     Wanted,
     Useless,
+    /// Something landed that is not in it: it cannot land, but says something of its members.
+    Overtaken,
     /// Nobody knows before this chain is composed on today's base.
     Unknown(Vec<TaskId>),
 }
@@ -203,5 +219,5 @@ pub(super) fn use_of(view: &View, run: &Running) -> Use {
             ) => return Use::Useless,
         }
     }
-    Use::Useless
+    if run.purpose == Purpose::Candidate { Use::Overtaken } else { Use::Useless }
 }

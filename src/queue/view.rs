@@ -1,11 +1,11 @@
 //! The facts that a plan is made from. Nothing here is remembered: each tick reads it all again.
 
 use super::Entry;
-use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
+use crate::task::id::{CommitId, Nonce, Seconds, TaskId, TreeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is known at the start of a tick.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     pub(crate) base: Base,
     /// What waits, in any order.
@@ -16,6 +16,9 @@ pub(crate) struct View {
     /// What tests said about trees, judged against the results of **this** base's tree.
     pub(crate) verdicts: BTreeMap<TreeId, Known>,
     pub(crate) running: Vec<Running>,
+    /// What runs said that ended, of chains of which something waits here: on this base or an earlier one.
+    pub(crate) tried: Vec<Tried>,
+    pub(crate) belief: Belief,
     /// Entries that conflict with a task ahead of them.
     pub(crate) held: BTreeMap<TaskId, Hold>,
     pub(crate) rules: Rules,
@@ -94,6 +97,33 @@ pub(crate) struct Running {
     pub(crate) members: Vec<TaskId>,
     pub(crate) tree: TreeId,
     pub(crate) purpose: Purpose,
+    pub(crate) started: Seconds,
+}
+
+/// What a run of a chain said that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tried {
+    /// Its members that wait here, in order; the others have landed.
+    pub(crate) members: Vec<TaskId>,
+    pub(crate) tree: TreeId,
+    pub(crate) green: bool,
+    /// The tests that are worse than on today's base.
+    pub(crate) worse: BTreeSet<String>,
+    pub(crate) started: Seconds,
+    pub(crate) ended: Seconds,
+}
+
+/// Rates of this repository, learned from what was seen. They make the queue quicker or slower, never wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Belief {
+    /// Share of changes that make tests worse.
+    pub(crate) failing: f64,
+    /// Share of runs of good trees that fail.
+    pub(crate) flake: f64,
+    /// Length of a green full run.
+    pub(crate) suite_seconds: f64,
+    /// Whether selected tests run first, so that most failures show early.
+    pub(crate) fail_fast: bool,
 }
 
 /// What a test run is for.

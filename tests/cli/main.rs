@@ -5,6 +5,7 @@
 
 mod agent_hook;
 mod agents;
+mod bench;
 mod bad_input;
 mod bot;
 mod checkout;

@@ -1,6 +1,6 @@
 //! `git orch bench`: whole commands of this program against plain git, in one interleaved series.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cli::Context;
@@ -9,13 +9,18 @@ use crate::cli::failure::Failure;
 use crate::flow::bench::{self, Measured};
 use crate::process::own_program;
 
+use super::bench_queue::{self, QueueBenchArgs};
+
 /// What `bench` is asked for.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Makes a scratch repository with that many open tasks and prints medians and ratios of one run.\n\
                         Times are of whole processes; compare ratios, not times, between machines."
 )]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Open tasks in the scratch repository
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     tasks: usize,
@@ -24,7 +29,17 @@ pub(crate) struct BenchArgs {
     rounds: usize,
 }
 
+/// What else can be measured.
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Play changes against the queue's policy
+    Queue(QueueBenchArgs),
+}
+
 pub(crate) fn run(ctx: &Context, args: &BenchArgs) -> Result<Exit, Failure> {
+    if let Some(What::Queue(args)) = &args.what {
+        return bench_queue::run(ctx, args);
+    }
     let program = own_program().map_err(crate::flow::FlowError::from)?;
     ctx.out.progress(&format!("making a repository with {} tasks", args.tasks));
     let measured =

@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod approve;
 pub(crate) mod agent_hook;
 pub(crate) mod bench;
+mod bench_queue;
 pub(crate) mod bot;
 pub(crate) mod check;
 pub(crate) mod config;

@@ -6,7 +6,7 @@ use crate::flow::FlowError;
 use crate::git::slot::MergeSlot;
 use crate::queue::{self, Forecast, Pace, Purpose, Running, View};
 use crate::task::State;
-use crate::task::id::{CommitId, TaskId};
+use crate::task::id::{CommitId, Seconds, TaskId};
 use crate::task::state::Phase;
 
 use super::matrix::{Meeting, meetings};
@@ -70,7 +70,9 @@ impl Lander<'_> {
         for (candidate, members) in runs {
             if self.project.repo.has_object(&candidate)? {
                 let tree = self.project.repo.tree_of(&candidate)?;
-                running.push(Running { members, tree, purpose: Purpose::Candidate });
+                let started = queued.iter().filter(|one| members.contains(&one.entry.task));
+                let started = started.map(|one| one.stored.task.since).max().unwrap_or(Seconds(0));
+                running.push(Running { members, tree, purpose: Purpose::Candidate, started });
             }
         }
         Ok(running)

@@ -13,6 +13,7 @@ mod pair;
 mod look;
 mod land;
 mod test;
+mod tried;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,9 +22,9 @@ use std::time::{Duration, Instant};
 
 use crate::git::slot::MergeSlot;
 use crate::process::Stop;
-use crate::queue::{self, Action, Composition, Entry, Purpose, View};
+use crate::queue::{self, Action, Belief, Composition, Entry, Purpose, View};
 use crate::store::{Op, Stored};
-use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
+use crate::task::id::{CommitId, Nonce, Seconds, TaskId, TreeId};
 use crate::task::{Event, Task};
 
 use super::progress::{Line, Step, Watcher};
@@ -78,6 +79,7 @@ struct Live {
     purpose: Purpose,
     stop: Stop,
     started: Instant,
+    since: Seconds,
 }
 
 /// What a test thread says at its end.
@@ -102,6 +104,16 @@ pub(crate) struct Lander<'a> {
     /// The base at which it was last seen to have all landings.
     forward_at: Option<CommitId>,
     footprints: HashMap<(CommitId, CommitId), BTreeSet<String>>,
+    /// The candidates that each task was tested in, as its journal at this commit says.
+    tested: HashMap<TaskId, (CommitId, Vec<CommitId>)>,
+    /// What candidates hold.
+    chains: HashMap<CommitId, Vec<(TaskId, Nonce)>>,
+    /// The base's own commits, newest first.
+    base_commits: Vec<CommitId>,
+    /// The tests that failed in runs with a task in them, as far as nothing else explains them.
+    failed_with: BTreeMap<TaskId, BTreeSet<String>>,
+    /// The rates that hold at this base.
+    belief: Option<(CommitId, Belief)>,
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
     rounds: Rounds,
@@ -133,6 +145,11 @@ impl<'a> Lander<'a> {
             composed_on: None,
             forward_at: None,
             footprints: HashMap::new(),
+            tested: HashMap::new(),
+            chains: HashMap::new(),
+            base_commits: Vec::new(),
+            failed_with: BTreeMap::new(),
+            belief: None,
             live: Vec::new(),
             ended: channel(),
             rounds: Rounds::default(),

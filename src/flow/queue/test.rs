@@ -1,5 +1,6 @@
 //! Test runs of candidates, each in a thread of its own.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::flow::progress::Step;
@@ -62,7 +63,7 @@ impl Lander<'_> {
         }
         let first = match purpose {
             Purpose::Baseline | Purpose::Blame => None,
-            Purpose::Candidate | Purpose::Confirm => self.targeted(&commit)?,
+            Purpose::Candidate | Purpose::Confirm => self.targeted(&members, &commit)?,
         };
         let steps: Vec<Which> = first.into_iter().chain([Which::Full]).collect();
         let what = match purpose {
@@ -91,7 +92,14 @@ impl Lander<'_> {
     ) {
         self.rounds.runs += 1;
         let stop = Stop::new();
-        let live = Live { members, tree: tree.clone(), purpose, stop: stop.clone(), started: Instant::now() };
+        let live = Live {
+            members,
+            tree: tree.clone(),
+            purpose,
+            stop: stop.clone(),
+            started: Instant::now(),
+            since: now(),
+        };
         self.live.push(live);
         let (project, sender) = (self.project.clone(), self.ended.0.clone());
         std::thread::spawn(move || {
@@ -101,18 +109,22 @@ impl Lander<'_> {
         });
     }
 
-    /// The selected tests of a candidate, where they are worth a run of their own before the full suite.
-    pub(super) fn targeted(&self, commit: &CommitId) -> Result<Option<Which>, FlowError> {
+    /// The tests of a candidate that are worth a run of their own before the full suite: those that failed with one of
+    /// its members before, then the selected ones.
+    fn targeted(&self, members: &[TaskId], commit: &CommitId) -> Result<Option<Which>, FlowError> {
         if self.project.policy.tests.some.is_none() {
             return Ok(None);
         }
-        Ok(match self.project.selection(&self.project.base.tip, commit)? {
-            Selection::Some(chosen) => {
-                let which = Which::Some(chosen.into_iter().map(|chosen| chosen.test).collect());
-                self.project.test_command(&which).is_some().then_some(which)
-            }
-            Selection::Full { .. } | Selection::None => None,
-        })
+        let failed = members.iter().filter_map(|task| self.failed_with.get(task)).flatten().cloned();
+        let mut tests: Vec<String> = failed.collect();
+        if let Selection::Some(chosen) = self.project.selection(&self.project.base.tip, commit)? {
+            tests.extend(chosen.into_iter().map(|chosen| chosen.test));
+        }
+        let mut seen = BTreeSet::new();
+        tests.retain(|test| seen.insert(test.clone()));
+        let which = Which::Some(tests);
+        let any = !seen.is_empty() && self.project.test_command(&which).is_some();
+        Ok(any.then_some(which))
     }
 
     pub(super) fn cancel(&mut self, tree: &TreeId) -> bool {

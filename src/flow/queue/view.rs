@@ -14,6 +14,7 @@ use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
 use crate::task::state::Phase;
 
 use super::decide::hold_of;
+use super::tried::failed_with;
 use super::{BARRIERS, Lander, Queued, SKEW, entry_nonce};
 
 impl Lander<'_> {
@@ -129,6 +130,8 @@ impl Lander<'_> {
         let held =
             queued.iter().filter_map(|queued| Some((queued.entry.task.clone(), hold_of(&queued.stored)?)));
         let landed = self.landed_since(&tip, queued)?;
+        let tried = self.tried(queued, &landed, baseline.as_ref())?;
+        self.failed_with = failed_with(&tried, baseline.as_ref());
         let mut view = View {
             base: Base { commit: tip.clone(), tree: tree.clone(), landed },
             entries: queued.iter().map(|queued| queued.entry.clone()).collect(),
@@ -147,8 +150,11 @@ impl Lander<'_> {
                     members: live.members.clone(),
                     tree: live.tree.clone(),
                     purpose: live.purpose,
+                    started: live.since,
                 })
                 .collect(),
+            tried,
+            belief: self.belief()?,
             held: held.collect(),
             rules: Rules {
                 batch_max: self.project.policy.queue.batch as usize,

@@ -25,7 +25,8 @@ fn calm(changes: Vec<Change>, batch_max: usize) -> World {
         land_when_closed: true,
     };
     let (luck, events) = (Vec::new(), Vec::new());
-    World::new(Scenario { changes, luck, events, seconds: vec![1], slots: 1, rules })
+    let (fail_fast, forgets) = (false, false);
+    World::new(Scenario { changes, luck, events, seconds: vec![1], slots: 1, rules, fail_fast, forgets })
 }
 
 fn config() -> ProptestConfig {
@@ -41,12 +42,14 @@ proptest! {
     }
 
     #[test]
-    fn disjoint_green_changes_land_with_one_run(count in 1u8..9, slots in 1u32..4) {
+    fn green_changes_land_with_one_run(count in 1u8..9, slots in 1u32..4) {
         let mut world = calm((0..count).map(harmless).collect(), usize::from(count));
         world.scenario.slots = slots;
         world.run()?;
         prop_assert_eq!(world.landed.len(), usize::from(count));
-        prop_assert_eq!(world.runs, 1);
+        // The other slots try shorter chains meanwhile; the longest lands, and they end.
+        prop_assert!(world.runs <= usize::try_from(slots).unwrap());
+        prop_assert!(slots > 1 || world.runs == 1);
     }
 
     #[test]
@@ -126,6 +129,7 @@ fn a_base_without_evidence_is_asked_about_and_nothing_lands() {
 fn the_first_confirmed_worse_stops_everything_where_that_is_wanted() {
     let mut changes = vec![harmless(0), harmless(1)];
     changes[0].defect = true;
+    changes[1].arrives = 20;
     let mut world = calm(changes, 1);
     world.scenario.rules.on_worse = OnWorse::Stop;
     world.run().unwrap();
@@ -188,12 +192,12 @@ fn entries_that_wait_for_each_other_are_asked_about() {
 
 #[test]
 fn why_names_the_one_ahead() {
-    let mut world = calm(vec![harmless(0), harmless(0), harmless(2)], 4);
+    let mut world = calm(vec![harmless(0), harmless(0), harmless(2)], 1);
     world.compositions = [vec![0], vec![1], vec![2], vec![0, 1], vec![0, 2]]
         .into_iter()
         .map(|chain| (chain.iter().copied().map(id).collect(), world.compose(&chain)))
         .collect();
     let view = world.view();
     let lines: Vec<String> = (0..3).map(|at| why(&view, &id(at))).collect();
-    assert_eq!(lines, ["next to be tested", "behind t0: both change d0/f0", "next to be tested"]);
+    assert_eq!(lines, ["next to be tested", "behind t0: both change d0/f0", "behind 2 tasks"]);
 }

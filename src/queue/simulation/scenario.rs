@@ -51,6 +51,10 @@ pub(super) struct Scenario {
     pub(super) seconds: Vec<u32>,
     pub(super) slots: u32,
     pub(super) rules: Rules,
+    /// Whether failing runs are taken to end early.
+    pub(super) fail_fast: bool,
+    /// Whether what runs said is known only of today's compositions.
+    pub(super) forgets: bool,
 }
 
 /// A change that touches one path of its own and does no harm.
@@ -121,14 +125,15 @@ pub(super) fn scenario() -> impl Strategy<Value = Scenario> {
         proptest::collection::vec(1u32..4, 1..5),
         1u32..4,
         rules,
+        (any::<bool>(), any::<bool>()),
     )
-        .prop_map(|(mut changes, luck, events, seconds, slots, rules)| {
+        .prop_map(|(mut changes, luck, events, seconds, slots, rules, (fail_fast, forgets))| {
             for (at, change) in changes.iter_mut().enumerate() {
                 let earlier = |other: Option<usize>| other.filter(|_| at > 0).map(|other| other % at);
                 change.after = earlier(change.after);
                 change.textual = earlier(change.textual);
                 change.semantic = earlier(change.semantic);
             }
-            Scenario { changes, luck, events, seconds, slots, rules }
+            Scenario { changes, luck, events, seconds, slots, rules, fail_fast, forgets }
         })
 }

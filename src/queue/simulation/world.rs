@@ -182,6 +182,28 @@ impl World {
         }
     }
 
+    /// What runs said of trees that are today's base with others on top, or that were of an earlier one.
+    fn tried(&self) -> Vec<Tried> {
+        let said = self.answers.keys().filter_map(|tree| {
+            let content = &self.trees[usize::from_str_radix(tree.as_str(), 16).unwrap()];
+            let rest: Vec<usize> =
+                content.1.iter().copied().filter(|member| !self.base.1.contains(member)).collect();
+            let here = !rest.is_empty() && rest.iter().all(|&member| self.waiting(member));
+            here.then(|| Tried {
+                members: rest.into_iter().map(id).collect(),
+                tree: tree.clone(),
+                green: self.known(tree).verdict == Verdict::Green,
+                worse: match self.known(tree).verdict {
+                    Verdict::Worse { tests, .. } => tests,
+                    Verdict::Green | Verdict::NoEvidence { .. } | Verdict::Baseline { .. } => BTreeSet::new(),
+                },
+                started: Seconds(0),
+                ended: Seconds(1),
+            })
+        });
+        if self.scenario.forgets { Vec::new() } else { said.collect() }
+    }
+
     pub(super) fn view(&mut self) -> View {
         let base = self.base.clone();
         let tree = self.tree(&base);
@@ -203,6 +225,13 @@ impl World {
             compositions: self.compositions.clone(),
             verdicts,
             running: self.running.iter().map(|(run, _)| run.clone()).collect(),
+            tried: self.tried(),
+            belief: Belief {
+                failing: 0.1,
+                flake: 0.02,
+                suite_seconds: 2.0,
+                fail_fast: self.scenario.fail_fast,
+            },
             held: self.held.clone(),
             rules: self.scenario.rules.clone(),
             paused: false,
@@ -217,10 +246,11 @@ impl World {
             self.befall();
             self.finish_runs();
             let view = self.view();
-            let actions = plan(&view, Seconds(0), self.scenario.slots);
+            let now = Seconds(i64::from(self.tick));
+            let actions = plan(&view, now, self.scenario.slots);
             let mut mirrored = view.clone();
             mirrored.entries.reverse();
-            prop_assert_eq!(&actions, &plan(&mirrored, Seconds(9), self.scenario.slots));
+            prop_assert_eq!(&actions, &plan(&mirrored, now, self.scenario.slots));
             for entry in &view.entries {
                 prop_assert!(!why(&view, &entry.task).is_empty());
             }
@@ -296,7 +326,8 @@ impl World {
             Action::StartRun { members, commit, tree, purpose } => {
                 self.check_start(view, &members, &commit, &tree, purpose)?;
                 let seconds = self.scenario.seconds[self.runs % self.scenario.seconds.len()];
-                self.running.push((Running { members, tree, purpose }, self.tick + seconds));
+                let started = Seconds(i64::from(self.tick));
+                self.running.push((Running { members, tree, purpose, started }, self.tick + seconds));
             }
             Action::CancelRun { tree } => self.running.retain(|(run, _)| run.tree != tree),
             Action::Land { members, commit, tree, on } => self.land(&members, &commit, &tree, &on)?,

@@ -8,7 +8,9 @@ fn scenario_06_one_culprit_of_eight_costs_at_most_seven_runs_and_seven_land() {
     field.queue(&["b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8"]);
     let ran = field.drain(4);
     assert_eq!(names(&ran["needs_you"]), ["b5"]);
-    assert_eq!(field.landed(), ["b1", "b2", "b3", "b4", "b6", "b7", "b8"]);
+    let mut landed = field.landed(); // suspects last: not in the order of their turns
+    landed.sort();
+    assert_eq!(landed, ["b1", "b2", "b3", "b4", "b6", "b7", "b8"]);
     assert!(field.runs().len() <= 8, "with main's own run, for the comparison: {}", field.runs().len());
 }
 

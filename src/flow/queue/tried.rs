@@ -1,0 +1,162 @@
+//! What earlier runs said of what waits now, and the rates to believe in: read from journals and verdicts, so a process
+//! that starts afresh, without any cache, knows as much as the one before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::flow::FlowError;
+use crate::queue::{Belief, Tried};
+use crate::suite::result::Results;
+use crate::task::Event;
+use crate::task::id::{CommitId, Nonce, Seconds, TaskId};
+
+use super::{Lander, Queued, entry_nonce};
+
+/// Commits of the base at which a candidate may have been started; older ones say nothing of today.
+const BASE_COMMITS: usize = 400;
+/// The last events of a journal that are looked at.
+const EVENTS: usize = 40;
+/// Most commits of one candidate.
+const CHAIN_COMMITS: usize = 400;
+/// The share of runs of good trees that fail, where nothing is known: a guess.
+const FLAKE: f64 = 0.02;
+/// How sure anybody may be of the share of changes that fail.
+const FAILING: (f64, f64) = (0.005, 0.4);
+/// Length of a full run, where none was seen.
+const SUITE_SECONDS: f64 = 300.0;
+
+impl Lander<'_> {
+    /// What runs of candidates said whose members wait here or have landed.
+    pub(super) fn tried(
+        &mut self,
+        queued: &[Queued],
+        landed: &BTreeSet<(TaskId, Nonce)>,
+        baseline: Option<&Results>,
+    ) -> Result<Vec<Tried>, FlowError> {
+        let empty = Results::default();
+        let mut all = Vec::new();
+        for candidate in self.candidates_of(queued)? {
+            let tree = self.project.repo.tree_of(&candidate)?;
+            let chain = self.chain_of(&candidate)?;
+            let Some(members) = waiting(&chain, queued, landed).filter(|members| !members.is_empty()) else {
+                continue;
+            };
+            let judged = self.project.judge(&tree, baseline.unwrap_or(&empty))?;
+            let green = judged.green > 0;
+            if !green && judged.red == 0 {
+                continue;
+            }
+            let Some(last) = self.project.known_verdicts(&tree)?.pop() else { continue };
+            let took = i64::try_from(last.millis / 1000).unwrap_or_default();
+            let started = Seconds(last.at.0 - took);
+            let worse = judged.worse.iter().map(|worse| worse.test.as_str().to_owned()).collect();
+            all.push(Tried { members, tree, green, worse, started, ended: last.at });
+        }
+        all.sort_by(|a, b| a.ended.cmp(&b.ended).then_with(|| a.members.cmp(&b.members)));
+        Ok(all)
+    }
+
+    /// The candidates that were tested with any of these, as their journals say, as far as git still has them.
+    fn candidates_of(&mut self, queued: &[Queued]) -> Result<BTreeSet<CommitId>, FlowError> {
+        let mut all = BTreeSet::new();
+        for one in queued {
+            let (id, tip) = (&one.entry.task, &one.stored.tip);
+            if self.tested.get(id).is_none_or(|(read_at, _)| read_at != tip) {
+                let mut candidates = Vec::new();
+                for (_, record) in self.project.store.events(tip, EVENTS)? {
+                    if let Event::Testing { candidate } = record.event
+                        && self.project.repo.has_object(&candidate)?
+                    {
+                        candidates.push(candidate);
+                    }
+                }
+                self.tested.insert(id.clone(), (tip.clone(), candidates));
+            }
+            all.extend(self.tested.get(id).into_iter().flat_map(|(_, candidates)| candidates).cloned());
+        }
+        Ok(all)
+    }
+
+    /// The tasks that a candidate brings over the base that it was made on, with their nonces, in order.
+    fn chain_of(&mut self, candidate: &CommitId) -> Result<Vec<(TaskId, Nonce)>, FlowError> {
+        if let Some(chain) = self.chains.get(candidate) {
+            return Ok(chain.clone());
+        }
+        let repo = &self.project.repo;
+        let tip = &self.project.base.tip;
+        if self.base_commits.first() != Some(tip) {
+            let commits = repo.first_parent(tip, None, BASE_COMMITS)?;
+            self.base_commits = commits.into_iter().map(|commit| commit.id).collect();
+        }
+        let mut chain = Vec::new();
+        let mut next = Some(candidate.clone());
+        for _ in 0..CHAIN_COMMITS {
+            let Some(id) = next.filter(|id| !self.base_commits.contains(id)) else { break };
+            let commit = repo.read_commit(&id)?;
+            let trailer =
+                |name: &str| commit.trailers.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+            if let (Some(task), Some(nonce)) = (trailer("Orch-Task"), trailer("Orch-Nonce"))
+                && let Ok(task) = TaskId::parse(task)
+            {
+                chain.push((task, Nonce(nonce.clone())));
+            }
+            next = commit.parents.first().cloned();
+        }
+        chain.reverse();
+        self.chains.insert(candidate.clone(), chain.clone());
+        Ok(chain)
+    }
+
+    /// The rates of this repository, read again when the base has moved.
+    pub(super) fn belief(&mut self) -> Result<Belief, FlowError> {
+        let tip = &self.project.base.tip;
+        if let Some((_, belief)) = self.belief.as_ref().filter(|(at, _)| at == tip) {
+            return Ok(*belief);
+        }
+        let pace = self.project.pace()?;
+        let belief = Belief {
+            failing: pace.failing.clamp(FAILING.0, FAILING.1),
+            flake: FLAKE,
+            suite_seconds: if pace.samples > 0 { pace.median } else { SUITE_SECONDS },
+            fail_fast: self.project.policy.tests.some.is_some(),
+        };
+        self.belief = Some((tip.clone(), belief));
+        Ok(belief)
+    }
+}
+
+/// The tests that failed with each task in the smallest chain that failed with it, as far as the base has them: a test
+/// that a change brings along cannot be run without it.
+pub(super) fn failed_with(tried: &[Tried], baseline: Option<&Results>) -> BTreeMap<TaskId, BTreeSet<String>> {
+    let Some(baseline) = baseline else { return BTreeMap::new() };
+    let known: BTreeSet<&str> = baseline.passed.iter().map(|test| test.as_str()).collect();
+    let mut reds: Vec<&Tried> = tried.iter().filter(|tried| !tried.green).collect();
+    reds.sort_by_key(|red| red.members.len());
+    let mut found = BTreeMap::new();
+    for red in reds {
+        for task in &red.members {
+            let tests = red.worse.iter().filter(|test| known.contains(test.as_str()));
+            found.entry(task.clone()).or_insert_with(|| tests.cloned().collect());
+        }
+    }
+    found
+}
+
+/// The members of a chain that wait; `None` if one of them neither waits nor has landed: then it says nothing of today.
+fn waiting(
+    chain: &[(TaskId, Nonce)],
+    queued: &[Queued],
+    landed: &BTreeSet<(TaskId, Nonce)>,
+) -> Option<Vec<TaskId>> {
+    let mut members = Vec::new();
+    for (task, nonce) in chain {
+        let waits = queued
+            .iter()
+            .any(|one| one.entry.task == *task && entry_nonce(&one.stored.task, &one.entry.head) == *nonce);
+        if waits {
+            members.push(task.clone());
+        } else if !landed.contains(&(task.clone(), nonce.clone())) {
+            return None;
+        }
+    }
+    Some(members)
+}
