@@ -234,7 +234,7 @@ fn our_tasks_as_a_file() {
     twice_is_once(&other, &[]);
 }
 
-/// Ten thousand at once: every one of them there, whole.
+/// More than one batch, in one long chain: every one of them there, whole.
 #[test]
 fn many_tasks_come_in_without_loss() {
     let scratch = Scratch::new();
@@ -252,9 +252,6 @@ fn many_tasks_come_in_without_loss() {
     assert_eq!(scratch.git(&["for-each-ref", "refs/orch/tasks"]).lines().count(), 2500);
     assert_eq!(scratch.git(&["show", "refs/orch/tasks/bd-2499:spec.md"]), "Text 2499\n");
     twice_is_once(&scratch, &["issues.jsonl"]);
-    let doctor = scratch.orch(&["doctor", "--json"]);
-    let checks: Value = serde_json::from_str(&doctor.out).unwrap();
-    assert!(!doctor.out.contains("journal") || checks["ok"] == true, "{}", doctor.out);
     assert_eq!(scratch.git(&["fsck", "--no-progress", "--connectivity-only"]), "");
 }
 
