@@ -28,6 +28,8 @@ mod policy;
 mod report;
 /// What is said to and by the host of pull requests: webhooks, slash commands, comments.
 mod forge;
+/// Other trackers: their files read into items, and our tasks written as one.
+mod tracker;
 
 // Effect rooms do one kind of thing each.
 

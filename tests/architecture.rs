@@ -24,6 +24,7 @@ const ROOMS: &[(&str, Kind)] = &[
     ("policy", Pure),
     ("report", Pure),
     ("forge", Pure),
+    ("tracker", Pure),
     ("process", Effect(&[])),
     ("git", Effect(&["process"])),
     ("store", Effect(&["git"])),

@@ -82,6 +82,9 @@ pub(crate) enum Command {
     /// Change a task: title, spec, priority, paths, dependencies
     #[command(display_order = 21)]
     Edit(commands::edit::EditArgs),
+    /// Take tasks over from TODO.md and its like, or from GitHub's issues
+    #[command(display_order = 22)]
+    Import(commands::import::ImportArgs),
     /// Run agents until the work is done or a limit is reached
     #[command(display_order = 30)]
     Run(commands::run::RunArgs),
@@ -130,6 +133,9 @@ pub(crate) enum Command {
     /// Called by git hooks
     #[command(hide = true)]
     Hook(commands::hook::HookArgs),
+    /// Called by agent programs before they use a tool or stop
+    #[command(hide = true)]
+    AgentHook(commands::agent_hook::AgentHookArgs),
     /// What the bot on pull requests does; called by workflows
     #[command(hide = true)]
     Bot(commands::bot::BotArgs),

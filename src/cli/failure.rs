@@ -224,6 +224,8 @@ impl From<FlowError> for Failure {
                     .hint("see which command that is", "git orch config explain tests.all")
             }
             FlowError::Github(err) => github(&err),
+            FlowError::Source(err) => of(Exit::Usage, Code::BadValue, &err)
+                .hint("which files are understood", "git orch import --help"),
             FlowError::Payload(err) => of(Exit::Usage, Code::Payload, &err)
                 .hint("what the bot's commands read", "git orch bot --help"),
             FlowError::PullMoved { .. } => Failure::new(Exit::Race, Code::HeadMoved, err.to_string())

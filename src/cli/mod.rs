@@ -80,10 +80,14 @@ pub(crate) fn run() -> u8 {
         }
     }
     std::panic::set_hook(Box::new(|_| {})); // the report says it
-    match std::panic::catch_unwind(|| parse_and_run(std::env::args_os().collect())) {
+    let code = match std::panic::catch_unwind(|| parse_and_run(std::env::args_os().collect())) {
         Ok(exit) => exit.code(),
         Err(panic) => bug(panic.as_ref()).code(),
-    }
+    };
+    // An agent program goes on at any other code: errors and bugs must be a no as well.
+    let asked = std::env::args_os().skip(1).find(|word| !word.to_string_lossy().starts_with('-'));
+    let asked_by_agent = asked.is_some_and(|word| word == commands::agent_hook::NAME);
+    if asked_by_agent && code != Exit::Done.code() { commands::agent_hook::BLOCKED } else { code }
 }
 
 fn parse_and_run(words: Vec<OsString>) -> Exit {
@@ -181,6 +185,7 @@ impl Command {
             Command::Approve(args) => args.acts_as.clone(),
             Command::Reject(args) => args.acts_as.clone(),
             Command::Add(args) => args.acts_as.clone(),
+            Command::Import(args) => args.acts_as.clone(),
             Command::Stop(args) => args.acts_as.clone(),
             Command::Queue(args) => args.acts_as.clone(),
             Command::Submit(args) => args.acts_as.clone(),
@@ -227,6 +232,7 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Demo(args) => commands::demo::run(ctx, args),
         Command::Add(args) => commands::add::run(ctx, args),
         Command::Edit(args) => commands::edit::run(ctx, args),
+        Command::Import(args) => commands::import::run(ctx, args),
         Command::Run(args) => commands::run::run(ctx, args),
         Command::Pick(args) => commands::pick::run(ctx, args),
         Command::Submit(args) => commands::submit::run(ctx, args),
@@ -243,6 +249,7 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Config(args) => commands::config::run(ctx, args),
         Command::Undo(args) => commands::undo::run(ctx, args),
         Command::Hook(args) => commands::hook::run(ctx, args),
+        Command::AgentHook(args) => commands::agent_hook::run(ctx, args),
         Command::Bot(args) => commands::bot::run(ctx, args),
         Command::Man { dir } => commands::man::run(ctx, dir),
         Command::Bench(args) => commands::bench::run(ctx, args),

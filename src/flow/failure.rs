@@ -123,6 +123,8 @@ pub(crate) enum FlowError {
     #[error(transparent)]
     Github(#[from] GithubError),
     #[error(transparent)]
+    Source(#[from] crate::tracker::BadSource),
+    #[error(transparent)]
     Payload(#[from] BadPayload),
     /// A pull request is at another commit than the one that this is about.
     #[error("pull request {number} is no longer at {head}")]

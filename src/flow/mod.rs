@@ -2,6 +2,7 @@
 //! `flow/queue/`. Nothing here prints; what a person should see while something takes long goes through `progress`.
 
 pub(crate) mod adopt;
+pub(crate) mod agent_hook;
 pub(crate) mod bench;
 pub(crate) mod bot;
 pub(crate) mod check;
@@ -14,8 +15,10 @@ pub(crate) mod find;
 pub(crate) mod gate;
 pub(crate) mod history;
 pub(crate) mod hook;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod interrupt;
+pub(crate) mod issues;
 mod judge;
 mod ping;
 mod preflight;

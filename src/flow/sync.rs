@@ -1,7 +1,7 @@
 //! Exchange with a remote: journals, runs, notes, attempts. Plain fast-forwards only, so nobody's events are lost.
 
 use crate::git::GitError;
-use crate::git::exchange::{Flag, PushSpec};
+use crate::git::exchange::{ExchangeError, Flag, PushSpec};
 use crate::git::refs::Expected;
 use crate::store::{Stored, layout};
 use crate::task::id::{CommitId, TaskId, shown};
@@ -10,6 +10,8 @@ use super::{FlowError, Project};
 
 /// Refs that one push takes at most: ten cost the latency of one, thousands make one slow push.
 const BATCH: usize = 500;
+/// How often a claim is pushed that the remote refuses though nobody else has the task.
+const CLAIM_TRIES: u32 = 4;
 /// How often a push is tried when others push at the same time.
 const TRIES: u32 = 8;
 
@@ -317,17 +319,31 @@ impl Project {
     /// A push that fails may have been applied all the same: the remote's ref is read again, and ours there is a win.
     ///
     /// # Errors
-    /// The remote cannot be reached: then nobody claims (`--offline` says otherwise aloud).
+    /// The remote cannot be reached, or does not take the push though nobody else moved the journal: then nobody claims
+    /// (`--offline` says otherwise aloud).
     pub(crate) fn push_claim(&self, remote: &str, stored: &Stored, next: &Stored) -> Result<bool, FlowError> {
         let name = layout::task_ref(&stored.task.id);
         let spec = PushSpec { commit: next.tip.clone(), name: name.clone() };
-        let pushed = self.repo.push(remote, std::slice::from_ref(&spec))?;
-        let won = pushed.iter().any(|pushed| pushed.name == name && pushed.flag == Flag::Done);
-        if won {
-            return Ok(true);
+        let mut refusal = String::new();
+        for round in 0..CLAIM_TRIES {
+            for pushed in self.repo.push(remote, std::slice::from_ref(&spec))? {
+                match pushed.flag {
+                    Flag::Done if pushed.name == name => return Ok(true),
+                    Flag::Rejected { reason } => refusal = reason,
+                    Flag::Done | Flag::UpToDate => {}
+                }
+            }
+            let there = self.repo.ls_remote(remote, &[&name])?;
+            let tip = there.into_iter().find(|(found, _)| *found == name).map(|(_, tip)| tip);
+            match tip {
+                Some(tip) if tip == next.tip => return Ok(true),
+                // Somebody else's: a tip that is not part of what is known here.
+                Some(tip) if !self.repo.is_ancestor(&tip, &stored.tip).unwrap_or(false) => return Ok(false),
+                // As it was: a lock that others held for a moment, or a server that does not let us.
+                _ => std::thread::sleep(std::time::Duration::from_millis(50 << round)),
+            }
         }
-        let there = self.repo.ls_remote(remote, &[&name])?;
-        Ok(there.iter().any(|(found, tip)| *found == name && *tip == next.tip))
+        Err(ExchangeError::Refused { remote: remote.to_owned(), stderr: format!("{name}: {refusal}") }.into())
     }
 }
 

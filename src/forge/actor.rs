@@ -57,18 +57,19 @@ impl Denied {
             Denied::Bot => "commands of bots are not followed",
             Denied::NeedsWrite => "this needs write access to the repository",
             Denied::OwnWork => {
-                "nobody approves their own work or dismisses what was found in it; somebody else has to"
+                "nobody approves their own work or dismisses what was found in it; somebody else has to. Where there is \
+                 nobody else: `review.own = true` in orch.toml on the base branch"
             }
             Denied::NoAccess => "this needs access to the repository",
         }
     }
 }
 
-/// Whether somebody may have an order followed.
+/// Whether somebody may have an order followed. `own_work`: the settings let authors approve, where they may write.
 ///
 /// # Errors
 /// Why not.
-pub(crate) fn may(actor: &Actor, order: &Order) -> Result<(), Denied> {
+pub(crate) fn may(actor: &Actor, order: &Order, own_work: bool) -> Result<(), Denied> {
     if actor.bot {
         return Err(Denied::Bot);
     }
@@ -82,7 +83,7 @@ pub(crate) fn may(actor: &Actor, order: &Order) -> Result<(), Denied> {
         Order::Check | Order::Unqueue => needs_write,
         // Cost money, or land code.
         Order::Review { .. } | Order::Queue { .. } | Order::Retry => needs_write,
-        Order::Approve { .. } | Order::Dismiss { .. } => match (writes, actor.author) {
+        Order::Approve { .. } | Order::Dismiss { .. } => match (writes, actor.author && !own_work) {
             (false, _) => Err(Denied::NeedsWrite),
             (true, true) => Err(Denied::OwnWork),
             (true, false) => Ok(()),
@@ -125,7 +126,7 @@ mod tests {
         for (name, actor) in &actors {
             let cells: Vec<String> = orders
                 .iter()
-                .map(|order| match may(actor, order) {
+                .map(|order| match may(actor, order, false) {
                     Ok(()) => order.word().to_owned(),
                     Err(denied) => format!("{}:{denied:?}", order.word()),
                 })
@@ -142,6 +143,16 @@ mod tests {
         author, writer check review approve:OwnWork queue unqueue why dismiss:OwnWork retry help
         bot, admin     check:Bot review:Bot approve:Bot queue:Bot unqueue:Bot why:Bot dismiss:Bot retry:Bot help:Bot
         ");
+    }
+
+    #[test]
+    fn a_maintainer_alone_is_let_to_say_yes_and_nobody_else_is() {
+        let order = Order::Approve { head: None };
+        let actor = |permission, bot, author| Actor { login: "x".to_owned(), permission, bot, author };
+        assert_eq!(may(&actor(Permission::Write, false, true), &order, true), Ok(()));
+        assert_eq!(may(&actor(Permission::Write, false, true), &order, false), Err(Denied::OwnWork));
+        assert_eq!(may(&actor(Permission::Triage, false, true), &order, true), Err(Denied::NeedsWrite));
+        assert_eq!(may(&actor(Permission::Admin, true, true), &order, true), Err(Denied::Bot));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod calls;
 mod client;
 mod error;
+mod issues;
 mod read;
 mod serve;
 mod write;
@@ -13,5 +14,6 @@ mod write;
 pub(crate) use calls::{Comment, Github, Place, RepoName, Run};
 pub(crate) use client::Patience;
 pub(crate) use error::GithubError;
+pub(crate) use issues::Issue;
 pub(crate) use serve::hear;
 pub(crate) use write::{CheckRun, Conclusion, NewInline};

@@ -196,6 +196,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("review.reviewers", Words, Shared, "safety,architecture,quality", "the reviewers that must agree"),
     key("review.approvers", Words, Shared, "", "people who may approve; empty for anybody but the owner"),
+    key(
+        "review.own",
+        Switch,
+        Shared,
+        "false",
+        "whether authors with write access may approve their own pull requests: for one maintainer alone",
+    ),
     key("review.rounds", Count, Shared, "1", "times that a change may come back from review to be fixed"),
     key("agents.implement", Text, Preference, "", "agent that does tasks"),
     key("agents.review", Text, Preference, "", "agent that reviews; without it the one that does tasks"),

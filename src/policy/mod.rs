@@ -95,6 +95,8 @@ pub(crate) struct Review {
     pub(crate) reviewers: Vec<String>,
     /// Who may approve at all; empty for anybody but the owner.
     pub(crate) approvers: Vec<String>,
+    /// On pull requests, authors with write access may approve: there is nobody else.
+    pub(crate) own: bool,
     pub(crate) rounds: u32,
 }
 
@@ -247,6 +249,7 @@ impl Settings {
             review: Review {
                 reviewers: self.words("review.reviewers"),
                 approvers: self.words("review.approvers"),
+                own: self.switch("review.own"),
                 rounds: self.small("review.rounds"),
             },
             agents: self.agents()?,

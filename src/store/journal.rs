@@ -19,6 +19,9 @@ use super::{StoreError, layout};
 /// How often a change is decided anew when others write the same journal.
 const TRIES: u32 = 64;
 
+/// Journals that are started together.
+const BATCH: usize = 1000;
+
 /// One command as the journals see it: its events share this id and time, so that `undo` finds all of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Op {
@@ -94,6 +97,39 @@ impl Store {
             }
             Some(_) => Err(StoreError::Exists(id)),
         }
+    }
+
+    /// Starts many journals, each with its first events. Refs that exist by then are left alone: somebody was faster.
+    ///
+    /// # Errors
+    /// An event is refused, or git fails: journals that were made by then stay.
+    pub(crate) fn create_many(
+        &self,
+        op: &Op,
+        actor: &Actor,
+        journals: &[Vec<Event>],
+    ) -> Result<(), StoreError> {
+        for some in journals.chunks(BATCH) {
+            let mut made = Vec::new();
+            for events in some {
+                let Some((first, rest)) = events.split_first() else { continue };
+                let task = Task::begin(first, actor, op.at).map_err(StoreError::NotBegun)?;
+                let tip = self.write_event(op, actor, first, None, &task)?;
+                made.push(self.prepare(op, actor, &Stored { task, tip }, rest)?);
+            }
+            let names: Vec<(String, CommitId)> =
+                made.iter().map(|stored| (layout::task_ref(&stored.task.id), stored.tip.clone())).collect();
+            let all = {
+                let _writing = Shared::wait(&self.repo)?;
+                self.repo.create_many(&names)?
+            };
+            for (stored, (name, tip)) in made.iter().zip(&names) {
+                if all || self.swap(name, Expected::Absent, tip, "added")?.is_none() {
+                    self.remember(&stored.task.id, &stored.tip)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes the first commit of a journal without making its ref: for whoever makes many refs at once.

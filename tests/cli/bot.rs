@@ -136,6 +136,37 @@ fn from_approval_to_landing() {
 }
 
 #[test]
+fn a_maintainer_alone_may_say_yes_only_where_the_base_says_so() {
+    for (settings, lands) in [("", false), ("[review]\nown = true\n", true)] {
+        for order in ["/orch approve", "/orch queue p1"] {
+            let hub = Hub::new(settings);
+            hub.pull(7, "src/b.txt", "fine\n");
+            hub.say(7, "ana", order);
+            hub.queue();
+            assert_eq!(!hub.landed().is_empty(), lands, "{settings:?} {order} {:?}", hub.said(7));
+        }
+    }
+    // What the change itself says of it counts for nothing.
+    let hub = Hub::new("");
+    let own = fs_settings(&hub);
+    hub.pull(7, "orch.toml", &format!("{own}[review]\nown = true\n"));
+    hub.say(7, "ana", "/orch approve");
+    hub.queue();
+    assert_eq!(hub.landed(), Vec::<String>::new());
+    // Nobody but those who are named.
+    let hub = Hub::new("[review]\napprovers = [\"carol\"]\n");
+    hub.pull(7, "src/b.txt", "fine\n");
+    hub.say(7, "bob", "/orch approve");
+    hub.queue();
+    assert_eq!(hub.landed(), Vec::<String>::new());
+    assert!(hub.said(7)[0].contains("may not approve here"), "{:?}", hub.said(7));
+}
+
+fn fs_settings(hub: &Hub) -> String {
+    std::fs::read_to_string(hub.dev().join("orch.toml")).unwrap()
+}
+
+#[test]
 fn what_makes_tests_worse_comes_back_with_a_comment_and_the_rest_lands() {
     let hub = Hub::new("");
     hub.pull(7, "src/b.txt", "bad\n");

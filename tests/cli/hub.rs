@@ -43,6 +43,8 @@ pub(crate) struct World {
     /// Reactions by comment: login and content.
     pub(crate) reactions: BTreeMap<u64, BTreeSet<(String, String)>>,
     pub(crate) reviews: BTreeMap<u64, Vec<Value>>,
+    /// Issues that are no pull requests.
+    pub(crate) issues: BTreeMap<u64, Value>,
     pub(crate) checks: Vec<Value>,
     pub(crate) runs: Vec<Value>,
     pub(crate) labels: BTreeSet<String>,
@@ -456,6 +458,34 @@ fn route_of(world: &mut World, bare: &Path, method: &str, route: &str, body: &Va
             (201, json!({"id": id}))
         }
         ("GET", ["pulls", n, "reviews"]) => page(world.reviews.get(&number(n)).cloned().unwrap_or_default()),
+        ("GET", ["issues"]) => {
+            let wanted = query.split('&').find_map(|pair| pair.strip_prefix("labels=")).unwrap_or_default();
+            let has = |issue: &&Value, name: &str| {
+                issue["labels"].as_array().unwrap().iter().any(|label| label["name"] == name)
+            };
+            let all = |issue: &&Value| {
+                wanted
+                    .split(',')
+                    .filter(|name| !name.is_empty())
+                    .all(|name| has(issue, &name.replace("%20", " ")))
+            };
+            // As the real one, it lists pull requests as issues too.
+            let pull = json!({"number": 9000, "title": "A pull request", "state": "open", "labels": [], "pull_request": {}});
+            let open = world.issues.values().filter(|issue| issue["state"] == "open").filter(all).cloned();
+            page(open.chain(wanted.is_empty().then_some(pull)).collect())
+        }
+        ("GET", ["issues", n]) if *n != "comments" => {
+            world.issues.get(&number(n)).map_or(missing, |issue| (200, issue.clone()))
+        }
+        ("PATCH", ["issues", n]) => match world.issues.get_mut(&number(n)) {
+            Some(issue) => {
+                for (field, value) in body.as_object().unwrap() {
+                    issue[field] = value.clone();
+                }
+                (200, issue.clone())
+            }
+            None => missing,
+        },
         ("GET", ["issues", "comments"]) => page(world.comments.values().map(|c| counted(world, c)).collect()),
         ("GET", ["issues", n, "comments"]) => {
             let end = format!("/issues/{}", number(n));

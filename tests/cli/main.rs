@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the rooms' rules are for the program itself")]
 #![expect(clippy::print_stderr, reason = "the racing tests say what they measured")]
 
+mod agent_hook;
 mod agents;
 mod bench;
 mod bad_input;
@@ -14,10 +15,13 @@ mod hammer;
 mod held;
 mod hook;
 mod hostile;
+mod http_remote;
 mod hub;
+mod import;
 mod init;
 mod kill_support;
 mod kills;
+mod managers;
 mod mended;
 mod mixed;
 mod model_server;

@@ -96,7 +96,7 @@ pub(crate) fn run(ctx: &Context, args: &BotArgs) -> Result<Exit, Failure> {
 
 // --- what the host says ------------------------------------------------------------------------------------------------
 
-fn variable<'c>(ctx: &'c Context, name: &str) -> Option<&'c str> {
+pub(super) fn variable<'c>(ctx: &'c Context, name: &str) -> Option<&'c str> {
     ctx.host.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
 }
 
@@ -133,10 +133,14 @@ fn read_capped(path: &Path, max: u64) -> Result<Vec<u8>, FlowError> {
 
 /// Where the host is, and our way in.
 fn place(ctx: &Context, args: &HostArgs) -> Result<Place, Failure> {
+    place_of(ctx, args.repository.as_deref().or_else(|| variable(ctx, "GITHUB_REPOSITORY")))
+}
+
+/// Where the host is, for the repository of that name.
+pub(super) fn place_of(ctx: &Context, name: Option<&str>) -> Result<Place, Failure> {
     let usage = |message: &str, why: &str, command: &str| {
         Failure::new(Exit::Usage, Code::Usage, message.to_owned()).hint(why, command)
     };
-    let name = args.repository.as_deref().or_else(|| variable(ctx, "GITHUB_REPOSITORY"));
     let name = name.ok_or_else(|| {
         usage(
             "GITHUB_REPOSITORY is not set",

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use clap::{Args, Subcommand};
 
-use crate::flow::hook::{self, Refusal};
+use crate::flow::hook::{self, Pushed, Refusal};
 use crate::guard::size::{Breach, FileChange};
 use crate::task::id::shown;
 
@@ -25,28 +25,79 @@ pub(crate) enum HookName {
     /// Judge what is pushed: reads `LOCAL-REF OID REMOTE-REF OID` lines
     PrePush {
         /// The remote's name, or its address
-        remote: String,
+        remote: Option<String>,
         /// Its address
         url: Option<String>,
+        #[command(flatten)]
+        manager: Manager,
     },
+}
+
+/// What pre-commit and prek say instead of arguments and standard input, in variables.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Manager {
+    #[arg(long, hide = true, env = "PRE_COMMIT_REMOTE_NAME", hide_env = true)]
+    pub(crate) remote_name: Option<String>,
+    #[arg(long, hide = true, env = "PRE_COMMIT_LOCAL_BRANCH", hide_env = true)]
+    pub(crate) local_branch: Option<String>,
+    #[arg(long, hide = true, env = "PRE_COMMIT_REMOTE_BRANCH", hide_env = true)]
+    pub(crate) remote_branch: Option<String>,
+    /// A commit that the remote has
+    #[arg(long, hide = true, env = "PRE_COMMIT_FROM_REF", hide_env = true)]
+    pub(crate) from_ref: Option<String>,
+    /// The commit that is pushed
+    #[arg(long, hide = true, env = "PRE_COMMIT_TO_REF", hide_env = true)]
+    pub(crate) to_ref: Option<String>,
 }
 
 /// Files that a refusal names.
 const LARGEST: usize = 3;
 
 pub(crate) fn run(ctx: &Context, args: &HookArgs) -> Result<Exit, Failure> {
-    let HookName::PrePush { remote, url: _ } = &args.name;
+    let HookName::PrePush { remote, url: _, manager } = &args.name;
+    let (remote, pushed) = match (remote, &manager.remote_name) {
+        (Some(remote), _) => (remote, hook::parse(&standard_input()?)?),
+        (None, Some(remote)) => (remote, vec![of_manager(ctx, manager)?]),
+        (None, None) => {
+            return Err(Failure::bad_value(
+                "hook pre-push needs the remote's name and what is pushed",
+                "let git call it",
+                "git orch init",
+            ));
+        }
+    };
+    let refusals = hook::pre_push(&ctx.given, remote, &pushed)?;
+    for refusal in &refusals {
+        ctx.out.note(&render(refusal));
+    }
+    Ok(if refusals.is_empty() { Exit::Done } else { Exit::Gate })
+}
+
+fn standard_input() -> Result<String, FlowError> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|source| FlowError::File {
         doing: "read",
         path: "standard input".to_owned(),
         source,
     })?;
-    let refusals = hook::pre_push(&ctx.given, remote, &hook::parse(&text)?)?;
-    for refusal in &refusals {
-        ctx.out.note(&render(refusal));
-    }
-    Ok(if refusals.is_empty() { Exit::Done } else { Exit::Gate })
+    Ok(text)
+}
+
+/// The one branch that a manager of hooks tells of. It names no commits where the remote has none of the history.
+fn of_manager(ctx: &Context, manager: &Manager) -> Result<Pushed, Failure> {
+    let branch = manager.local_branch.as_deref().unwrap_or_default();
+    let pushed = manager.to_ref.as_deref().unwrap_or(branch);
+    let missing = || FlowError::NoBranch(shown(pushed));
+    let project = ctx.project()?;
+    let find = |text: &str| project.repo.resolve(text).map_err(FlowError::from);
+    let head = find(pushed)?.ok_or_else(missing)?;
+    let known = manager.from_ref.as_deref().map(find).transpose()?.flatten();
+    Ok(Pushed {
+        local_ref: manager.local_branch.clone().unwrap_or_default(),
+        local: Some(head),
+        remote_ref: manager.remote_branch.clone().ok_or_else(missing)?,
+        remote: known,
+    })
 }
 
 /// The text for people, on standard error.

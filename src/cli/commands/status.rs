@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::flow::project::now;
@@ -15,6 +15,7 @@ use crate::plan::ready::{self, Finished};
 use crate::task::State;
 use crate::task::id::{Seconds, TaskId};
 use crate::task::state::Column;
+use crate::tracker::todo_md;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -28,7 +29,8 @@ const READY_MAX: usize = 20;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  git orch status\n  git orch status login        only tasks with this in id, title, owner or state\n  \
-    git orch status --short      for the shell's prompt"
+    git orch status --short      for the shell's prompt\n  \
+    git orch status --format todo-md > TODO.md"
 )]
 pub(crate) struct StatusArgs {
     /// Only tasks that have all of these in id, title, owner, branch or state
@@ -39,6 +41,15 @@ pub(crate) struct StatusArgs {
     /// One line, for the shell's prompt
     #[arg(long)]
     pub(crate) short: bool,
+    /// Write a file for other programs and people: todo-md, a TODO.md with the sections of the pipeline
+    #[arg(long, value_name = "FORMAT", conflicts_with = "short")]
+    pub(crate) format: Option<Format>,
+}
+
+/// Forms of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    TodoMd,
 }
 
 /// What the screen shows.
@@ -67,6 +78,13 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
     let open = project.store.open_tasks().map_err(FlowError::from)?;
     let cards: Vec<Card> = open.rows.into_iter().map(|row| row.card).collect();
+    if let Some(Format::TodoMd) = args.format {
+        let cards: Vec<Card> = cards.into_iter().filter(|card| matches(card, &args.filter)).collect();
+        let done = if args.all { finished_titles(&project, &args.filter)? } else { Vec::new() };
+        let file = todo_md(&cards, &done);
+        ctx.out.success("status-todo-md", json!({ "text": file }), || file.clone(), &[]);
+        return Ok(Exit::Done);
+    }
     let mut screen = sorted(&project, &cards, &args.filter);
     screen.broken = open.broken;
     screen.all = args.all;
@@ -164,6 +182,20 @@ fn finished(project: &Project, filter: &[String]) -> Result<Vec<(String, String)
             if matches(&card, filter) {
                 rows.push((card.id.to_string(), format!("{}  {}", card.state, text::cut(&card.title, 60))));
             }
+        }
+    }
+    Ok(rows)
+}
+
+/// Finished tasks with their titles, those that have landed.
+fn finished_titles(project: &Project, filter: &[String]) -> Result<Vec<(TaskId, String)>, Failure> {
+    let mut rows = Vec::new();
+    for id in project.store.archived_ids().map_err(FlowError::from)? {
+        if let Some(task) = project.store.archived_task(&id).map_err(FlowError::from)?
+            && matches!(task.state, State::Completed { .. })
+            && matches(&Card::of(&task), filter)
+        {
+            rows.push((id, task.title));
         }
     }
     Ok(rows)

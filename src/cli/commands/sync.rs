@@ -43,7 +43,8 @@ pub(crate) fn run(ctx: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
         "conflicts": pairs(&synced.conflicts, "kept"),
         "refused": pairs(&synced.refused, "why"),
     });
-    ctx.out.success("sync", data, || summary(&remote, &synced), &[]);
+    let next = if synced.refused.is_empty() { Vec::new() } else { vec!["git orch doctor".to_owned()] };
+    ctx.out.success("sync", data, || summary(&remote, &synced), &next);
     Ok(if synced.refused.is_empty() { Exit::Done } else { Exit::Environment })
 }
 

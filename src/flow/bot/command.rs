@@ -78,7 +78,7 @@ impl Bot {
                 // Who may not do anything is not taught how.
                 Reading::Unclear { .. } if actor.bot => Followed::Refused(String::new()),
                 Reading::Unclear { said, hint } => Followed::Refused(format!("{}: {hint}", code(said, 100))),
-                Reading::Order(order) => match may(&actor, order) {
+                Reading::Order(order) => match may(&actor, order, self.project.policy.review.own) {
                     Err(denied) => Followed::Refused(format!("`/orch {}`: {}", order.word(), denied.text())),
                     Ok(()) => self.carry_out(pull, comment, &actor, order)?,
                 },
@@ -160,6 +160,10 @@ impl Bot {
             return Ok(Followed::Refused(why));
         }
         let (by, priority) = match order {
+            // Where authors may say yes, putting their own work into the queue says it.
+            Order::Queue { priority, .. } if actor.author && self.project.policy.review.own => {
+                (actor.login.clone(), *priority)
+            }
             Order::Queue { priority, .. } => match self.approver(pull)? {
                 Some(by) => (by, *priority),
                 None => {
@@ -173,6 +177,15 @@ impl Bot {
             },
             _ => (actor.login.clone(), None),
         };
+        let approvers = &self.project.policy.review.approvers;
+        if !approvers.is_empty() && !approvers.contains(&by) {
+            let names: Vec<String> = approvers.iter().map(|name| code(name, 50)).collect();
+            return Ok(Followed::Refused(format!(
+                "{} may not approve here: `review.approvers` are {}",
+                code(&by, 50),
+                names.join(", ")
+            )));
+        }
         match self.enqueue(pull, &by, priority, &Project::comment_op(comment.id)) {
             Ok(_) => Ok(Followed::Done),
             Err(FlowError::Gate { evidence, .. }) => Ok(Followed::Refused(refusal(&evidence))),

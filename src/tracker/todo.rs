@@ -1,0 +1,447 @@
+//! TODO.md and its fellows IN_PROGRESS.md, REVIEW.md, TESTING.md: list items with a box, or list items, or headings with
+//! a name such as `T-12`.
+
+use std::ops::Range;
+
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+
+use super::item::{BadSource, Item, Source, Standing, own_title, priority_of, standing_of};
+use crate::task::id::TaskId;
+
+/// An entry of the document, as it is found.
+struct Entry {
+    /// The first line, as plain text.
+    line: String,
+    mark: Option<Mark>,
+    checked: Option<bool>,
+    body: Range<usize>,
+    /// How what stands under the nearest heading that says so stands.
+    section: Section,
+    heading: bool,
+}
+
+/// What an entry begins with.
+enum Mark {
+    Code(String),
+    Bold(String),
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Section {
+    standing: Option<Standing>,
+    priority: Option<u8>,
+}
+
+/// Reads files, each with its name and text; the name says how what is in it stands. An entry that is in several files
+/// counts where it is furthest.
+///
+/// # Errors
+/// Too many items.
+pub(crate) fn read(files: &[(String, String)]) -> Result<Source, BadSource> {
+    let mut items: Vec<(usize, Item)> = Vec::new();
+    for (at, (path, text)) in files.iter().enumerate() {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let of_file = standing_of(name.split('.').next().unwrap_or_default()).unwrap_or(Standing::Open);
+        for entry in chosen(entries(text)) {
+            let item = item(entry, text, of_file);
+            let earlier = items.iter_mut().find(|(file, known)| *file < at && known.id == item.id);
+            match earlier {
+                // Moved on to the next file, and not yet taken out of the last one.
+                Some(known) => *known = (at, merged(&known.1, item)),
+                None => items.push((at, item)),
+            }
+        }
+    }
+    let mut source = Source::default();
+    for (_, item) in items {
+        source.push(item);
+    }
+    source.checked()
+}
+
+fn merged(before: &Item, later: Item) -> Item {
+    Item {
+        text: later.text.or_else(|| before.text.clone()),
+        priority: later.priority.or(before.priority),
+        after: later.after.or_else(|| before.after.clone()),
+        ..later
+    }
+}
+
+/// What of a document are tasks: entries with a box where there are some, else those of lists, else headings with names.
+fn chosen(entries: Vec<Entry>) -> Vec<Entry> {
+    if entries.iter().any(|entry| entry.checked.is_some()) {
+        return entries.into_iter().filter(|entry| entry.checked.is_some()).collect();
+    }
+    let named = |entry: &Entry| entry.heading && name_of(entry).is_some();
+    if entries.iter().any(named) {
+        return entries.into_iter().filter(named).collect();
+    }
+    entries.into_iter().filter(|entry| !entry.heading).collect()
+}
+
+fn item(entry: Entry, text: &str, of_file: Standing) -> Item {
+    let name = name_of(&entry);
+    let mut title = entry.line.trim();
+    if let Some((mark, _)) = &name {
+        title = title.strip_prefix(mark.as_str()).unwrap_or(title).trim_start();
+        if !is_ours(&entry) {
+            title = title.trim_start_matches([':', '.', ')', ']', '-', '–', '—', ' ']);
+        }
+    }
+    let (title, details) = details(title);
+    let title = own_title(title);
+    let (key, id) = match name {
+        Some((mark, id)) => (mark.trim_matches(['[', ']']).to_owned(), id),
+        None => {
+            let id = unnamed(&title);
+            (id.to_string(), id)
+        }
+    };
+    let standing = match (entry.checked, entry.section.standing) {
+        (Some(true), _) => Standing::Closed,
+        (_, Some(standing)) => standing,
+        _ => of_file,
+    };
+    let body = text.get(entry.body).map(dedent).unwrap_or_default();
+    Item {
+        key,
+        id,
+        title,
+        text: (!body.is_empty()).then_some(body),
+        priority: details.priority.or(entry.section.priority),
+        after: details.after,
+        standing,
+    }
+}
+
+/// The name that an entry begins with, as it is written and as an id: `ABC-12`, or a code span or bold text that could be
+/// one. Where the line has our form, what stands between backticks is an id even if it is like a word.
+fn name_of(entry: &Entry) -> Option<(String, TaskId)> {
+    let line = entry.line.trim();
+    let (written, surely) = match &entry.mark {
+        Some(Mark::Code(code)) => (code.as_str(), is_ours(entry)),
+        Some(Mark::Bold(bold)) => (bold.trim_end_matches(':'), false),
+        None => {
+            let word = line.split([' ', ':', ')']).next()?;
+            let (letters, digits) = word.trim_matches(['[', ']']).split_once('-')?;
+            let all = |text: &str, is: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(is);
+            (all(letters, u8::is_ascii_alphabetic) && all(digits, u8::is_ascii_digit))
+                .then_some((word, true))?
+        }
+    };
+    let bare = written.trim_matches(['[', ']']).to_lowercase();
+    let id = TaskId::parse(&bare).ok()?;
+    let unlike_a_word = bare.contains('-') || bare.bytes().any(|b| b.is_ascii_digit());
+    let rest = line.strip_prefix(written)?.trim_matches([':', ' ', '.', ')', ']', '-']);
+    ((surely || unlike_a_word) && (is_ours(entry) || !rest.is_empty())).then(|| (written.to_owned(), id))
+}
+
+/// Whether a line has the form that we write.
+fn is_ours(entry: &Entry) -> bool {
+    let code = matches!(entry.mark, Some(Mark::Code(_)));
+    code && (entry.checked == Some(true) || details(entry.line.trim()).1.priority.is_some())
+}
+
+struct Details {
+    priority: Option<u8>,
+    after: Option<Vec<String>>,
+}
+
+/// Splits `(p1, after a b, somebody)` off a title.
+fn details(title: &str) -> (&str, Details) {
+    let none = Details { priority: None, after: None };
+    let Some((front, inner)) = title.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')) else {
+        return (title, none);
+    };
+    let mut parts = inner.split(", ");
+    let first = parts.next().unwrap_or_default();
+    let Some(priority) = Some(first).filter(|first| first.starts_with('p')).and_then(priority_of) else {
+        return (title, none);
+    };
+    let after = parts.find_map(|part| part.strip_prefix("after "));
+    let after = after.map(|names| names.split_whitespace().map(str::to_owned).collect());
+    (front.trim_end(), Details { priority: Some(priority), after })
+}
+
+/// The id of an entry without a name: the same for the same title, in any case and spacing.
+fn unnamed(title: &str) -> TaskId {
+    const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    // FNV-1a, 64 bits.
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in title.to_lowercase().bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    let letter = |at: u32| char::from(LETTERS[usize::try_from((hash >> (at * 5)) & 31).unwrap_or(0)]);
+    let letters: String = (0..10).map(letter).collect();
+    super::item::item_id(&format!("todo-{letters}"))
+}
+
+/// Everything in a document that could be a task.
+fn entries(text: &str) -> Vec<Entry> {
+    let mut found: Vec<Entry> = Vec::new();
+    let mut section = Section::default();
+    // Whether the first line of an entry is being read, and at which depth its list is.
+    let (mut lists, mut reading, mut heading_text) = (0_u32, false, None::<String>);
+    let mut marking = false;
+    for (event, range) in Parser::new_ext(text, Options::ENABLE_TASKLISTS).into_offset_iter() {
+        match event {
+            Event::Start(Tag::Heading { level, .. }) => {
+                close_heading(&mut found, range.start);
+                heading_text = Some(String::new());
+                if level != HeadingLevel::H1 {
+                    let end = range.end;
+                    let line = String::new();
+                    found.push(Entry {
+                        line,
+                        mark: None,
+                        checked: None,
+                        body: end..text.len(),
+                        section,
+                        heading: true,
+                    });
+                    reading = true;
+                }
+            }
+            Event::End(TagEnd::Heading(_)) => {
+                reading = false;
+                let heading = heading_text.take().unwrap_or_default();
+                let word = heading.trim_end_matches("priority").trim_end_matches("Priority").trim();
+                let standing = standing_of(word);
+                if standing.is_some() || priority_of(word).is_some() {
+                    section = Section {
+                        standing: standing.or(section.standing),
+                        priority: if standing.is_some() { None } else { priority_of(word) },
+                    };
+                    // A heading that says how things stand is no task, and ends none.
+                    if found.last().is_some_and(|entry| entry.heading) {
+                        found.pop();
+                    }
+                }
+            }
+            Event::Start(Tag::List(_)) => {
+                lists += 1;
+                reading = false;
+            }
+            Event::End(TagEnd::List(_)) => lists = lists.saturating_sub(1),
+            Event::Start(Tag::Item) if lists == 1 => {
+                let (line, body) = (String::new(), range.end..range.end);
+                found.push(Entry { line, mark: None, checked: None, body, section, heading: false });
+                reading = true;
+            }
+            Event::End(TagEnd::Item) if lists == 1 => {
+                if let Some(entry) = found.last_mut().filter(|entry| !entry.heading) {
+                    entry.body = entry.body.start.min(range.end)..range.end;
+                }
+                reading = false;
+            }
+            Event::TaskListMarker(checked) if lists == 1 => {
+                if let Some(entry) = found.last_mut() {
+                    entry.checked = Some(checked);
+                }
+            }
+            Event::Start(Tag::Strong) if reading => {
+                marking = found.last().is_some_and(|entry| entry.line.trim().is_empty());
+            }
+            Event::End(TagEnd::Strong) if reading => {
+                if let Some(entry) = found.last_mut().filter(|_| marking) {
+                    entry.mark = Some(Mark::Bold(entry.line.trim().to_owned()));
+                }
+                marking = false;
+            }
+            Event::Code(code) => {
+                if let Some(text) = &mut heading_text {
+                    text.push_str(&code);
+                }
+                if let Some(entry) = found.last_mut().filter(|_| reading) {
+                    if entry.line.trim().is_empty() {
+                        entry.mark = Some(Mark::Code(code.to_string()));
+                    }
+                    entry.line.push_str(&code);
+                    entry.begin_body(range.end);
+                }
+            }
+            Event::Text(words) | Event::InlineHtml(words) => {
+                if let Some(text) = &mut heading_text {
+                    text.push_str(&words);
+                }
+                if let Some(entry) = found.last_mut().filter(|_| reading) {
+                    entry.line.push_str(&words);
+                    entry.begin_body(range.end);
+                }
+            }
+            Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph) if reading => reading = false,
+            // A block before any text: the entry has no first line of its own.
+            Event::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_) | Tag::HtmlBlock | Tag::Table(_)) => {
+                reading = false
+            }
+            _ => {}
+        }
+    }
+    close_heading(&mut found, text.len());
+    found.retain(|entry| !entry.line.trim().is_empty());
+    found
+}
+
+impl Entry {
+    /// The body of a list entry begins where its first line ends.
+    fn begin_body(&mut self, at: usize) {
+        if !self.heading {
+            self.body = at..self.body.end.max(at);
+        }
+    }
+}
+
+/// The text under a heading ends where the next heading is.
+fn close_heading(found: &mut [Entry], at: usize) {
+    if let Some(last) = found.iter_mut().rev().find(|entry| entry.heading) {
+        last.body = last.body.start.min(at)..last.body.end.min(at);
+    }
+}
+
+/// The lines without the depth of their list, and without blanks around.
+fn dedent(text: &str) -> String {
+    // What closes emphasis around the first line is no body.
+    let text = text.trim_start_matches(['*', '_', '`', ' ']);
+    let lines: Vec<&str> = text.lines().collect();
+    let depth = |line: &&str| line.len() - line.trim_start_matches(' ').len();
+    let least = lines.iter().skip(1).filter(|line| !line.trim().is_empty()).map(depth).min().unwrap_or(0);
+    let mut out = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        out.push_str(if at == 0 { line.trim() } else { line.get(least..).unwrap_or_default() });
+        out.push('\n');
+    }
+    let body = out.trim();
+    if body.is_empty() { String::new() } else { format!("{body}\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Card;
+    use crate::task::id::Seconds;
+    use crate::task::state::Column;
+    use crate::tracker::todo_md;
+    use proptest::prelude::*;
+
+    fn lines(files: &[(&str, &str)]) -> String {
+        let files: Vec<(String, String)> =
+            files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let source = read(&files).unwrap();
+        let line = |item: &Item| {
+            format!(
+                "{} | {} | {:?} | {:?} | {:?} | {:?}",
+                item.id, item.title, item.standing, item.priority, item.after, item.text
+            )
+        };
+        source.items.iter().map(line).chain(source.notices.clone()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn boxes() {
+        let text = "# TODO\n\nSome words.\n\n- no task\n\n## High priority\n\n- [ ] **T-12**: Fix the *flaky* login\n  \
+            because `it` fails.\n\n  More:\n  - one\n    - two\n- [x] `t-7k3f` Done already\n\n## Low\n\n\
+            - [ ] Add retry (p1, after t-12 t-7k3f, ana)\n- [ ] **Important** thing (again)\n- [ ] ABC-3 by name\n\
+            - [ ] [link](http://x) & <b>html</b>\n\n## In progress\n\n- [ ] Being done\n";
+        insta::assert_snapshot!(lines(&[("TODO.md", text)]), @r#"
+        t-12 | Fix the flaky login | Open | Some(1) | None | Some("because `it` fails.\n\nMore:\n- one\n  - two\n")
+        t-7k3f | Done already | Closed | Some(1) | None | None
+        todo-66ne5be81p | Add retry | Open | Some(1) | Some(["t-12", "t-7k3f"]) | None
+        todo-tpdvs0m9rc | Important thing (again) | Open | Some(3) | None | None
+        abc-3 | by name | Open | Some(3) | None | None
+        todo-v04btdsbf4 | link & <b>html</b> | Open | Some(3) | None | None
+        todo-8vgdwv9nwg | Being done | Started | None | None | None
+        "#);
+    }
+
+    #[test]
+    fn bullets_and_headings() {
+        let bullets = "Things:\n\n* first thing\n* second thing\n  with more\n";
+        insta::assert_snapshot!(lines(&[("docs/TODO.md", bullets)]), @r#"
+        todo-1bthmxmqec | first thing | Open | None | None | None
+        todo-5ymtprk8cs | second thing | Open | None | None | Some("with more\n")
+        "#);
+        let headings =
+            "# Tasks\n\n## T-1: Make it\n\nWith care.\n\n- a point\n\n## T-2 Break it\n\n## Notes\n\nNone.\n";
+        insta::assert_snapshot!(lines(&[("TODO.md", headings)]), @r#"
+        t-1 | Make it | Open | None | None | Some("With care.\n\n- a point\n")
+        t-2 | Break it | Open | None | None | None
+        "#);
+    }
+
+    #[test]
+    fn an_entry_counts_where_it_is_furthest() {
+        let files = [
+            ("TODO.md", "- [ ] T-1 one\n  text\n- [ ] T-2 two\n"),
+            ("IN_PROGRESS.md", "- [ ] T-1 one\n"),
+            ("REVIEW.md", ""),
+            ("TESTING.md", "- T-3 three\n"),
+        ];
+        insta::assert_snapshot!(lines(&files), @r#"
+        t-1 | one | Started | None | None | Some("text\n")
+        t-2 | two | Open | None | None | None
+        t-3 | three | Started | None | None | None
+        "#);
+    }
+
+    fn card(id: &str, title: &str, column: Column) -> Card {
+        Card {
+            id: TaskId::parse(id).unwrap(),
+            title: title.to_owned(),
+            column,
+            ..Card::of(&crate::task::samples::task(crate::task::State::Pending))
+        }
+    }
+
+    #[test]
+    fn the_file_of_our_tasks() {
+        let mut one = card("t-1", "Fix `it` [x](y) <b> *now*", Column::Ready);
+        one.after = vec![TaskId::parse("t-2").unwrap()];
+        one.created_at = Seconds(1);
+        let mut two = card("t-2", "- [x] `t-9` forged\n- [ ] two", Column::Working);
+        two.owner = Some("ana (x)".to_owned());
+        let done = vec![(TaskId::parse("t-0").unwrap(), "Old".to_owned())];
+        insta::assert_snapshot!(todo_md(&[one, two], &done), @r#"
+        ## TODO
+
+        - [ ] `t-1` Fix \`it\` \[x\](y) \<b\> \*now\* (p2, after t-2)
+
+        ## In progress
+
+        - [ ] `t-2` - \[x\] \`t-9\` forged - \[ \] two (p2, after t-0, ana x)
+
+        ## Review
+
+        ## Testing
+
+        ## Done
+
+        - [x] `t-0` Old
+        "#);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read_again(title in "[ -~äß…]{1,60}", priority in 0_u8..5, at in 0_usize..4) {
+            let column = [Column::Ready, Column::Working, Column::Review, Column::Queue][at];
+            let title = own_title(&title);
+            let mut one = card("t-7k3f", &title, column);
+            one.priority = priority;
+            one.after = vec![TaskId::parse("login").unwrap()];
+            let text = todo_md(&[one, card("login", "x", Column::Ready)], &[]);
+            let source = read(&[("TODO.md".to_owned(), text.clone())]).unwrap();
+            prop_assert_eq!(source.items.len(), 2, "{}", text);
+            let item = source.items.iter().find(|item| item.id.as_str() == "t-7k3f").unwrap();
+            prop_assert_eq!(&item.title, &title, "{}", text);
+            prop_assert_eq!(item.priority, Some(priority));
+            prop_assert_eq!(item.after.as_deref(), Some(&["login".to_owned()][..]));
+            let open = item.standing == Standing::Open;
+            prop_assert_eq!(open, column == Column::Ready);
+        }
+
+        #[test]
+        fn no_text_breaks_it(text in "([-*#`\\[\\]x (),:0-9a-zT>|\\n]|\\PC){0,200}") {
+            let _ = read(&[("TODO.md".to_owned(), text)]);
+        }
+    }
+}
