@@ -92,7 +92,7 @@ impl Repo {
         // A half-made worktree breaks a fetch that runs at the same time (kamp-us/phoenix#7331).
         let path = self.local_path("worktrees.lock")?;
         let _lock = lock::wait(&path, FlockOperation::LockExclusive)?;
-        let git = Git::on(self)
+        let git = patient(self)
             .args(["fetch", "--porcelain"])
             .arg("--refmap=") // else the configured refspecs move tracking refs too
             .args(["--no-tags", "--no-prune", "--no-prune-tags"]) // settings could delete what was not pushed yet
@@ -214,11 +214,16 @@ fn half_unpacked(stderr: &[u8]) -> bool {
 }
 
 fn ls_remote(repo: &Repo, remote: &str, patterns: &[&str]) -> Git {
-    Git::on(repo).args(["ls-remote", "--refs", "--quiet", "--", remote]).args(patterns.iter().copied())
+    patient(repo).args(["ls-remote", "--refs", "--quiet", "--", remote]).args(patterns.iter().copied())
+}
+
+/// A command that talks to a remote over HTTP gives up where nothing comes for two minutes: nobody is there at night.
+fn patient(repo: &Repo) -> Git {
+    Git::on(repo).config("http.lowSpeedLimit", "1").config("http.lowSpeedTime", "120")
 }
 
 fn push_command(repo: &Repo) -> Git {
-    Git::on(repo)
+    patient(repo)
         .config("push.followTags", "false")
         .config("push.gpgSign", "false") // asks for a passphrase
         .args(["push", "--porcelain", "--no-atomic", "--recurse-submodules=no"])
