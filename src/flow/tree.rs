@@ -228,7 +228,9 @@ impl Project {
         };
         match self.repo.commit_all(&all) {
             // The index may still be locked by an earlier hand-in that was killed.
-            Err(GitError::Failed { .. }) if !self.store.sweep_dead()?.is_empty() => {
+            Err(GitError::Failed { .. } | GitError::Unstageable { .. })
+                if !self.store.sweep_dead()?.is_empty() =>
+            {
                 Ok(self.repo.commit_all(&all)?)
             }
             done => Ok(done?),
