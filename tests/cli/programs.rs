@@ -24,7 +24,9 @@ fn replay(program: &str, cases: &[(&str, &str)]) -> Sandbox {
     let replayed =
         format!("[agent.replay]\nextends = '{program}'\nargv = [\"sh\", \"-c\", '''{script}''']\n");
     let tests = "[tests]\nall = \"! grep -q bad f.txt\"\nreport = \"exit\"\n[retry]\ntries = 1\n";
-    sandbox.write("orch.toml", &format!("{tests}{replayed}"));
+    // The checkout of this project may lie in a folder that agents do not see, such as /tmp.
+    let held = format!("[sandbox]\nreadable = ['{fixtures}']\n");
+    sandbox.write("orch.toml", &format!("{tests}{held}{replayed}"));
     sandbox.git(&["commit", "-qam", "settings"]);
     for (task, _) in cases {
         sandbox.run(&["add", task, "--id", task]).exits(0);
