@@ -24,6 +24,8 @@ pub(crate) struct Touched {
 
 type Entry = (EntryKind, ObjectId);
 type Entries = BTreeMap<Vec<u8>, Entry>;
+/// A name, and what it is in each of two folders.
+type Both = (Vec<u8>, Option<Entry>, Option<Entry>);
 
 impl Repo {
     /// The files that differ, if no way of counting finds more than `most` lines in the change. `None` = not known:
@@ -63,16 +65,7 @@ impl Repo {
         new: Option<ObjectId>,
         pairs: &mut Vec<(Vec<u8>, Option<ObjectId>, Option<ObjectId>)>,
     ) -> Result<bool, GitError> {
-        let (old, mut new) = (self.entries(old)?, self.entries(new)?);
-        let mut both: Vec<(Vec<u8>, Option<Entry>, Option<Entry>)> = Vec::new();
-        for (name, before) in old {
-            let after = new.remove(&name);
-            if after != Some(before) {
-                both.push((name, Some(before), after));
-            }
-        }
-        both.extend(new.into_iter().map(|(name, after)| (name, None, Some(after))));
-        for (name, before, after) in both {
+        for (name, before, after) in self.differing_entries(old, new)? {
             let path = [folder, &name].concat();
             let kinds: Vec<EntryKind> = [before, after].iter().flatten().map(|(kind, _)| *kind).collect();
             let (before, after) = (before.map(|(_, id)| id), after.map(|(_, id)| id));
@@ -90,6 +83,20 @@ impl Repo {
         Ok(true)
     }
 
+    /// The entries of two folders that differ, by name.
+    fn differing_entries(&self, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Vec<Both>, GitError> {
+        let (old, mut new) = (self.entries(old)?, self.entries(new)?);
+        let mut both = Vec::new();
+        for (name, before) in old {
+            let after = new.remove(&name);
+            if after != Some(before) {
+                both.push((name, Some(before), after));
+            }
+        }
+        both.extend(new.into_iter().map(|(name, after)| (name, None, Some(after))));
+        Ok(both)
+    }
+
     /// Collects the paths of all that differs: files, links, submodules.
     pub(super) fn differing_paths(
         &self,
@@ -98,16 +105,7 @@ impl Repo {
         new: Option<ObjectId>,
         paths: &mut Vec<String>,
     ) -> Result<(), GitError> {
-        let (old, mut new) = (self.entries(old)?, self.entries(new)?);
-        let mut both: Vec<(Vec<u8>, Option<Entry>, Option<Entry>)> = Vec::new();
-        for (name, before) in old {
-            let after = new.remove(&name);
-            if after != Some(before) {
-                both.push((name, Some(before), after));
-            }
-        }
-        both.extend(new.into_iter().map(|(name, after)| (name, None, Some(after))));
-        for (name, before, after) in both {
+        for (name, before, after) in self.differing_entries(old, new)? {
             let path = [folder, &name].concat();
             let tree =
                 |side: Option<Entry>| side.filter(|(kind, _)| *kind == EntryKind::Tree).map(|(_, id)| id);

@@ -1,6 +1,5 @@
 //! `git orch agent-hook`: called by agent programs, not by people.
 
-use std::io::Read as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -8,8 +7,9 @@ use clap::{Args, ValueEnum};
 use crate::cli::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::flow::FlowError;
 use crate::flow::agent_hook::{self, Asked, Session};
+
+use super::hook::standard_input;
 
 /// The command's name, by which its exit code is known before anything is parsed.
 pub(crate) const NAME: &str = "agent-hook";
@@ -56,12 +56,7 @@ pub(crate) fn run(ctx: &Context, args: &AgentHookArgs) -> Result<Exit, Failure> 
         Event::PreToolUse => Asked::BeforeTool,
         Event::Stop => Asked::BeforeStop,
     };
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|source| FlowError::File {
-        doing: "read",
-        path: "standard input".to_owned(),
-        source,
-    })?;
+    let text = standard_input()?;
     let variable = |name: &str| {
         let found = ctx.given.environment.iter().find(|(known, value)| known == name && !value.is_empty());
         found.map(|(_, value)| value.clone())

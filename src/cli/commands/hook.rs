@@ -73,7 +73,8 @@ pub(crate) fn run(ctx: &Context, args: &HookArgs) -> Result<Exit, Failure> {
     Ok(if refusals.is_empty() { Exit::Done } else { Exit::Gate })
 }
 
-fn standard_input() -> Result<String, FlowError> {
+/// All of standard input, as text.
+pub(super) fn standard_input() -> Result<String, FlowError> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|source| FlowError::File {
         doing: "read",
