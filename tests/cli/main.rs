@@ -9,6 +9,8 @@ mod bench;
 mod bad_input;
 mod budget;
 mod bot;
+mod bot_faults;
+mod bot_reviews;
 mod checkout;
 mod demo;
 mod hammer;
