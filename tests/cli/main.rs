@@ -13,6 +13,8 @@ mod bot_faults;
 mod bot_reviews;
 mod checkout;
 mod demo;
+mod described;
+mod emulated;
 mod hammer;
 mod held;
 mod hook;
