@@ -16,7 +16,7 @@ mod watcher;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use crate::flow::project::Given;
 use crate::flow::{FlowError, Project};
@@ -92,7 +92,7 @@ pub(crate) fn run() -> u8 {
 
 fn parse_and_run(words: Vec<OsString>) -> Exit {
     let json = words.iter().any(|word| word == "--json");
-    let cli = match Cli::try_parse_from(&words) {
+    let cli = match Cli::read(&words) {
         Ok(cli) => cli,
         Err(err) => return refuse(&err, &help_for(&words), json),
     };
