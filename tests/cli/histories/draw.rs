@@ -6,8 +6,10 @@ use fastrand::Rng;
 pub(super) const FILES: usize = 4;
 /// Lines of each of them.
 pub(super) const LINES: usize = 14;
-/// Boundaries of one run of the queue among which kills are drawn. Most histories have fewer; then the run ends first.
-const BOUNDARIES: usize = 70;
+/// Boundaries of one call of the queue among which most kills are drawn: so many it mostly has.
+const USUAL: usize = 36;
+/// And the rest: where a call has fewer, it ends by itself.
+const MOST: usize = 90;
 
 /// One history.
 #[derive(Debug)]
@@ -181,7 +183,8 @@ impl History {
 }
 
 fn kill(rng: &mut Rng) -> Kill {
-    let at = rng.usize(1..=BOUNDARIES);
+    let most = if rng.u8(..4) == 0 { MOST } else { USUAL };
+    let at = rng.usize(1..=most);
     Kill { at, how: [How::Before, How::After, How::Orphan][rng.usize(..3)] }
 }
 

@@ -211,6 +211,11 @@ impl Played {
         }
     }
 
+    fn has_landed(&self, at: usize) -> bool {
+        let log = self.place.git(&self.truth(), &["log", "--format=%B", "main"]);
+        log.lines().any(|line| line == format!("Orch-Task: {}", self.history.members[at].name))
+    }
+
     pub(super) fn tip(&self, branch: &str) -> String {
         self.place.git(&self.dir, &["rev-parse", &format!("refs/heads/{branch}")]).trim().to_owned()
     }
@@ -228,8 +233,9 @@ impl Played {
                 }
                 self.note_repushed();
                 if let Act::Repush { member } = act {
-                    // Half of them are handed in again.
+                    // Half of them are handed in again, unless they landed before.
                     if self.pushes.is_multiple_of(2)
+                        && !self.has_landed(member)
                         && self.place.orch(&self.dir, &self.words(act)).code == Some(0)
                     {
                         self.approve(member);
