@@ -3,9 +3,11 @@
 use super::ProcessError;
 use std::{
     ffi::{OsStr, OsString},
+    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
+    process::{Output, Stdio},
 };
 
 /// What to run, where and with what. Without a word about it, the environment is this process's own.
@@ -72,27 +74,37 @@ impl Command {
     /// # Errors
     /// There is no such program, or it cannot be started or read from.
     pub(crate) fn run(&self) -> Result<Finished, ProcessError> {
-        let program = self.announce()?;
-        let mut expression = duct::cmd(&program, &self.args).stdout_capture().stderr_capture().unchecked();
-        expression = match (&self.stdin, &self.holds) {
-            (Some(bytes), _) => expression.stdin_bytes(bytes.clone()),
-            (None, Some(lock)) => {
-                expression.stdin_file(lock.try_clone().map_err(|source| self.start_error(source))?)
-            }
-            (None, None) => expression.stdin_null(),
-        };
+        // Without duct, which starts a thread for each pipe: that costs more than all that a hook does itself.
+        let mut command = std::process::Command::new(self.announce()?);
+        command.args(&self.args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(match (&self.stdin, &self.holds) {
+            (Some(_), _) => Stdio::piped(),
+            (None, Some(lock)) => lock.try_clone().map_err(|source| self.start_error(source))?.into(),
+            (None, None) => Stdio::null(),
+        });
         if let Some(dir) = &self.dir {
-            expression = expression.dir(dir);
-        }
-        for (name, value) in self.env.iter().rev() {
-            expression = expression.env(name, value); // of two, duct takes the one that was said first
+            command.current_dir(dir);
         }
         for name in &self.env_remove {
-            expression = expression.env_remove(name);
+            command.env_remove(name);
         }
-        let output = expression.run().map_err(|source| self.start_error(source))?;
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let output = self.output_of(&mut command).map_err(|source| self.start_error(source))?;
         let status = output.status.code().or(output.status.signal().map(|signal| 128 + signal));
         Ok(Finished { status: status.unwrap_or(-1), stdout: output.stdout, stderr: output.stderr })
+    }
+
+    fn output_of(&self, command: &mut std::process::Command) -> std::io::Result<Output> {
+        let mut child = command.spawn()?;
+        match (child.stdin.take(), &self.stdin) {
+            (Some(mut pipe), Some(bytes)) => std::thread::scope(|scope| {
+                // Beside the reading: a program may fill its output before it has read all. One that does not read to
+                // the end is no error.
+                scope.spawn(move || pipe.write_all(bytes));
+                child.wait_with_output()
+            }),
+            _ => child.wait_with_output(),
+        }
     }
 
     /// Runs it to its end on the user's own terminal: an editor, a pager. Returns its exit code.
