@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::agent::{AgentError, TurnResult};
-use crate::git::lock::FileLock;
+use crate::git::lock::Marked;
 use crate::plan::turns::{Work, Workload, wanted};
 use crate::process::{Interrupts, Level, Stop, random_letters};
 use crate::store::Op;
@@ -116,7 +116,7 @@ pub(crate) fn run(
     request: &RunRequest,
     watcher: &dyn Watcher,
 ) -> Result<RunOutcome, FlowError> {
-    let Some(_only_one) = FileLock::try_take(&project.repo, "run.lock")? else {
+    let Ok(_only_one) = Marked::take(&project.repo, "run.lock")? else {
         return Err(FlowError::RunBusy);
     };
     project.forget_stop()?;

@@ -27,7 +27,6 @@ use std::{io, path::PathBuf};
 pub(crate) use disk::free_bytes;
 pub(crate) use env::agent_environment;
 pub(crate) use own::{own_command, own_program};
-#[cfg(test)]
 pub(crate) use procfs::{alive, start_time};
 pub(crate) use random::{random_letters, random_share};
 pub(crate) use short::{Command, which};

@@ -97,6 +97,10 @@ impl From<FlowError> for Failure {
                 Failure::new(Exit::Environment, Code::BranchInTheWay, err.to_string())
                     .hint("rename it", "git branch -m orch orch-old")
             }
+            FlowError::HasLanded { .. } => Failure::new(Exit::Failed, Code::NotNow, err.to_string())
+                .because("the process that landed it ended before it wrote that down")
+                .hint("write it down", "git orch queue run")
+                .hint("then see how to take it back", "git orch undo --help"),
             FlowError::QueueBusy { pid, since } => queue_busy(pid, since),
             FlowError::Rewound { id, remote, theirs, ours } => rewound(&id, &remote, &theirs, &ours),
             FlowError::NothingToUndo(why) => Failure::new(Exit::Failed, Code::NothingToUndo, why)
