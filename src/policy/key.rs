@@ -305,7 +305,9 @@ pub(crate) const KEYS: &[Key] = &[
 
 /// Looks a setting up by its full name: `cap.diff`, `agent.mine.command`.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.matches(name))
+    // Only agents have names of the user's own: all others are found without taking their names apart.
+    let own = name.starts_with("agent.");
+    KEYS.iter().find(|key| key.name == name || (own && key.matches(name)))
 }
 
 /// Looks a setting up by the name of a git variable below `orch`, where case, `-` and `_` do not matter: git allows
