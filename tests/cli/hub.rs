@@ -262,6 +262,11 @@ impl Hub {
         Hub::run(command.args(args))
     }
 
+    /// Runs this program in another clone, as a person would.
+    pub(crate) fn orch_in(&self, dir: &Path, args: &[&str]) -> Answer {
+        Hub::run(self.command(env!("CARGO_BIN_EXE_git-orch"), dir).args(args))
+    }
+
     /// Starts the bot as a process that hears webhooks.
     pub(crate) fn serve(&self) -> Serving {
         let mut command = self.command(env!("CARGO_BIN_EXE_git-orch"), &self.bot_clone());

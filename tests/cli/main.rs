@@ -44,6 +44,7 @@ mod support;
 mod tasks;
 mod tools;
 mod undo;
+mod verdicts;
 mod words;
 mod worker_loop;
 mod workflows;
