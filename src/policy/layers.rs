@@ -3,7 +3,8 @@
 use super::{
     agents::BUILT_IN,
     file::Values,
-    key::{self, BadValue, KEYS, Key, Kind, Stricter, Value},
+    key::{self, KEYS, Key, Kind, Stricter},
+    value::{BadValue, Value},
 };
 use std::{collections::BTreeSet, fmt};
 

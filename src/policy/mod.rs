@@ -9,6 +9,7 @@ pub(crate) mod key;
 pub(crate) mod layers;
 pub(crate) mod prices;
 pub(crate) mod template;
+pub(crate) mod value;
 
 use crate::{
     guard::size::{Caps as SizeCaps, MB},
@@ -21,9 +22,9 @@ use crate::{
     task::record::MicroUsd,
 };
 use agents::AgentEntry;
-use key::Value;
 use layers::Settings;
 use std::{collections::BTreeMap, time::Duration};
+use value::Value;
 
 /// The settings that hold for one command, resolved once and passed down.
 #[derive(Debug, Clone, PartialEq, Eq)]
