@@ -30,8 +30,9 @@ pub(crate) struct CheckArgs {
     explain: bool,
 }
 
+/// The name of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Word {
+pub(crate) enum Word {
     Size,
     Paths,
     Tests,
@@ -40,22 +41,33 @@ enum Word {
 
 pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
-    let gates: Vec<Gate> = if args.only.is_empty() {
-        Gate::ALL.to_vec()
-    } else {
-        Gate::ALL.into_iter().filter(|gate| args.only.iter().any(|word| gate_of(*word) == *gate)).collect()
-    };
+    let gates = gates(&args.only);
     warn_of_uncommitted(ctx, &project, args.change.as_deref());
     let watcher = watcher(&ctx.out);
     let checked = project.check(args.change.as_deref(), &gates, watcher.as_ref())?;
     drop(watcher);
-    ctx.out.success("check", data(&checked), || shown(&checked, args.explain), &next(&checked));
+    say(ctx, &checked, args.explain);
     Ok(if checked.refused() { Exit::Gate } else { Exit::Done })
 }
 
-/// What to do where a gate says no.
+/// The gates of these names in their own order; all of them where none is named.
+pub(super) fn gates(only: &[Word]) -> Vec<Gate> {
+    let wanted = |gate: &Gate| only.is_empty() || only.iter().any(|word| gate_of(*word) == *gate);
+    Gate::ALL.into_iter().filter(wanted).collect()
+}
+
+/// The verdict, as text or as JSON.
+pub(super) fn say(ctx: &Context, checked: &Checked, explain: bool) {
+    ctx.out.success("check", data(checked), || shown(checked, explain), &next(checked));
+}
+
+/// What to do where a gate says no. The change is named by its commits, as each machine knows it.
 pub(super) fn next(checked: &Checked) -> Vec<String> {
-    if checked.refused() { vec![format!("git orch check {} --explain", checked.what)] } else { Vec::new() }
+    let what = match &checked.task {
+        Some(id) => id.to_string(),
+        None => format!("{}..{}", checked.base.short(), checked.head.short()),
+    };
+    if checked.refused() { vec![format!("git orch check {what} --explain")] } else { Vec::new() }
 }
 
 /// Only commits are checked: says so where the worktree has more.
