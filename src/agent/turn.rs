@@ -26,8 +26,8 @@ use std::{
 const ANSWER_MAX: u64 = 1 << 20;
 /// Bytes of standard error that are looked at.
 const ERROR_MAX: u64 = 1 << 16;
-/// How long an agent has after its limit to end by itself.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long an agent has after its limit to end by itself: with what its clean-up takes, it is gone within five seconds.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// What an agent is asked to do, where, and within which limits.
 #[derive(Debug, Clone)]
@@ -173,8 +173,12 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         read_end(&log, turn.log_cap, readable).map_err(|source| failed(&log, source))?;
     let (stderr, _) =
         read_end(&error_log, turn.log_cap, ERROR_MAX).map_err(|source| failed(&error_log, source))?;
-    let Said { answer, failure, tokens, only_sum, cost_usd_micros, model, denied } =
+    let Said { answer, failure, mut tokens, only_sum, mut cost_usd_micros, model, denied } =
         output::read(form, &stdout, &stderr);
+    if outcome.dropped > 0 && form.sums_up() {
+        // A sum without what was left out would be too low.
+        (tokens, cost_usd_micros) = (None, None);
+    }
     let model = model.or_else(|| turn.model.clone()).or_else(|| entry.and_then(|entry| entry.model.clone()));
     let cost = match cost_usd_micros {
         Some(micros) => Some(Cost::Reported(MicroUsd(micros))),
@@ -210,7 +214,7 @@ fn read_end(log: &Path, cap: u64, most: u64) -> std::io::Result<(String, bool)> 
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
-    // Longer than the cap is a log only by the marker at its end.
+    // Longer than the cap is a log only by the line that stands for what was left out.
     Ok((String::from_utf8_lossy(&bytes).into_owned(), length > most || length > cap))
 }
 

@@ -102,6 +102,11 @@ impl Output {
     pub(crate) const WORDS: &'static [&'static str] =
         &["text", "claude", "codex", "gemini", "opencode", "qwen", "pi", "aider"];
 
+    /// Whether what was used is told step by step, so that only the whole output has all of it.
+    pub(crate) fn sums_up(self) -> bool {
+        matches!(self, Output::Opencode | Output::Pi)
+    }
+
     fn parse(word: &str) -> Output {
         match word {
             "claude" => Output::Claude,
