@@ -169,7 +169,8 @@ impl From<FlowError> for Failure {
             | FlowError::NoBranch(_)
             | FlowError::SayWhich(_)
             | FlowError::NoRun(_)
-            | FlowError::InsideAgent) => usage(&err),
+            | FlowError::InsideAgent
+            | FlowError::NotForAgents(_)) => usage(&err),
             FlowError::NothingReady { waiting, in_hand, needs_you } => {
                 nothing_ready(&waiting, in_hand, needs_you)
             }
@@ -315,7 +316,8 @@ fn git(err: &GitError) -> Failure {
             plain(Exit::Usage, Code::BadValue, "see the branches", "git branch --list")
         }
         GitError::Detached(_) => plain(Exit::Failed, Code::Git, "see the worktrees", "git worktree list"),
-        GitError::Failed { .. }
+        GitError::Silent { .. }
+        | GitError::Failed { .. }
         | GitError::Answer { .. }
         | GitError::Gix { .. }
         | GitError::Io { .. }
@@ -436,6 +438,7 @@ fn process(err: &ProcessError) -> Failure {
         | ProcessError::NotText(_)
         | ProcessError::Supervisor { .. }
         | ProcessError::Refused(_)
+        | ProcessError::TooLong { .. }
         | ProcessError::System { .. } => {
             of(Exit::Failed, Code::Program, err).hint("look for what is wrong", "git orch doctor")
         }
@@ -521,7 +524,9 @@ fn usage(err: &FlowError) -> Failure {
             .take(5)
             .fold(failure(Code::SayWhich), |failure, id| failure.hint("look", format!("git orch show {id}"))),
         FlowError::NoRun(_) => failure(Code::NoRun).hint("see the runs", "git orch report --list"),
-        FlowError::InsideAgent => failure(Code::InsideAgent).hint("see the task", "git orch show"),
+        FlowError::InsideAgent | FlowError::NotForAgents(_) => {
+            failure(Code::InsideAgent).hint("see the task", "git orch show")
+        }
         _ => failure(Code::BadValue).hint("what the command takes", "git orch --help"),
     }
 }

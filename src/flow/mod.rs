@@ -4,6 +4,7 @@
 pub(crate) mod adopt;
 pub(crate) mod agent_hook;
 pub(crate) mod bench;
+pub(crate) mod bench_sandbox;
 pub(crate) mod bot;
 pub(crate) mod check;
 pub(crate) mod contract;
@@ -32,6 +33,7 @@ mod review;
 mod roster;
 pub(crate) mod run;
 pub(crate) mod sandbox;
+pub(crate) mod seat;
 pub(crate) mod stop;
 pub(crate) mod submit;
 pub(crate) mod suite;

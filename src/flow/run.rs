@@ -389,10 +389,8 @@ impl<'a> Dispatcher<'a> {
 
     fn decide_reviews(&mut self) -> Result<(), FlowError> {
         for row in self.project.store.open_tasks()?.rows {
-            let asked = self
-                .busy
-                .keys()
-                .any(|work| matches!(work, Work::Review { task, .. } if *task == row.card.id));
+            // Reviewers are still at it, or whoever handed it in by itself still is.
+            let asked = self.busy.keys().any(|work| *work.task() == row.card.id);
             if row.card.state != "under-review" || asked || !self.wanted_task(&row.card.id) {
                 continue;
             }
@@ -410,7 +408,14 @@ impl<'a> Dispatcher<'a> {
     fn workload(&self) -> Result<Workload, FlowError> {
         let cards = self.project.store.open_tasks()?.cards();
         let mut reviews = BTreeMap::new();
-        for card in cards.iter().filter(|card| card.state == "under-review" && self.roster.roles().review) {
+        let at_work = |id: &TaskId| {
+            self.busy.keys().any(|work| work.task() == id && !matches!(work, Work::Review { .. }))
+        };
+        let reviews_wanted = self.roster.roles().review;
+        for card in cards.iter().filter(|card| card.state == "under-review" && reviews_wanted) {
+            if at_work(&card.id) {
+                continue; // handed in, and not yet at its end
+            }
             if let Some(stored) = self.project.store.load(&card.id)? {
                 reviews.insert(card.id.clone(), self.project.reviewers_to_ask(&stored.task));
             }

@@ -32,6 +32,7 @@ impl Project {
     ) -> Result<(Claim, Measured), FlowError> {
         let task = &stored.task;
         let claim = claim_of(stored, actor)?;
+        self.refuse_other_claim(task, &claim)?;
         let author = claim.owner.0.split('@').next().unwrap_or_default().to_owned();
         self.put_in_order(task)?;
         if self.has_worktree(&task.id) {

@@ -12,9 +12,11 @@ use crate::process::sandbox::{Endpoints, Means, strongest};
 use crate::store::{Op, Stored};
 use crate::task::id::{CommitId, RunId, TaskId};
 use crate::task::role::{ReviewerName, Role};
+use crate::task::state::Claim;
 use crate::task::{Actor, Authority, State, Task, Who};
 
 use super::sandbox::{Room, Use, needed_by};
+use super::seat::Seat;
 use super::suite::Slot;
 use super::{FlowError, Project};
 
@@ -64,6 +66,8 @@ pub(crate) struct Ready {
     pub(crate) head: Option<CommitId>,
     /// The blob id of the prompt.
     pub(crate) prompt: String,
+    /// The claim under which it works, where it changes files.
+    pub(crate) claim: Option<Claim>,
     /// Held while a reviewer looks at its own checkout.
     #[expect(dead_code, reason = "held, not read")]
     pub(crate) slot: Option<Slot>,
@@ -192,9 +196,11 @@ impl Project {
         let role = if mends { &Role::Fix } else { role };
         let mut turn = self.turn(run, stored, role, stored.task.try_number, picked.worktree)?;
         let room = self.house(&mut turn, agent)?;
+        let claim = stored.task.state.claim().cloned();
+        self.seated(&mut turn, agent, &actor, claim.as_ref());
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
         let (work, agent) = (work.clone(), agent.clone());
-        Ok(Some(Ready { work, agent, choice, turn, head: None, prompt, slot: None, room }))
+        Ok(Some(Ready { work, agent, choice, turn, head: None, prompt, claim, slot: None, room }))
     }
 
     /// A reviewer gets a checkout of its own: what it writes there changes nothing.
@@ -217,11 +223,12 @@ impl Project {
         let dir = slot.folder.clone();
         let mut turn = self.turn(run, &stored, &Role::Review(name), stored.task.rounds + 1, dir)?;
         let room = self.house(&mut turn, agent)?;
+        self.seated(&mut turn, agent, &self.worker(agent)?, None);
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
         let work = Work::Review { task: task.clone(), reviewer: reviewer.to_owned() };
         let head = Some(change.head.clone());
         let (agent, slot) = (agent.clone(), Some(slot));
-        Ok(Some(Ready { work, agent, choice, turn, head, prompt, slot, room }))
+        Ok(Some(Ready { work, agent, choice, turn, head, prompt, claim: None, slot, room }))
     }
 
     fn turn(
@@ -261,6 +268,19 @@ impl Project {
             sandbox: None,
             idle: Some(self.policy.limits.idle),
         })
+    }
+
+    /// Lets an agent speak from within its sandbox, for its task and role alone.
+    fn seated(&self, turn: &mut Turn, agent: &Agent, actor: &Actor, claim: Option<&Claim>) {
+        let seat = Seat {
+            task: turn.task.clone(),
+            role: turn.role.clone(),
+            who: actor.who.0.clone(),
+            epoch: claim.map(|claim| claim.epoch),
+        };
+        if let (Kind::Program(_), Some(sandbox)) = (&agent.kind, &mut turn.sandbox) {
+            sandbox.answered = Some(self.answered(&seat));
+        }
     }
 
     /// Puts a turn into its sandbox. What replays recorded changes is this program: it needs none.

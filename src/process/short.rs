@@ -1,12 +1,18 @@
-//! Short trusted commands: git, mostly. No limit, no cap, and no tree to clean up: for those see `supervise`.
+//! Short trusted commands: git, mostly. Their time limit is one that only what hangs will meet; there is no cap: for
+//! what is not trusted see `supervise`.
 
-use super::ProcessError;
+use super::{ProcessError, procfs};
 use std::{
     ffi::{OsStr, OsString},
     os::unix::fs::PermissionsExt as _,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// How long a command may take: far more than the slowest one needs on a large repository (`git add` of 100,000 new
+/// files takes a minute), so that a hanging disk or hook does not hold up a night for ever.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// What to run, where and with what. Without a word about it, the environment is this process's own.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +31,8 @@ pub(crate) struct Command {
     /// A lock file that the program gets in place of an empty standard input: a `flock` then lives as long as the
     /// program does, even where this process is killed before.
     pub(crate) holds: Option<std::sync::Arc<std::fs::File>>,
+    /// How long it may take; without it half an hour.
+    pub(crate) limit: Option<Duration>,
 }
 
 /// How a command ended. A status other than 0 is for the caller to judge.
@@ -70,7 +78,7 @@ impl Command {
     /// Runs it to its end and returns what it wrote.
     ///
     /// # Errors
-    /// There is no such program, or it cannot be started or read from.
+    /// There is no such program, it cannot be started or read from, or it was ended at its limit.
     pub(crate) fn run(&self) -> Result<Finished, ProcessError> {
         let program = self.announce()?;
         let mut expression = duct::cmd(&program, &self.args).stdout_capture().stderr_capture().unchecked();
@@ -90,9 +98,24 @@ impl Command {
         for name in &self.env_remove {
             expression = expression.env_remove(name);
         }
-        let output = expression.run().map_err(|source| self.start_error(source))?;
+        let running = expression.start().map_err(|source| self.start_error(source))?;
+        let limit = self.limit.unwrap_or(LIMIT);
+        let output = running.wait_timeout(limit).map_err(|source| self.start_error(source))?;
+        let Some(output) = output.cloned() else {
+            return Err(self.ended_at(limit, &running));
+        };
         let status = output.status.code().or(output.status.signal().map(|signal| 128 + signal));
         Ok(Finished { status: status.unwrap_or(-1), stdout: output.stdout, stderr: output.stderr })
+    }
+
+    /// Ends it with all that it started: a transport of git's holds the pipes that would be read to their end.
+    fn ended_at(&self, limit: Duration, running: &duct::Handle) -> ProcessError {
+        let own = running.pids();
+        for pid in own.iter().flat_map(|&pid| procfs::descendants(pid)) {
+            procfs::kill(pid);
+        }
+        let _ = running.kill(); // it may have ended by now
+        ProcessError::TooLong { program: self.program.clone(), seconds: limit.as_secs() }
     }
 
     /// Runs it to its end on the user's own terminal: an editor, a pager. Returns its exit code.
@@ -209,6 +232,22 @@ mod tests {
         let bytes = vec![b'x'; 1 << 20];
         assert_eq!(Command::new("cat").stdin(bytes.clone()).run().unwrap().stdout, bytes);
         assert!(sh("exit 0").stdin(bytes).run().unwrap().success());
+    }
+
+    #[test]
+    fn what_hangs_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = sh("sleep 30 & echo $! > child; sleep 30").dir(folder.path());
+        command.limit = Some(Duration::from_millis(500));
+        let error = command.run().unwrap_err();
+        assert_eq!(error.to_string(), "'sh' gave no answer within 0 seconds and was ended");
+        let child: u32 =
+            std::fs::read_to_string(folder.path().join("child")).unwrap().trim().parse().unwrap();
+        let gone = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            procfs::start_time(child).is_none_or(|started| !procfs::alive(child, started))
+        });
+        assert!(gone);
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod real_history;
 mod sandbox;
 mod scenarios;
 mod scratch;
+mod spoken;
 mod supervise;
 mod support;
 mod tasks;

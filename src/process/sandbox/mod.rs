@@ -14,7 +14,7 @@ mod around;
 mod landlocked;
 
 use super::{
-    Command, Job, ProcessError, Relay, own_command, random_letters,
+    Command, Control, Job, ProcessError, Relay, own_command, random_letters,
     supervise::{PORT_MARK, RECORD, mark},
     which,
 };
@@ -22,6 +22,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::OnceLock,
+    time::Duration,
 };
 
 pub(crate) use around::surroundings;
@@ -33,6 +34,10 @@ pub(crate) const SOCKETS: &str = "/run/git-orch";
 const PORT: u16 = 4180;
 /// Name of the relay's socket.
 const RELAY: &str = "relay";
+/// Name of the control socket.
+const CONTROL: &str = "control";
+/// The variable that tells a program where its control socket is.
+pub(crate) const CONTROL_VARIABLE: &str = "GIT_ORCH_SOCKET";
 
 /// By what a program is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +77,19 @@ pub(crate) struct Sandbox {
     pub(crate) endpoints: Endpoints,
     /// Processes that it may have at the same time.
     pub(crate) processes: u32,
+    /// Who answers what it says to git-orch; nobody where this is `None`.
+    pub(crate) answered: Option<Answered>,
+}
+
+/// Who answers a program on its control socket: this program under the hidden word `__answer`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// For whom the program speaks, as words of that command.
+    pub(crate) words: Vec<String>,
+    /// Where it runs.
+    pub(crate) dir: PathBuf,
+    /// How long one answer may take.
+    pub(crate) limit: Duration,
 }
 
 /// What a program reaches beyond its own sockets.
@@ -155,6 +173,7 @@ impl Sandbox {
             network: Network::Host,
             endpoints: Endpoints::default(),
             processes,
+            answered: None,
         }
     }
 
@@ -181,6 +200,9 @@ impl Sandbox {
         job.env.extend(env);
         if self.relays() {
             self.relayed(job);
+        }
+        if let Some(answered) = &self.answered {
+            self.answers(answered, job)?;
         }
         job.terms.record = Some(record);
         job.terms.processes = Some(self.processes);
@@ -238,6 +260,35 @@ impl Sandbox {
     /// Whether there is a relay: the network is closed, and there is somewhere to go.
     fn relays(&self) -> bool {
         self.means != Means::Nothing && self.network == Network::Nothing && !self.endpoints.hosts.is_empty()
+    }
+
+    /// Opens a control socket to a job, and puts this program where it finds it.
+    fn answers(&self, answered: &Answered, job: &mut Job) -> Result<(), ProcessError> {
+        let sockets = self.scratch.join("sockets");
+        let bin = sockets.join("bin");
+        let failed = |source| ProcessError::Folder { path: bin.clone(), source };
+        std::fs::create_dir_all(&bin).map_err(failed)?;
+        let argv = own_command("__answer", &answered.words)?;
+        let link = bin.join("git-orch");
+        match std::os::unix::fs::symlink(&argv[0], &link) {
+            Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(source)),
+            Ok(()) | Err(_) => {}
+        }
+        let inside = match self.means {
+            Means::Bubblewrap => PathBuf::from(SOCKETS),
+            Means::Landlock | Means::Nothing => sockets.clone(),
+        };
+        let path = job.env.iter().position(|(name, _)| name == "PATH").map(|at| job.env.swap_remove(at).1);
+        let path = path.map_or_else(String::new, |path| format!(":{path}"));
+        job.env.push(("PATH".to_owned(), format!("{}{path}", text(&inside.join("bin"))?)));
+        job.env.push((CONTROL_VARIABLE.to_owned(), text(&inside.join(CONTROL))?));
+        job.terms.control = Some(Control {
+            socket: sockets.join(CONTROL),
+            argv,
+            dir: answered.dir.clone(),
+            limit_ms: u64::try_from(answered.limit.as_millis()).unwrap_or(u64::MAX),
+        });
+        Ok(())
     }
 
     /// Leads a job to its endpoints through a relay, with stand-ins for its keys.
@@ -311,7 +362,6 @@ fn text(path: &Path) -> Result<String, ProcessError> {
 mod tests {
     use super::*;
     use crate::process::Terms;
-    use std::time::Duration;
 
     fn job(env: &[(&str, &str)]) -> Job {
         Job {
