@@ -99,6 +99,9 @@ impl Project {
         let Some(stored) = self.store.load(id)? else {
             return Ok(Verdict::note("was finished by a person"));
         };
+        let Some(stored) = self.after_the_lease(&stored.task)? else {
+            return Ok(Verdict::note("was finished elsewhere"));
+        };
         if let Some(now) = stored.task.state.claim().filter(|now| Some(*now) != ready.claim.as_ref()) {
             return Ok(Verdict::note(format!(
                 "was taken over by {}: its work stays in the worktree",

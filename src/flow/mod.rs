@@ -21,6 +21,7 @@ pub(crate) mod init;
 pub(crate) mod interrupt;
 pub(crate) mod issues;
 mod judge;
+mod lease;
 mod ping;
 mod preflight;
 pub(crate) mod progress;

@@ -92,6 +92,7 @@ impl Project {
             endpoints,
             processes: settings.processes,
             answered: None,
+            files: Vec::new(),
         };
         Ok(Room { sandbox, scratch })
     }

@@ -63,7 +63,9 @@ impl Project {
         id: &TaskId,
         hand_in: &HandIn,
     ) -> Result<(Stored, Measured), FlowError> {
-        let stored = self.store.load(id)?.ok_or_else(|| crate::store::StoreError::NoTask(id.clone()))?;
+        let gone = || crate::store::StoreError::NoTask(id.clone());
+        let stored = self.store.load(id)?.ok_or_else(gone)?;
+        let stored = self.after_the_lease(&stored.task)?.ok_or_else(gone)?;
         let (claim, measured) = self.collect(actor, &stored, hand_in)?;
         let refusal = measured.refusal();
         let exception = match &refusal {

@@ -13,7 +13,7 @@ use crate::store::{Op, Stored};
 use crate::task::id::{CommitId, RunId, TaskId};
 use crate::task::role::{ReviewerName, Role};
 use crate::task::state::Claim;
-use crate::task::{Actor, Authority, State, Task, Who};
+use crate::task::{Actor, Authority, State, Who};
 
 use super::sandbox::{Room, Use, needed_by};
 use super::seat::Seat;
@@ -174,12 +174,19 @@ impl Project {
     ) -> Result<Option<Ready>, FlowError> {
         let task = work.task();
         let actor = self.worker(agent)?;
-        // Another agent of this run takes over what came back to one of ours.
-        let take_over = match self.store.load(task)? {
-            Some(Stored { task: Task { state: State::Assigned { claim }, .. }, .. }) => {
-                claim.owner != actor.who && claim.owner.0.ends_with(&format!("@{}", self.clone_id()?))
-            }
-            Some(_) | None => false,
+        // Another agent of this run takes over what came back to one of ours, and what another clone left.
+        let ours = format!("@{}", self.clone_id()?);
+        let holder = self.store.load(task)?.and_then(|stored| match stored.task.state {
+            State::Assigned { claim } => Some((claim.owner, true)),
+            State::InProgress { claim } => Some((claim.owner, false)),
+            _ => None,
+        });
+        let take_over = match holder {
+            Some((owner, returned)) if owner.0.ends_with(&ours) => returned && owner != actor.who,
+            Some(_) if self.still_lapsed(task)? => true,
+            // It was heard of again meanwhile, or is a person's.
+            Some(_) => return Ok(None),
+            None => false,
         };
         let picked = match self.pick(op, &actor, Some(task), take_over) {
             Ok(picked) => picked,
@@ -296,6 +303,10 @@ impl Project {
             Kind::Program(entry) => self.room(&turn.dir, to, needed_by(&entry.call), endpoints(entry))?,
             Kind::Script { .. } => self.open_room()?,
         };
+        let mut room = room;
+        if let Kind::Program(entry) = &agent.kind {
+            room.sandbox.files.clone_from(&entry.files);
+        }
         turn.sandbox = Some(room.sandbox.clone());
         Ok(room)
     }

@@ -21,6 +21,7 @@ mod import;
 mod init;
 mod kill_support;
 mod kills;
+mod leases;
 mod managers;
 mod mended;
 mod mixed;
