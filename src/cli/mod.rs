@@ -17,7 +17,7 @@ mod watcher;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::flow::project::Given;
 use crate::flow::{FlowError, Project};
@@ -94,11 +94,9 @@ pub(crate) fn run() -> u8 {
 
 fn parse_and_run(words: Vec<OsString>) -> u8 {
     let json = words.iter().any(|word| word == "--json");
-    let help = help_for(&words);
-    let parsed = Cli::command().try_get_matches_from(words).and_then(|found| Cli::from_arg_matches(&found));
-    let cli = match parsed {
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
-        Err(err) => return refuse(&err, &help, json).code(),
+        Err(err) => return refuse(&err, &help_for(&words), json).code(),
     };
     if let Some(answer) = answer::from_outside(&cli) {
         return answer;

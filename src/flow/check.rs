@@ -304,7 +304,8 @@ fn size(measured: &Measured) -> Answer {
         Some(evidence) => (Says::No, evidence.text),
         None => {
             let size = &measured.size;
-            let mut text = format!("{} lines (+{} -{})", size.counted, size.added, size.removed);
+            let lines = if size.counted == 1 { "line" } else { "lines" };
+            let mut text = format!("{} {lines} (+{} -{})", size.counted, size.added, size.removed);
             if let Some(not_counted) = size.not_counted() {
                 text.push_str(&format!("; {not_counted}"));
             }

@@ -166,7 +166,7 @@ fn jiff_millis() -> i64 {
 /// What an `orch.toml` calls the base. A file that cannot be read says so when its turn comes.
 fn base_in_file(bytes: &[u8]) -> Option<String> {
     match file::read(&String::from_utf8_lossy(bytes)).ok()?.get("base")? {
-        crate::policy::key::Value::Text(branch) => Some(branch.clone()),
+        crate::policy::value::Value::Text(branch) => Some(branch.clone()),
         _ => None,
     }
 }

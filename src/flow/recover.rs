@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::git::bring_along::Brought;
 use crate::git::exchange::{Flag, PushSpec, Upstream};
 use crate::git::objects::NewCommit;
 use crate::git::refs::Expected;
 use crate::git::setup::mended_in;
 use crate::git::slot::MergeSlot;
-use crate::git::worktree::{Brought, RemoveRefused};
+use crate::git::worktree::RemoveRefused;
 use crate::plan::card::Card;
 use crate::process::clean_up;
 use crate::store::census::Restored;

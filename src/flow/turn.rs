@@ -129,7 +129,8 @@ impl Project {
     /// Agents by their names in the settings, with commas between; or one as `exec:COMMAND`, `script:FOLDER`, where a
     /// comma is part of the text.
     fn agents(&self, text: &str) -> Result<Vec<Agent>, FlowError> {
-        let one = |text: &str| Ok(agent::parse(text, &self.policy.agents.named)?);
+        let known = self.settings.agent_entries()?;
+        let one = |text: &str| Ok(agent::parse(text, &known)?);
         let is_text = ["exec:", "script:"].iter().any(|kind| text.trim_start().starts_with(kind));
         if is_text { Ok(vec![one(text)?]) } else { text.split(',').map(one).collect() }
     }

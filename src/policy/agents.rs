@@ -159,8 +159,11 @@ impl AgentEntry {
 
 impl Settings {
     /// Every agent that can be named, the built-in ones included.
-    pub(super) fn agent_entries(&self) -> Result<BTreeMap<String, AgentEntry>, PolicyError> {
-        let names = self.own_agents();
+    ///
+    /// # Errors
+    /// An agent whose keys do not fit together; [`Settings::policy`] has told of it before.
+    pub(crate) fn agent_entries(&self) -> Result<BTreeMap<String, AgentEntry>, PolicyError> {
+        let names = self.agent_names();
         names.into_iter().map(|name| Ok((name.clone(), self.agent_entry(&name)?))).collect()
     }
 
@@ -233,7 +236,7 @@ impl Settings {
 
     /// The name itself, and the ones that it starts from.
     fn extended(&self, name: &str) -> Result<Vec<String>, PolicyError> {
-        let known = self.own_agents();
+        let known = self.agent_names();
         let mut chain = vec![name.to_owned()];
         while let Some(parent) = self.text(&format!("agent.{}.extends", chain[chain.len() - 1])) {
             if !known.contains(&parent) || chain.contains(&parent) {

@@ -19,6 +19,8 @@ pub(crate) mod sandbox;
 pub(crate) mod short;
 /// First and second Ctrl-C.
 mod signals;
+/// Ends short commands that hang.
+mod watchdog;
 /// Agents, reviewers and test runs: limits, capped logs, nothing left behind.
 mod supervise;
 

@@ -1,12 +1,14 @@
 //! Short trusted commands: git, mostly. Their time limit is one that only what hangs will meet; there is no cap: for
 //! what is not trusted see `supervise`.
 
-use super::{ProcessError, procfs};
+use super::{ProcessError, watchdog::Watched};
 use std::{
     ffi::{OsStr, OsString},
+    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
+    process::{Output, Stdio},
     time::Duration,
 };
 
@@ -80,42 +82,42 @@ impl Command {
     /// # Errors
     /// There is no such program, it cannot be started or read from, or it was ended at its limit.
     pub(crate) fn run(&self) -> Result<Finished, ProcessError> {
-        let program = self.announce()?;
-        let mut expression = duct::cmd(&program, &self.args).stdout_capture().stderr_capture().unchecked();
-        expression = match (&self.stdin, &self.holds) {
-            (Some(bytes), _) => expression.stdin_bytes(bytes.clone()),
-            (None, Some(lock)) => {
-                expression.stdin_file(lock.try_clone().map_err(|source| self.start_error(source))?)
-            }
-            (None, None) => expression.stdin_null(),
-        };
+        // Without duct, which starts a thread for each pipe: that costs more than all that a hook does itself.
+        let mut command = std::process::Command::new(self.announce()?);
+        command.args(&self.args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(match (&self.stdin, &self.holds) {
+            (Some(_), _) => Stdio::piped(),
+            (None, Some(lock)) => lock.try_clone().map_err(|source| self.start_error(source))?.into(),
+            (None, None) => Stdio::null(),
+        });
         if let Some(dir) = &self.dir {
-            expression = expression.dir(dir);
-        }
-        for (name, value) in self.env.iter().rev() {
-            expression = expression.env(name, value); // of two, duct takes the one that was said first
+            command.current_dir(dir);
         }
         for name in &self.env_remove {
-            expression = expression.env_remove(name);
+            command.env_remove(name);
         }
-        let running = expression.start().map_err(|source| self.start_error(source))?;
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let child = command.spawn().map_err(|source| self.start_error(source))?;
         let limit = self.limit.unwrap_or(LIMIT);
-        let output = running.wait_timeout(limit).map_err(|source| self.start_error(source))?;
-        let Some(output) = output.cloned() else {
-            return Err(self.ended_at(limit, &running));
-        };
+        let watched = Watched::start(child.id(), limit);
+        let output = self.output_of(child).map_err(|source| self.start_error(source))?;
+        if watched.was_ended() {
+            return Err(ProcessError::TooLong { program: self.program.clone(), seconds: limit.as_secs() });
+        }
         let status = output.status.code().or(output.status.signal().map(|signal| 128 + signal));
         Ok(Finished { status: status.unwrap_or(-1), stdout: output.stdout, stderr: output.stderr })
     }
 
-    /// Ends it with all that it started: a transport of git's holds the pipes that would be read to their end.
-    fn ended_at(&self, limit: Duration, running: &duct::Handle) -> ProcessError {
-        let own = running.pids();
-        for pid in own.iter().flat_map(|&pid| procfs::descendants(pid)) {
-            procfs::kill(pid);
+    fn output_of(&self, mut child: std::process::Child) -> std::io::Result<Output> {
+        match (child.stdin.take(), &self.stdin) {
+            (Some(mut pipe), Some(bytes)) => std::thread::scope(|scope| {
+                // Beside the reading: a program may fill its output before it has read all. One that does not read to
+                // the end is no error.
+                scope.spawn(move || pipe.write_all(bytes));
+                child.wait_with_output()
+            }),
+            _ => child.wait_with_output(),
         }
-        let _ = running.kill(); // it may have ended by now
-        ProcessError::TooLong { program: self.program.clone(), seconds: limit.as_secs() }
     }
 
     /// Runs it to its end on the user's own terminal: an editor, a pager. Returns its exit code.
@@ -245,7 +247,7 @@ mod tests {
             std::fs::read_to_string(folder.path().join("child")).unwrap().trim().parse().unwrap();
         let gone = (0..200).any(|_| {
             std::thread::sleep(Duration::from_millis(10));
-            procfs::start_time(child).is_none_or(|started| !procfs::alive(child, started))
+            crate::process::start_time(child).is_none_or(|started| !crate::process::alive(child, started))
         });
         assert!(gone);
     }
