@@ -17,7 +17,7 @@ fn without_a_review_agent_a_person_is_waited_for() {
     let folder = sandbox.run(&["pick", "hola", "--path"]).exits(0).stdout;
     std::fs::write(format!("{}/hola.txt", folder.trim_end()), "hola\n").unwrap();
     let checked = sandbox.run(&["check", "hola", "--only", "size"]);
-    assert!(checked.stdout.contains("1 lines (+1 -0)") && checked.stderr.is_empty(), "{checked:?}");
+    assert!(checked.stdout.contains("1 line (+1 -0)") && checked.stderr.is_empty(), "{checked:?}");
     let submitted = sandbox.run(&["submit", "hola"]).exits(0);
     std::fs::write(format!("{}/more.txt", folder.trim_end()), "more\n").unwrap();
     let checked = sandbox.run(&["check", "hola", "--only", "size"]);
