@@ -157,6 +157,9 @@ pub(crate) enum Command {
     /// Exchange tasks, runs and verdicts with a remote
     #[command(display_order = 60)]
     Sync(commands::sync::SyncArgs),
+    /// Say something about a task; kept in its journal
+    #[command(display_order = 61)]
+    Msg(commands::msg::MsgArgs),
     /// Read, write and explain settings
     #[command(display_order = 61)]
     Config(commands::config::ConfigArgs),
