@@ -19,6 +19,8 @@ pub(crate) mod sandbox;
 pub(crate) mod short;
 /// First and second Ctrl-C.
 mod signals;
+/// Waiting for other processes.
+mod wait;
 /// Ends short commands that hang.
 mod watchdog;
 /// Agents, reviewers and test runs: limits, capped logs, nothing left behind.
@@ -28,7 +30,7 @@ use std::{io, path::PathBuf};
 
 pub(crate) use disk::free_bytes;
 pub(crate) use env::{agent_environment, is_set};
-pub(crate) use own::{own_command, own_program};
+pub(crate) use own::{own_command, own_pid, own_program};
 pub(crate) use procfs::{Load, loads};
 pub(crate) use procfs::{alive, start_time};
 pub(crate) use random::{random_letters, random_share};
@@ -38,6 +40,7 @@ pub(crate) use supervise::{
     Control, Ended, Job, Outcome, REQUEST_MAX, Relay, Stop, Terms, ask, clean_up, left_over, supervised,
     supervised_blocking, supervisor_main,
 };
+pub(crate) use wait::ask_again;
 
 /// Why a program could not be run, or not be talked with. How a program *ended* is never an error here.
 #[derive(Debug, thiserror::Error)]
