@@ -37,6 +37,7 @@ mod night;
 mod orphans;
 mod programs;
 mod queue;
+mod queue_stands;
 mod readme;
 mod real_agents;
 mod real_history;
