@@ -135,7 +135,7 @@ pub(crate) fn run(
     if let Some(text) = project.agents_held_by(&crew)? {
         watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
     }
-    project.preflight(request, &crew, watcher)?;
+    let tried = project.preflight(request, &crew, watcher)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {
         doing: "start",
@@ -143,7 +143,8 @@ pub(crate) fn run(
         source,
     })?;
     std::thread::scope(|scope| {
-        let dispatcher = Dispatcher::new(project, request, crew, &recorder, op)?;
+        let mut dispatcher = Dispatcher::new(project, request, crew, &recorder, op)?;
+        dispatcher.count_trials(&tried);
         runtime.block_on(dispatcher.work(scope))
     })
 }
