@@ -393,8 +393,9 @@ impl Project {
     /// # Errors
     /// Nothing that could be rejected.
     pub(crate) fn reject(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
+        let (project, _nothing_lands) = self.withdrawing()?;
         self.store.change(op, &self.person(), id, |stored: &Stored| {
-            self.refuse_landed(&stored.task)?;
+            project.refuse_landed(&stored.task)?;
             Ok(vec![Event::Rejected { because: because.to_owned() }])
         })
     }
@@ -410,8 +411,9 @@ impl Project {
         abandon: bool,
         because: &str,
     ) -> Result<Stored, FlowError> {
+        let (project, nothing_lands) = self.withdrawing()?;
         let stored = self.store.change(op, &self.person(), id, |stored: &Stored| {
-            self.refuse_landed(&stored.task)?;
+            project.refuse_landed(&stored.task)?;
             self.park(&stored.task)?;
             let because = because.to_owned();
             let waits = matches!(stored.task.state, State::Escalated { .. } | State::Blocked { .. });
@@ -421,6 +423,7 @@ impl Project {
                 vec![Event::Stopped { because }]
             })
         })?;
+        drop(nothing_lands);
         if stored.task.state.is_finished() {
             self.clean_up(&stored.task)?;
             self.store.archive(op, std::slice::from_ref(&stored))?;
@@ -433,12 +436,13 @@ impl Project {
     /// # Errors
     /// It is not in the queue.
     pub(crate) fn drop_from_queue(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
+        let (project, _nothing_lands) = self.withdrawing()?;
         self.store.change(op, &self.person(), id, |stored: &Stored| match &stored.task.state {
             State::ReadyForHandoff {
                 phase: Phase::Waiting | Phase::Held { .. } | Phase::Testing { .. },
                 ..
             } => {
-                self.refuse_landed(&stored.task)?;
+                project.refuse_landed(&stored.task)?;
                 Ok(vec![Event::Stopped { because: because.to_owned() }])
             }
             state => {

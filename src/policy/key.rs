@@ -290,6 +290,13 @@ pub(crate) const KEYS: &[Key] = &[
         "land",
         "while the queue is closed below a priority: land what is tested already, or hold it",
     ),
+    key(
+        "queue.vouch",
+        Choice(&["land", "confirm"]),
+        Shared,
+        "land",
+        "green together, though fewer of them were red: land them, or test the fewer once more first",
+    ),
     key("queue.push", Switch, Preference, "true", "push landings to the upstream of the base"),
     // The group that is as likely green as red where 3 of 100 tasks are broken; the policy takes fewer where it learns
     // that more are.

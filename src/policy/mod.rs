@@ -168,6 +168,8 @@ pub(crate) struct QueueRules {
     pub(crate) land: Land,
     pub(crate) on_worse: OnWorse,
     pub(crate) mode: Mode,
+    /// Whether a green of more lands all although less was red.
+    pub(crate) vouch: bool,
     /// Whether what is tested lands although the queue is closed below a priority.
     pub(crate) land_when_closed: bool,
     /// Whether landings go to the upstream of the base.
@@ -344,6 +346,7 @@ impl Settings {
                 Some("rebase") => Mode::Rebase,
                 _ => Mode::Merge,
             },
+            vouch: !is("queue.vouch", "confirm"),
             land_when_closed: !is("queue.closed", "hold"),
             push: self.switch("queue.push"),
             batch: self.small("queue.batch"),

@@ -344,6 +344,18 @@ impl Store {
         }
     }
 
+    /// Waits until what killed commands had under way has ended, or for some seconds where others write all the time.
+    ///
+    /// # Errors
+    /// The lock file of this program cannot be used.
+    pub(crate) fn await_writers(&self) -> Result<(), StoreError> {
+        let until = Instant::now() + PATIENCE;
+        while Exclusive::try_take(&self.repo)?.is_none() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     /// Locks that dead writers may have left: nobody has them open, and they are old.
     pub(crate) fn stale_locks(&self) -> Vec<PathBuf> {
         lock::stale_locks(&self.repo, &self.lock_paths(), LOCK_GRACE, file_time())

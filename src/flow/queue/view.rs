@@ -174,6 +174,7 @@ impl Lander<'_> {
                 },
                 confirmations: 1,
                 needs_baseline: true,
+                vouch: self.project.policy.queue.vouch,
                 land_when_closed: self.project.policy.queue.land_when_closed,
             },
             paused: state.paused.is_some(),
