@@ -23,7 +23,8 @@ pub(crate) struct Command {
     /// Standard input; `None` is an empty one.
     pub(crate) stdin: Option<Vec<u8>>,
     /// A lock file that the program gets in place of an empty standard input: a `flock` then lives as long as the
-    /// program does, even where this process is killed before.
+    /// program does, even where this process is killed before. Where it has something to read, it gets the file as its
+    /// standard output instead, and what it writes there is of no use to anybody.
     pub(crate) holds: Option<std::sync::Arc<std::fs::File>>,
 }
 
@@ -73,13 +74,14 @@ impl Command {
     /// There is no such program, or it cannot be started or read from.
     pub(crate) fn run(&self) -> Result<Finished, ProcessError> {
         let program = self.announce()?;
-        let mut expression = duct::cmd(&program, &self.args).stdout_capture().stderr_capture().unchecked();
-        expression = match (&self.stdin, &self.holds) {
-            (Some(bytes), _) => expression.stdin_bytes(bytes.clone()),
-            (None, Some(lock)) => {
-                expression.stdin_file(lock.try_clone().map_err(|source| self.start_error(source))?)
-            }
-            (None, None) => expression.stdin_null(),
+        let held = self.holds.as_ref().map(|lock| lock.try_clone()).transpose();
+        let held = held.map_err(|source| self.start_error(source))?;
+        let expression = duct::cmd(&program, &self.args).stderr_capture().unchecked();
+        let mut expression = match (&self.stdin, held) {
+            (Some(bytes), Some(lock)) => expression.stdin_bytes(bytes.clone()).stdout_file(lock),
+            (Some(bytes), None) => expression.stdin_bytes(bytes.clone()).stdout_capture(),
+            (None, Some(lock)) => expression.stdin_file(lock).stdout_capture(),
+            (None, None) => expression.stdin_null().stdout_capture(),
         };
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);

@@ -22,6 +22,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::git::slot::MergeSlot;
+use crate::git::trunk::Trunk;
 use crate::process::Stop;
 use crate::queue::{self, Action, Belief, Composition, Entry, Purpose, View};
 use crate::store::{Op, Stored};
@@ -109,6 +110,8 @@ pub(crate) struct Lander<'a> {
     /// Entries' tasks as they were read, as long as their journals do not move.
     loaded: HashMap<TaskId, Stored>,
     footprints: HashMap<(CommitId, CommitId), BTreeSet<String>>,
+    /// The base's history, as far back as entries left it.
+    trunk: Option<Trunk>,
     /// The candidates that each task was tested in, as its journal at this commit says.
     tested: HashMap<TaskId, (CommitId, Vec<CommitId>)>,
     /// What candidates hold.
@@ -152,6 +155,7 @@ impl<'a> Lander<'a> {
             forward_at: None,
             loaded: HashMap::new(),
             footprints: HashMap::new(),
+            trunk: None,
             tested: HashMap::new(),
             chains: HashMap::new(),
             base_commits: Vec::new(),
@@ -283,7 +287,7 @@ impl<'a> Lander<'a> {
                     self.land(slot, queued, &members, &commit, &tree, &on)?
                 }
                 Action::Hold { task, hold } => self.hold(queued, &task, &hold)?,
-                Action::Release { task } => self.phase(&task, Event::Waiting)?,
+                Action::Release { task } => self.phase(&task, &Event::Waiting)?,
                 Action::Eject { task, because } => self.eject(queued, &task, because)?,
                 Action::Finish { task, because } => self.finish(view, queued, &task, because)?,
                 Action::StopAll { because } => self.stop_all(&because)?,
