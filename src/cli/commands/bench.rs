@@ -10,6 +10,8 @@ use crate::flow::bench::{self, Measured};
 use crate::process::own_program;
 
 use super::bench_queue::{self, QueueBenchArgs};
+use super::bench_queue_git::{self, QueueGitArgs};
+use super::bench_side_by_side::{self, SideBySideArgs};
 
 /// What `bench` is asked for.
 #[derive(Debug, Args)]
@@ -34,11 +36,18 @@ pub(crate) struct BenchArgs {
 enum What {
     /// Play changes against the queue's policy
     Queue(QueueBenchArgs),
+    /// Measure the queue's work with git on a large repository
+    QueueGit(QueueGitArgs),
+    /// Land the same branches by our queue, by other policies, and by tools that search culprits
+    SideBySide(SideBySideArgs),
 }
 
 pub(crate) fn run(ctx: &Context, args: &BenchArgs) -> Result<Exit, Failure> {
-    if let Some(What::Queue(args)) = &args.what {
-        return bench_queue::run(ctx, args);
+    match &args.what {
+        Some(What::Queue(args)) => return bench_queue::run(ctx, args),
+        Some(What::QueueGit(args)) => return bench_queue_git::run(ctx, args),
+        Some(What::SideBySide(args)) => return bench_side_by_side::run(ctx, args),
+        None => {}
     }
     let program = own_program().map_err(crate::flow::FlowError::from)?;
     ctx.out.progress(&format!("making a repository with {} tasks", args.tasks));
