@@ -296,10 +296,11 @@ impl Project {
     fn examine_agents(&self, found: &mut Diagnosis) {
         let agents = &self.policy.agents;
         let set = [&agents.implement, &agents.review, &agents.fix, &agents.test].into_iter().flatten();
+        let known = self.settings.agent_entries().unwrap_or_default();
         let mut missing = Vec::new();
         let mut there = Vec::new();
         for agent in set.map(String::as_str).collect::<std::collections::BTreeSet<_>>() {
-            let ok = match crate::agent::parse(agent, &agents.named) {
+            let ok = match crate::agent::parse(agent, &known) {
                 Ok(Agent { kind: Kind::Program(entry), .. }) => match &entry.call {
                     Call::Shell(command) => {
                         first_program(command).is_none_or(|program| which(&program).is_some())

@@ -29,7 +29,7 @@ impl Project {
     /// # Errors
     /// There is no such agent, or no scratch repository can be made. What is wrong with the agent is in the diagnosis.
     pub(crate) fn ping(&self, text: &str) -> Result<Diagnosis, FlowError> {
-        let agent = agent::parse(text, &self.policy.agents.named)?;
+        let agent = agent::parse(text, &self.settings.agent_entries()?)?;
         let local = self.local();
         let scratch = tempfile::tempdir().map_err(FlowError::file("make a temporary folder for", &local))?;
         let dir = scratch.path().join("repo");

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::git::GitError;
+use crate::git::checkout::CommitAll;
 use crate::git::lock::FileLock;
 use crate::git::merge_tree::{Composer, Merged};
 use crate::git::objects::{NewCommit, Person, TreeEdit};
 use crate::git::refs::Expected;
-use crate::git::worktree::{CommitAll, RemoveRefused};
+use crate::git::worktree::RemoveRefused;
 use crate::process::{Ended, Job, Terms, agent_environment, supervised_blocking};
 use crate::store::journal::one_line;
 use crate::store::layout;

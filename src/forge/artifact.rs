@@ -40,6 +40,8 @@ pub(crate) struct TestsSaid {
 /// Why an artifact cannot be used: then nothing has passed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadArtifact {
+    #[error("no file of it is there")]
+    Missing,
     #[error("it has {0} bytes, the limit is {ARTIFACT_MAX}")]
     Long(usize),
     #[error("it is no JSON of the expected form")]

@@ -64,7 +64,7 @@ impl Named {
 }
 
 /// FNV-1a of 64 bits: names are kept for ever, and the standard library's hash may change with each release.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

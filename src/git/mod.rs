@@ -3,6 +3,8 @@
 //! Names of refs come in as arguments. No function here writes a ref without the value that it must have before.
 
 pub(crate) mod bound;
+pub(crate) mod bring_along;
+pub(crate) mod checkout;
 mod clean;
 pub(crate) mod diff;
 pub(crate) mod exchange;

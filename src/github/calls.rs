@@ -86,6 +86,8 @@ pub(crate) struct Run {
     /// When it began, as the host's clock has it.
     pub(crate) started_at: String,
     pub(crate) external_id: String,
+    /// What stands below its summary.
+    pub(crate) text: String,
 }
 
 /// The host, for one repository.

@@ -131,6 +131,7 @@ fn run_of(value: &Value) -> Option<Run> {
         name: text("name"),
         started_at: text("started_at"),
         external_id: text("external_id"),
+        text: value["output"]["text"].as_str().unwrap_or_default().to_owned(),
     })
 }
 

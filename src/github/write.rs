@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Repeat, Verb, body};
-use super::{Comment, Github, GithubError};
+use super::{Comment, Github, GithubError, Run};
 use crate::forge::{LABELS, Labels};
 use crate::task::id::CommitId;
 
@@ -35,6 +35,8 @@ pub(crate) struct CheckRun {
     pub(crate) title: String,
     /// Markdown, cut to the host's limit.
     pub(crate) summary: String,
+    /// Markdown below it, within the host's limit; empty = none.
+    pub(crate) text: String,
 }
 
 /// A remark at a line of the change, to be made.
@@ -173,6 +175,15 @@ impl Github {
             .map(|_| ())
     }
 
+    /// Our own check of that name on a commit.
+    ///
+    /// # Errors
+    /// The host fails.
+    pub(crate) fn own_check(&self, name: &str, head: &CommitId) -> Result<Option<Run>, GithubError> {
+        let runs = self.check_runs(head)?;
+        Ok(runs.into_iter().find(|run| run.name == name && run.external_id == EXTERNAL_ID))
+    }
+
     /// The check of a commit, made or brought up to date.
     ///
     /// # Errors
@@ -184,12 +195,12 @@ impl Github {
             summary.truncate(end);
             summary.push_str("\n\n(cut)\n");
         }
-        let output = json!({ "title": check.title, "summary": summary });
+        let mut output = json!({ "title": check.title, "summary": summary });
+        if !check.text.is_empty() {
+            output["text"] = json!(check.text);
+        }
         for round in 1..=self.client.tries() {
-            let known = self
-                .check_runs(&check.head)?
-                .into_iter()
-                .find(|run| run.name == check.name && run.external_id == EXTERNAL_ID);
+            let known = self.own_check(check.name, &check.head)?;
             let outcome = match known {
                 Some(run) => {
                     let change = json!({
@@ -273,7 +284,17 @@ impl Github {
             Err(err) if err.is_not_found() => return Ok(false),
             other => other?,
         };
-        let Some(id) = list.iter().filter_map(|run| run["id"].as_u64()).max() else { return Ok(false) };
+        match list.iter().filter_map(|run| run["id"].as_u64()).max() {
+            Some(id) => self.rerun(id),
+            None => Ok(false),
+        }
+    }
+
+    /// Starts a workflow run again. False where it is gone, or runs now.
+    ///
+    /// # Errors
+    /// The host fails.
+    pub(crate) fn rerun(&self, id: u64) -> Result<bool, GithubError> {
         let route = self.route(&format!("/actions/runs/{id}/rerun"));
         match self.client.call(
             Verb::Post,

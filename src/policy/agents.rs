@@ -40,8 +40,10 @@ pub(crate) struct AgentEntry {
     pub(crate) set: Vec<(String, String)>,
     /// The hosts of its model: all that it has to reach.
     pub(crate) endpoints: Vec<String>,
-    /// Variables that lead it to another host than its own.
+    /// Variables that lead it to another host than its own; `NAME=HOST/PATH` says where it goes without.
     pub(crate) base_url: Vec<String>,
+    /// Files that it finds in the home of its sandbox: path below it, text with `{relay}` in it.
+    pub(crate) files: Vec<(String, String)>,
     /// What an exit code means, where the program says more with it than yes and no.
     pub(crate) exits: BTreeMap<i32, String>,
     /// Patterns of files that it leaves behind, and that are no part of its work.
@@ -102,6 +104,11 @@ impl Output {
     pub(crate) const WORDS: &'static [&'static str] =
         &["text", "claude", "codex", "gemini", "opencode", "qwen", "pi", "aider"];
 
+    /// Whether what was used is told step by step, so that only the whole output has all of it.
+    pub(crate) fn sums_up(self) -> bool {
+        matches!(self, Output::Opencode | Output::Pi)
+    }
+
     fn parse(word: &str) -> Output {
         match word {
             "claude" => Output::Claude,
@@ -139,6 +146,7 @@ impl AgentEntry {
             set: Vec::new(),
             endpoints: Vec::new(),
             base_url: Vec::new(),
+            files: Vec::new(),
             exits: BTreeMap::new(),
             litter: Vec::new(),
             version: None,
@@ -151,8 +159,11 @@ impl AgentEntry {
 
 impl Settings {
     /// Every agent that can be named, the built-in ones included.
-    pub(super) fn agent_entries(&self) -> Result<BTreeMap<String, AgentEntry>, PolicyError> {
-        let names = self.own_agents();
+    ///
+    /// # Errors
+    /// An agent whose keys do not fit together; [`Settings::policy`] has told of it before.
+    pub(crate) fn agent_entries(&self) -> Result<BTreeMap<String, AgentEntry>, PolicyError> {
+        let names = self.agent_names();
         names.into_iter().map(|name| Ok((name.clone(), self.agent_entry(&name)?))).collect()
     }
 
@@ -212,6 +223,7 @@ impl Settings {
             set: pairs("set")?,
             endpoints: list("endpoints"),
             base_url: list("base_url"),
+            files: files(pairs("files")?).map_err(|path| bad("files", &path))?,
             exits: exits.collect::<Result<_, _>>()?,
             litter: list("litter"),
             version: first("version"),
@@ -224,7 +236,7 @@ impl Settings {
 
     /// The name itself, and the ones that it starts from.
     fn extended(&self, name: &str) -> Result<Vec<String>, PolicyError> {
-        let known = self.own_agents();
+        let known = self.agent_names();
         let mut chain = vec![name.to_owned()];
         while let Some(parent) = self.text(&format!("agent.{}.extends", chain[chain.len() - 1])) {
             if !known.contains(&parent) || chain.contains(&parent) {
@@ -234,6 +246,17 @@ impl Settings {
         }
         Ok(chain)
     }
+}
+
+/// Files below the home folder; `Err` is a path that leads elsewhere.
+fn files(pairs: Vec<(String, String)>) -> Result<Vec<(String, String)>, String> {
+    let below = |(path, text): (String, String)| match path.strip_prefix("~/") {
+        Some(rest) if !rest.split('/').any(|part| matches!(part, "" | "." | "..")) => {
+            Ok((rest.to_owned(), text))
+        }
+        _ => Err(path),
+    };
+    pairs.into_iter().map(below).collect()
 }
 
 /// Reads `in=3.00`, `out=15`, `cached=0.30`: dollars for a million tokens.

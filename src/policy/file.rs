@@ -1,6 +1,7 @@
 //! `orch.toml`: its text as values by key. Which of them count is decided in `layers`.
 
-use super::key::{self, BadValue, KEYS, Key, Shape, Value};
+use super::key::{self, KEYS, Key, Shape};
+use super::value::{self, BadValue, Value};
 use std::collections::BTreeMap;
 use toml::{
     Spanned,
@@ -80,7 +81,7 @@ impl Reader<'_> {
     }
 
     fn value(&self, key: &Key, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Value, FileError> {
-        let wrong = || key::wrong_shape(key, name);
+        let wrong = || value::wrong_shape(key, name);
         let read = match (key.shape, value.get_ref()) {
             (Shape::Count | Shape::Tokens, DeValue::Integer(number)) => {
                 let digits = number.as_str().replace('_', "");
@@ -105,7 +106,7 @@ impl Reader<'_> {
         let mut pairs = Vec::new();
         for (index, rule) in array.iter().enumerate() {
             let Some(table) = rule.get_ref().as_table() else {
-                return Err(self.at(rule.span().start, key::wrong_shape(key, key.name).into()));
+                return Err(self.at(rule.span().start, value::wrong_shape(key, key.name).into()));
             };
             let known = |name: &str| matches!(name, "changed" | "run");
             if let Some((name, _)) = table.iter().find(|(name, _)| !known(name.get_ref())) {

@@ -3,7 +3,8 @@
 use super::{
     agents::BUILT_IN,
     file::Values,
-    key::{self, BadValue, KEYS, Key, Kind, Stricter, Value},
+    key::{self, KEYS, Key, Kind, Stricter},
+    value::{BadValue, Value},
 };
 use std::{collections::BTreeSet, fmt};
 
@@ -194,18 +195,24 @@ fn git_name(name: &str) -> String {
 impl Settings {
     /// Takes layers in any order. A worktree's file is left out where the base has one.
     pub(crate) fn new(mut layers: Vec<Layer>) -> Settings {
-        layers.push(BUILT_IN.clone());
         let committed = layers.iter().any(|layer| matches!(layer.origin, Origin::Base { .. }));
         layers.retain(|layer| !committed || layer.origin != Origin::Worktree);
         layers.sort_by(|a, b| a.origin.cmp(&b.origin));
         Settings { layers }
     }
 
+    /// The layers that may speak of a name, the lowest first. The list of built-in agents is read only for a name of
+    /// theirs: it is long, and most commands, the hook above all, start no agent.
+    fn layers_of(&self, name: &str) -> impl Iterator<Item = &Layer> {
+        let built_in = name.starts_with("agent.").then(|| &*BUILT_IN);
+        built_in.into_iter().chain(&self.layers)
+    }
+
     /// Decides a key by its full name; nothing if there is no such key.
     pub(crate) fn decide(&self, name: &str) -> Option<Decided> {
         let key = key::find(name)?;
         let built_in = key.built_in().map(|value| (&Origin::BuiltIn, value));
-        let layers = self.layers.iter();
+        let layers = self.layers_of(name);
         let said = layers.filter_map(|layer| Some((&layer.origin, layer.values.get(name)?.clone())));
         let said: Vec<(&Origin, Value)> = built_in.into_iter().chain(said).collect();
         Some(match key.kind {
@@ -233,8 +240,7 @@ impl Settings {
 
     /// Every key with what is used, agents of the user's own included.
     pub(crate) fn list(&self) -> Vec<Listed> {
-        let said = self.layers.iter().filter(|layer| layer.origin != Origin::BuiltIn);
-        let own: BTreeSet<&String> = said.flat_map(|layer| layer.values.keys()).collect();
+        let own: BTreeSet<&String> = self.layers.iter().flat_map(|layer| layer.values.keys()).collect();
         KEYS.iter()
             .flat_map(|key| match key.name.contains('*') {
                 false => vec![key.name.to_owned()],
@@ -263,17 +269,28 @@ impl Settings {
 
     /// Whether any layer says something about this name.
     pub(super) fn is_said(&self, name: &str) -> bool {
-        self.layers.iter().any(|layer| layer.values.contains_key(name))
+        self.layers_of(name).any(|layer| layer.values.contains_key(name))
     }
 
     /// The names of all agents: the built-in ones, and those that users gave.
-    pub(super) fn own_agents(&self) -> BTreeSet<String> {
-        let names = self.layers.iter().flat_map(|layer| layer.values.keys());
-        names
-            .filter_map(|name| name.strip_prefix("agent.")?.split_once('.'))
-            .map(|(agent, _)| agent.to_owned())
-            .collect()
+    pub(super) fn agent_names(&self) -> BTreeSet<String> {
+        self.own_agents().chain(agents_in(&BUILT_IN)).map(str::to_owned).collect()
     }
+
+    /// Whether users gave agents of their own, or changed a built-in one.
+    pub(super) fn has_own_agents(&self) -> bool {
+        self.own_agents().next().is_some()
+    }
+
+    fn own_agents(&self) -> impl Iterator<Item = &str> {
+        self.layers.iter().flat_map(agents_in)
+    }
+}
+
+/// The agents that a layer speaks of, once for each key.
+fn agents_in(layer: &Layer) -> impl Iterator<Item = &str> {
+    let names = layer.values.keys().filter_map(|name| name.strip_prefix("agent.")?.split_once('.'));
+    names.map(|(agent, _)| agent)
 }
 
 const ONLY_PROJECT: &str = "it comes from orch.toml on the base branch only";

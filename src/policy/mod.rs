@@ -9,6 +9,7 @@ pub(crate) mod key;
 pub(crate) mod layers;
 pub(crate) mod prices;
 pub(crate) mod template;
+pub(crate) mod value;
 
 use crate::{
     guard::size::{Caps as SizeCaps, MB},
@@ -20,10 +21,9 @@ use crate::{
     suite::format::{BadFormat, Format},
     task::record::MicroUsd,
 };
-use agents::AgentEntry;
-use key::Value;
 use layers::Settings;
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
+use value::Value;
 
 /// The settings that hold for one command, resolved once and passed down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +109,6 @@ pub(crate) struct Agents {
     pub(crate) test: Option<String>,
     /// Names of variables that are handed on.
     pub(crate) env: Vec<String>,
-    /// `[agent.NAME]`, and the built-in ones.
-    pub(crate) named: BTreeMap<String, AgentEntry>,
 }
 
 /// `[budget]`
@@ -149,6 +147,8 @@ pub(crate) struct Limits {
     pub(crate) test: Duration,
     /// How long it may do nothing.
     pub(crate) idle: Duration,
+    /// How long a claim of another clone holds without a word.
+    pub(crate) lease: Duration,
     /// Bytes kept of an agent's output.
     pub(crate) log_bytes: u64,
 }
@@ -228,6 +228,9 @@ impl Settings {
     /// # Errors
     /// Values that do not fit together.
     pub(crate) fn policy(&self) -> Result<Policy, PolicyError> {
+        if self.has_own_agents() {
+            self.agent_entries()?;
+        }
         Ok(Policy {
             base: self.text("base"),
             cap: Cap {
@@ -252,7 +255,7 @@ impl Settings {
                 own: self.switch("review.own"),
                 rounds: self.small("review.rounds"),
             },
-            agents: self.agents()?,
+            agents: self.agents(),
             jobs: self.small("run.jobs"),
             budget: Budget { run: self.caps("budget.run"), task: self.caps("budget.task") },
             before: Before {
@@ -265,6 +268,7 @@ impl Settings {
                 fix: self.time("limits.fix"),
                 test: self.time("limits.test"),
                 idle: self.time("limits.idle"),
+                lease: self.time("limits.lease"),
                 log_bytes: self.megabytes("limits.log_mb"),
             },
             retry: Retry { tries: self.small("retry.tries"), iterations: self.small("retry.iterations") },
@@ -320,15 +324,14 @@ impl Settings {
         })
     }
 
-    fn agents(&self) -> Result<Agents, PolicyError> {
-        Ok(Agents {
+    fn agents(&self) -> Agents {
+        Agents {
             implement: self.text("agents.implement"),
             review: self.text("agents.review"),
             fix: self.text("agents.fix"),
             test: self.text("agents.test"),
             env: self.words("agents.env"),
-            named: self.agent_entries()?,
-        })
+        }
     }
 
     fn queue(&self) -> QueueRules {
@@ -436,7 +439,7 @@ mod tests {
 
     #[test]
     fn every_section_is_filled_in() {
-        let policy = Settings::new(vec![
+        let settings = Settings::new(vec![
             base(
                 "base = 'dev'\n[tests]\nall = 'a'\nsome = 'a {tests}'\nreport = 'junit:r.xml'\n[queue]\nland = \
                  'targeted'\non_worse = 'stop'\nchangelog = ''\n[agent.mine]\ncommand = 'x'\nprompt = 'file'\n[paths]\n\
@@ -444,16 +447,19 @@ mod tests {
             ),
             Layer::of_git_config(
                 Scope::Global,
-                &[("paths.allow".to_owned(), "src/a".to_owned()), ("agents.implement".to_owned(), "mine".to_owned())],
+                &[
+                    ("paths.allow".to_owned(), "src/a".to_owned()),
+                    ("agents.implement".to_owned(), "mine".to_owned()),
+                ],
             )
             .unwrap(),
-        ]).policy()
-        .unwrap();
+        ]);
+        let policy = settings.policy().unwrap();
         assert_eq!(policy.base.as_deref(), Some("dev"));
         assert_eq!(policy.tests.format, Format::Junit("r.xml".to_owned()));
         assert_eq!((policy.queue.land, policy.queue.on_worse), (Land::Targeted, OnWorse::Stop));
         assert_eq!(policy.queue.changelog, None);
-        assert_eq!(policy.agents.named["mine"].prompt, agents::PromptBy::File);
+        assert_eq!(settings.agent_entries().unwrap()["mine"].prompt, agents::PromptBy::File);
         assert_eq!(policy.agents.implement.as_deref(), Some("mine"));
         assert_eq!(policy.paths.allow, [Globs::parse(&["src"]).unwrap(), Globs::parse(&["src/a"]).unwrap()]);
         assert_eq!(policy.limits.log_bytes, MB);

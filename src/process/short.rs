@@ -1,12 +1,20 @@
-//! Short trusted commands: git, mostly. No limit, no cap, and no tree to clean up: for those see `supervise`.
+//! Short trusted commands: git, mostly. Their time limit is one that only what hangs will meet; there is no cap: for
+//! what is not trusted see `supervise`.
 
-use super::ProcessError;
+use super::{ProcessError, watchdog::Watched};
 use std::{
     ffi::{OsStr, OsString},
+    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::Duration,
 };
+
+/// How long a command may take: far more than the slowest one needs on a large repository (`git add` of 100,000 new
+/// files takes a minute), so that a hanging disk or hook does not hold up a night for ever.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// What to run, where and with what. Without a word about it, the environment is this process's own.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +34,8 @@ pub(crate) struct Command {
     /// program does, even where this process is killed before. Where it has something to read, it gets the file as its
     /// standard output instead, and what it writes there is of no use to anybody.
     pub(crate) holds: Option<std::sync::Arc<std::fs::File>>,
+    /// How long it may take; without it half an hour.
+    pub(crate) limit: Option<Duration>,
 }
 
 /// How a command ended. A status other than 0 is for the caller to judge.
@@ -71,30 +81,48 @@ impl Command {
     /// Runs it to its end and returns what it wrote.
     ///
     /// # Errors
-    /// There is no such program, or it cannot be started or read from.
+    /// There is no such program, it cannot be started or read from, or it was ended at its limit.
     pub(crate) fn run(&self) -> Result<Finished, ProcessError> {
-        let program = self.announce()?;
         let held = self.holds.as_ref().map(|lock| lock.try_clone()).transpose();
         let held = held.map_err(|source| self.start_error(source))?;
-        let expression = duct::cmd(&program, &self.args).stderr_capture().unchecked();
-        let mut expression = match (&self.stdin, held) {
-            (Some(bytes), Some(lock)) => expression.stdin_bytes(bytes.clone()).stdout_file(lock),
-            (Some(bytes), None) => expression.stdin_bytes(bytes.clone()).stdout_capture(),
-            (None, Some(lock)) => expression.stdin_file(lock).stdout_capture(),
-            (None, None) => expression.stdin_null().stdout_capture(),
+        // Without duct, which starts a thread for each pipe: that costs more than all that a hook does itself.
+        let mut command = std::process::Command::new(self.announce()?);
+        command.args(&self.args).stderr(Stdio::piped());
+        let (stdin, stdout) = match (&self.stdin, held) {
+            (Some(_), Some(lock)) => (Stdio::piped(), lock.into()),
+            (Some(_), None) => (Stdio::piped(), Stdio::piped()),
+            (None, Some(lock)) => (lock.into(), Stdio::piped()),
+            (None, None) => (Stdio::null(), Stdio::piped()),
         };
+        command.stdin(stdin).stdout(stdout);
         if let Some(dir) = &self.dir {
-            expression = expression.dir(dir);
-        }
-        for (name, value) in self.env.iter().rev() {
-            expression = expression.env(name, value); // of two, duct takes the one that was said first
+            command.current_dir(dir);
         }
         for name in &self.env_remove {
-            expression = expression.env_remove(name);
+            command.env_remove(name);
         }
-        let output = expression.run().map_err(|source| self.start_error(source))?;
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let child = command.spawn().map_err(|source| self.start_error(source))?;
+        let limit = self.limit.unwrap_or(LIMIT);
+        let watched = Watched::start(child.id(), limit);
+        let output = self.output_of(child).map_err(|source| self.start_error(source))?;
+        if watched.was_ended() {
+            return Err(ProcessError::TooLong { program: self.program.clone(), seconds: limit.as_secs() });
+        }
         let status = output.status.code().or(output.status.signal().map(|signal| 128 + signal));
         Ok(Finished { status: status.unwrap_or(-1), stdout: output.stdout, stderr: output.stderr })
+    }
+
+    fn output_of(&self, mut child: std::process::Child) -> std::io::Result<Output> {
+        match (child.stdin.take(), &self.stdin) {
+            (Some(mut pipe), Some(bytes)) => std::thread::scope(|scope| {
+                // Beside the reading: a program may fill its output before it has read all. One that does not read to
+                // the end is no error.
+                scope.spawn(move || pipe.write_all(bytes));
+                child.wait_with_output()
+            }),
+            _ => child.wait_with_output(),
+        }
     }
 
     /// Runs it to its end on the user's own terminal: an editor, a pager. Returns its exit code.
@@ -211,6 +239,22 @@ mod tests {
         let bytes = vec![b'x'; 1 << 20];
         assert_eq!(Command::new("cat").stdin(bytes.clone()).run().unwrap().stdout, bytes);
         assert!(sh("exit 0").stdin(bytes).run().unwrap().success());
+    }
+
+    #[test]
+    fn what_hangs_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = sh("sleep 30 & echo $! > child; sleep 30").dir(folder.path());
+        command.limit = Some(Duration::from_millis(500));
+        let error = command.run().unwrap_err();
+        assert_eq!(error.to_string(), "'sh' gave no answer within 0 seconds and was ended");
+        let child: u32 =
+            std::fs::read_to_string(folder.path().join("child")).unwrap().trim().parse().unwrap();
+        let gone = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            crate::process::start_time(child).is_none_or(|started| !crate::process::alive(child, started))
+        });
+        assert!(gone);
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl ReviewerName {
             Err(BadRole::Reviewer(shown(text)))
         }
     }
+
+    /// The name itself.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Role {

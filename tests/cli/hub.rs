@@ -1,6 +1,7 @@
 //! A simulated GitHub on 127.0.0.1, over a real bare repository: pull requests, comments, reactions, reviews, labels,
 //! checks, workflow runs. It answers as GitHub's description has it for what the bot asks, fails when told to, and
-//! remembers every request.
+//! remembers every request. A test that ends while something that the bot said was not looked at, or a command was
+//! followed by nobody, fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -51,16 +52,29 @@ pub(crate) struct World {
     pub(crate) permissions: BTreeMap<String, &'static str>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) requests: Vec<String>,
+    /// The same with what was sent: method, target and body.
+    pub(crate) sent: Vec<Sent>,
+    /// What the bot said and no test has looked at yet: the pull request, and the text.
+    unread: Vec<(u64, String)>,
     next: u64,
     /// Minutes on GitHub's clock since its start.
     pub(crate) clock: u64,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sent {
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) target: String,
+    pub(crate) body: String,
 }
 
 /// The simulation with its repository, and the bot's clone of it.
 pub(crate) struct Hub {
     folder: TempDir,
     pub(crate) world: Arc<Mutex<World>>,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 const BOT: &str = "orch-bot";
@@ -110,7 +124,34 @@ impl Drop for Serving {
     }
 }
 
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let world = self.world.lock().unwrap();
+        assert!(world.unread.is_empty(), "nobody looked at what the bot said: {:#?}", world.unread);
+        let left: Vec<&Value> = world.comments.values().filter(|comment| world.is_left(comment)).collect();
+        assert!(left.is_empty(), "commands that nobody followed: {left:#?}");
+    }
+}
+
 impl World {
+    /// Whether a comment has a command that was neither marked nor answered.
+    fn is_left(&self, comment: &Value) -> bool {
+        let id = comment["id"].as_u64().unwrap();
+        let answer = format!("<!-- git-orch:reply {id} -->");
+        comment["user"]["login"] != BOT
+            && comment["body"].as_str().unwrap().lines().any(|line| line.starts_with("/orch"))
+            && !self.reactions.get(&id).is_some_and(|marks| marks.iter().any(|(login, _)| login == BOT))
+            && !self.comments.values().any(|other| other["body"].as_str().unwrap().starts_with(&answer))
+    }
+
+    /// The pull request that a comment stands on.
+    fn pull_of(comment: &Value) -> u64 {
+        comment["issue_url"].as_str().unwrap().rsplit('/').next().unwrap().parse().unwrap()
+    }
+
     fn id(&mut self) -> u64 {
         self.next += 1;
         self.next + 1000
@@ -167,8 +208,22 @@ impl Hub {
 
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().canonicalize().unwrap().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         path
+    }
+
+    /// More settings on the base branch.
+    pub(crate) fn settings(&self, more: &str) {
+        self.settings_instead(&format!("[tests]\nall = \"! grep -rq bad src\"\nreport = \"exit\"\n{more}"));
+    }
+
+    /// All settings on the base branch.
+    pub(crate) fn settings_instead(&self, all: &str) {
+        fs::write(self.dev().join("orch.toml"), all).unwrap();
+        self.git_in(&self.dev(), &["commit", "-q", "-am", "Settings"]);
+        self.git_in(&self.dev(), &["push", "-q", "origin", "main"]);
+        self.git_in(&self.bot_clone(), &["pull", "-q"]);
     }
 
     pub(crate) fn file_named(&self, name: &str) -> PathBuf {
@@ -209,6 +264,11 @@ impl Hub {
         command.env("GITHUB_TOKEN", "dummy").env("GITHUB_REPOSITORY", "ana/demo");
         command.envs(extra.iter().copied());
         Hub::run(command.args(args))
+    }
+
+    /// Runs this program in another clone, as a person would.
+    pub(crate) fn orch_in(&self, dir: &Path, args: &[&str]) -> Answer {
+        Hub::run(self.command(env!("CARGO_BIN_EXE_git-orch"), dir).args(args))
     }
 
     /// Starts the bot as a process that hears webhooks.
@@ -261,6 +321,7 @@ impl Hub {
         let pull = json!({
             "number": number, "title": format!("Change {number}"), "state": "open", "draft": false, "merged": false,
             "user": {"login": "ana", "type": "User"}, "labels": [],
+            "mergeable": true, "mergeable_state": "clean",
             "head": {"ref": branch, "sha": head, "repo": {"full_name": "ana/demo"}},
             "base": {"ref": "main", "repo": {"full_name": "ana/demo"}},
         });
@@ -271,12 +332,19 @@ impl Hub {
 
     /// One more commit on a pull request; GitHub sees it at once.
     pub(crate) fn push(&self, number: u64, file: &str, text: &str) -> String {
+        self.push_all(number, &[(file, text)])
+    }
+
+    /// The same with several files.
+    pub(crate) fn push_all(&self, number: u64, files: &[(&str, &str)]) -> String {
         let dev = self.dev();
         self.git_in(&dev, &["switch", "-q", &format!("topic-{number}")]);
-        fs::create_dir_all(dev.join(file).parent().unwrap()).unwrap();
-        fs::write(dev.join(file), text).unwrap();
+        for (file, text) in files {
+            fs::create_dir_all(dev.join(file).parent().unwrap()).unwrap();
+            fs::write(dev.join(file), text).unwrap();
+        }
         self.git_in(&dev, &["add", "-A"]);
-        self.git_in(&dev, &["commit", "-q", "-m", &format!("Write {file}")]);
+        self.git_in(&dev, &["commit", "-q", "-m", &format!("Write {}", files[0].0)]);
         self.git_in(
             &dev,
             &["push", "-q", "--force", "origin", "HEAD", &format!("HEAD:refs/pull/{number}/head")],
@@ -327,12 +395,29 @@ impl Hub {
 
     /// What the bot said on a pull request.
     pub(crate) fn said(&self, number: u64) -> Vec<String> {
-        let world = self.world.lock().unwrap();
+        let mut world = self.world.lock().unwrap();
+        world.unread.retain(|(pull, _)| *pull != number);
         let end = format!("/issues/{number}");
         let own = world.comments.values().filter(|comment| {
             comment["user"]["login"] == BOT && comment["issue_url"].as_str().unwrap().ends_with(&end)
         });
         own.map(|comment| comment["body"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What the bot answered to a comment.
+    pub(crate) fn reply(&self, comment: u64) -> Option<String> {
+        let mut world = self.world.lock().unwrap();
+        let begin = format!("<!-- git-orch:reply {comment} -->\n");
+        world.unread.retain(|(_, text)| !text.contains(&begin.replace('\n', "")));
+        let text = |comment: &Value| comment["body"].as_str()?.strip_prefix(&begin).map(str::to_owned);
+        world.comments.values().find_map(text)
+    }
+
+    /// What the bot remarked at lines of a pull request.
+    pub(crate) fn remarks(&self, number: u64) -> Vec<Value> {
+        let mut world = self.world.lock().unwrap();
+        world.unread.retain(|(pull, _)| *pull != number);
+        world.inline.iter().filter(|remark| remark["pull"] == number).cloned().collect()
     }
 
     /// The bot's mark on a comment.
@@ -400,6 +485,8 @@ fn answer(world: &Mutex<World>, bare: &Path, stream: TcpStream) -> std::io::Resu
     let request = format!("{method} {route}");
     let mut world = world.lock().unwrap();
     world.requests.push(request.clone());
+    let sent = String::from_utf8_lossy(&body).into_owned();
+    world.sent.push(Sent { method: method.to_owned(), target: target.to_owned(), body: sent });
     let fault = world.faults.iter().position(|fault| {
         let (on, part) = fault.on.split_once(' ').unwrap();
         on == method && route.contains(part)
@@ -454,6 +541,7 @@ fn route_of(world: &mut World, bare: &Path, method: &str, route: &str, body: &Va
         }
         ("POST", ["pulls", n, "comments"]) => {
             let id = world.id();
+            world.unread.push((number(n), body["body"].to_string()));
             world.inline.push(json!({"id": id, "pull": number(n), "body": body["body"], "path": body["path"], "line": body["line"], "user": me, "commit_id": body["commit_id"]}));
             (201, json!({"id": id}))
         }
@@ -502,12 +590,15 @@ fn route_of(world: &mut World, bare: &Path, method: &str, route: &str, body: &Va
             let id = world.id();
             let comment = json!({"id": id, "body": body["body"], "created_at": world.now(), "user": me, "performed_via_github_app": null, "issue_url": format!("http://x/repos/ana/demo/issues/{n}")});
             world.comments.insert(id, comment.clone());
+            world.unread.push((number(n), body["body"].to_string()));
             (201, comment)
         }
         ("PATCH", ["issues", "comments", id]) => match world.comments.get_mut(&number(id)) {
             Some(comment) => {
                 comment["body"] = body["body"].clone();
-                (200, comment.clone())
+                let comment = comment.clone();
+                world.unread.push((World::pull_of(&comment), body["body"].to_string()));
+                (200, comment)
             }
             None => missing,
         },
@@ -572,6 +663,11 @@ fn route_of(world: &mut World, bare: &Path, method: &str, route: &str, body: &Va
             let runs: Vec<Value> =
                 world.runs.iter().filter(|run| run["head_sha"] == wanted && !later).cloned().collect();
             (200, json!({"workflow_runs": runs}))
+        }
+        ("POST", ["actions", "runs", id, "rerun"])
+            if world.runs.iter().any(|run| run["id"] == number(id) && run["status"] == "in_progress") =>
+        {
+            (403, json!({"message": "This workflow is already running"}))
         }
         ("POST", ["actions", "runs", _, "rerun"]) => (201, json!({})),
         _ => missing,

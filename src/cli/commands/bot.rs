@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::flow::bot::{self, Bot, Ear, Heard, Published, Tick};
+use crate::flow::bot::{self, Bot, Ear, Heard, Left, Published, Tick};
 use crate::flow::{FlowError, interrupt};
 use crate::forge::{self, ARTIFACT_MAX, Says, annotations, summary};
 use crate::github::{Patience, Place, RepoName};
@@ -217,12 +217,13 @@ fn for_host(checked: &crate::flow::check::Checked, marks: &[String], on_host: bo
 fn publish(ctx: &Context, args: &HostArgs, artifact: &Path) -> Result<Exit, Failure> {
     let (name, payload) = event(ctx, args)?;
     let ran = forge::ran(&name, &payload).map_err(FlowError::from)?;
-    // A checking run that failed leaves nothing: that is said as well.
-    let bytes = match read_capped(artifact, ARTIFACT_MAX as u64) {
-        Err(FlowError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        other => other?,
-    };
-    let published = Bot::open(&ctx.given, &place(ctx, args)?)?.publish(&ran, &bytes)?;
+    // A checking run that failed leaves nothing; a link or a pipe that a change left in its place is nothing either. That
+    // is said as well.
+    let plain = std::fs::symlink_metadata(artifact).is_ok_and(|found| found.is_file());
+    let bytes = if plain { Some(read_capped(artifact, ARTIFACT_MAX as u64)?) } else { None };
+    let run = variable(ctx, "GITHUB_RUN_ID").and_then(|id| id.parse().ok());
+    let left = Left { artifact: bytes.as_deref(), run };
+    let published = Bot::open(&ctx.given, &place(ctx, args)?)?.publish(&ran, &left)?;
     for one in &published {
         tell_host(ctx, "GITHUB_STEP_SUMMARY", &one.summary)?;
     }
@@ -254,7 +255,8 @@ fn published_line(published: &Published) -> String {
         .map(|gate| format!("{}: {}", gate.gate, text::line(&gate.text)))
         .collect();
     let why = if no.is_empty() { String::new() } else { format!(" ({})", no.join("; ")) };
-    format!("{what}: {}{why}\n", published.report.headline())
+    let failed: String = published.failed.iter().map(|why| format!("  {}\n", text::line(why))).collect();
+    format!("{what}: {}{why}\n{failed}", published.report.headline())
 }
 
 fn command(ctx: &Context, args: &HostArgs) -> Result<Exit, Failure> {

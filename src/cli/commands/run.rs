@@ -13,7 +13,7 @@ use crate::cli::watcher::watcher;
 use crate::flow::run::{RunEnd, RunOutcome, RunRequest};
 use crate::flow::{FlowError, Project};
 use crate::plan::turns::{self, Roles, Work, Workload};
-use crate::policy::key::parse_time;
+use crate::policy::value::parse_time;
 use crate::report::{self, Ending, Outcome};
 use crate::store::runs::report_json;
 

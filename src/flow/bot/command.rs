@@ -13,6 +13,7 @@ use crate::process::Stop;
 use crate::queue::Explain;
 use crate::store::repo_journal::Dismissed;
 use crate::task::Evidence;
+use crate::task::role::ReviewerName;
 
 use super::{Bot, CHECK_WORKFLOW};
 
@@ -63,15 +64,7 @@ impl Bot {
     }
 
     fn follow(&self, pull: &Pull, comment: &Comment, readings: &[Reading]) -> Result<Heard, FlowError> {
-        // A bot is denied whatever it may: nobody is asked about it.
-        let permission =
-            if comment.bot { Permission::None } else { self.github.permission(&comment.login)? };
-        let actor = Actor {
-            login: comment.login.clone(),
-            permission,
-            bot: comment.bot,
-            author: comment.login == pull.author,
-        };
+        let actor = self.actor(pull, comment)?;
         let (mut said, mut refused) = (Vec::new(), false);
         for reading in readings {
             let followed = match reading {
@@ -105,6 +98,15 @@ impl Bot {
         Ok(Heard { number: pull.number, login: comment.login.clone(), said })
     }
 
+    /// Who wrote a comment, and what the host lets them do now.
+    pub(super) fn actor(&self, pull: &Pull, comment: &Comment) -> Result<Actor, FlowError> {
+        // A bot is denied whatever it may: nobody is asked about it.
+        let permission =
+            if comment.bot { Permission::None } else { self.github.permission(&comment.login)? };
+        let author = comment.login == pull.author;
+        Ok(Actor { login: comment.login.clone(), permission, bot: comment.bot, author })
+    }
+
     fn carry_out(
         &self,
         pull: &Pull,
@@ -116,7 +118,8 @@ impl Bot {
         Ok(match order {
             Order::Help => Followed::Answer(help()),
             Order::Why => Followed::Answer(self.why(pull)?),
-            Order::Check | Order::Retry | Order::Review { .. } => self.again(pull)?,
+            Order::Check | Order::Retry => self.again(pull)?,
+            Order::Review { reviewer } => self.review_again(pull, reviewer.as_ref())?,
             Order::Unqueue => match self.unqueue(pull.number, &actor.login, &op)? {
                 true => Followed::Done,
                 false => Followed::Refused("it is not in the queue".to_owned()),
@@ -138,7 +141,7 @@ impl Bot {
                     })?;
                     Ok(())
                 })?;
-                let _ = self.again(pull)?; // the verdict without it; where nothing can run again, the next push has it
+                let _ = self.publish_again(pull)?; // the verdict without it; where nothing can run again, the next push has it
                 Followed::Done
             }
             Order::Approve { .. } | Order::Queue { .. } => self.say_yes(pull, comment, actor, order)?,
@@ -238,6 +241,39 @@ impl Bot {
                 pull.head.short()
             )),
         })
+    }
+
+    /// Has reviewers asked again: `publish` finds this very comment, and asks whom it names.
+    fn review_again(&self, pull: &Pull, reviewer: Option<&ReviewerName>) -> Result<Followed, FlowError> {
+        let project = self.on_base(&pull.base_branch)?;
+        let known = &project.policy.review.reviewers;
+        if project.crew(&[])?.review.is_empty() {
+            return Ok(Followed::Refused(format!(
+                "nobody reviews here: `agents.review` in orch.toml on {} names no agent",
+                code(&pull.base_branch, 100)
+            )));
+        }
+        let missing = match reviewer {
+            Some(name) => !known.iter().any(|known| known == name.as_str()),
+            None => known.is_empty(),
+        };
+        if missing {
+            let names: Vec<String> = known.iter().map(|name| code(name, 50)).collect();
+            let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Ok(Followed::Refused(format!(
+                "no such reviewer: `review.reviewers` in orch.toml on {} are {there}",
+                code(&pull.base_branch, 100)
+            )));
+        }
+        self.publish_again(pull)
+    }
+
+    /// Says anew what holds, without running tests again where the host still knows the run that said it.
+    fn publish_again(&self, pull: &Pull) -> Result<Followed, FlowError> {
+        match self.memory(&pull.head)?.run {
+            Some(run) if self.github.rerun(run)? => Ok(Followed::Done),
+            _ => self.again(pull),
+        }
     }
 
     fn why(&self, pull: &Pull) -> Result<String, FlowError> {

@@ -24,7 +24,7 @@ use super::{FlowError, Project};
 
 pub(crate) use check::{check, report_of};
 pub(crate) use command::Heard;
-pub(crate) use publish::Published;
+pub(crate) use publish::{Left, Published};
 pub(crate) use queue::Tick;
 pub(crate) use serve::{Ear, serve};
 

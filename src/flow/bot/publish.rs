@@ -7,8 +7,8 @@ use crate::flow::FlowError;
 use crate::flow::check::Gate;
 use crate::flow::progress::Unwatched;
 use crate::forge::{
-    Artifact, BadArtifact, GateLine, MARKER, Pull, Ran, Report, Says, added_lines, finding_marker, inline,
-    inline_body, label_changes, sticky, summary,
+    Artifact, BadArtifact, GateLine, MARKER, Memory, Pull, Ran, Report, Says, added_lines, finding_marker,
+    inline, inline_body, label_changes, sticky, summary,
 };
 use crate::github::{CheckRun, Conclusion, NewInline};
 use crate::task::finding::Severity;
@@ -24,6 +24,25 @@ pub(crate) struct Published {
     pub(crate) number: Option<u64>,
     pub(crate) report: Report,
     pub(crate) summary: String,
+    /// Why reviewers gave no verdict, for the log.
+    pub(crate) failed: Vec<String>,
+}
+
+/// What the checking workflow left behind, and who looks at it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Left<'a> {
+    /// `None` where it left no file.
+    pub(crate) artifact: Option<&'a [u8]>,
+    /// The host's workflow run that we are, if it is one.
+    pub(crate) run: Option<u64>,
+}
+
+/// What a check has beside its report.
+#[derive(Debug, Default)]
+struct Extra {
+    /// It waits for a maintainer.
+    waits: bool,
+    text: String,
 }
 
 impl Bot {
@@ -31,8 +50,8 @@ impl Bot {
     ///
     /// # Errors
     /// The host or git fails. An artifact that cannot be used is no error: it is published as a gate that says no.
-    pub(crate) fn publish(&self, ran: &Ran, artifact: &[u8]) -> Result<Vec<Published>, FlowError> {
-        let tests = tests_gate(artifact, &ran.head);
+    pub(crate) fn publish(&self, ran: &Ran, left: &Left<'_>) -> Result<Vec<Published>, FlowError> {
+        let tests = tests_gate(left.artifact, &ran.head);
         if ran.event == "merge_group" {
             let report = Report {
                 number: None,
@@ -44,19 +63,19 @@ impl Bot {
                 chosen: tests.chosen,
                 cost: None,
             };
-            return Ok(vec![self.say_check(None, &ran.head, report, false)?]);
+            return Ok(vec![self.say_check(None, &ran.head, report, Extra::default())?]);
         }
         // Derived from the commit: a payload names no pull request of a fork, and an artifact may name any.
         let pulls: Vec<Pull> =
             self.github.open_pulls()?.into_iter().filter(|pull| pull.head == ran.head).collect();
         let mut published = Vec::new();
         for pull in &pulls {
-            published.push(self.publish_pull(pull, &tests)?);
+            published.push(self.publish_pull(pull, &tests, left.run)?);
         }
         Ok(published)
     }
 
-    fn publish_pull(&self, pull: &Pull, tests: &TestsGate) -> Result<Published, FlowError> {
+    fn publish_pull(&self, pull: &Pull, tests: &TestsGate, run: Option<u64>) -> Result<Published, FlowError> {
         let project = self.on_base(&pull.base_branch)?;
         if !self.bring(pull)? {
             return Err(super::check::moved(pull.number, &pull.head));
@@ -68,7 +87,7 @@ impl Bot {
         report.worse.clone_from(&tests.worse);
         report.chosen.clone_from(&tests.chosen);
         let reviewed = self.review(&project, pull, &checked.base)?;
-        let Reviewed { line, findings, cost, waits } = reviewed;
+        let Reviewed { line, findings, cost, waits, kept, failed } = reviewed;
         report.gates.push(line);
         report.cost = cost;
         let dismissed = project.store.repo_state()?.dismissed;
@@ -92,11 +111,12 @@ impl Bot {
                 marker: finding_marker(&at.named.id),
             })
             .collect();
-        let published = self.say_check(Some(pull.number), &pull.head, report, waits)?;
+        let extra = Extra { waits, text: Memory { run, kept }.text() };
+        let published = self.say_check(Some(pull.number), &pull.head, report, extra)?;
         self.github.keep_comment(pull.number, MARKER, sticky(&published.report).as_deref())?;
         self.github.say_inline(pull.number, &pull.head, &remarks)?;
         self.github.change_labels(pull.number, &label_changes(&published.report, waits, &now.labels))?;
-        Ok(published)
+        Ok(Published { failed, ..published })
     }
 
     fn say_check(
@@ -104,10 +124,10 @@ impl Bot {
         number: Option<u64>,
         head: &CommitId,
         report: Report,
-        waits: bool,
+        extra: Extra,
     ) -> Result<Published, FlowError> {
         let summary = summary(&report);
-        let conclusion = match (report.blocked(), waits) {
+        let conclusion = match (report.blocked(), extra.waits) {
             (_, true) => Conclusion::ActionRequired,
             (true, false) => Conclusion::Failure,
             (false, false) => Conclusion::Success,
@@ -118,8 +138,9 @@ impl Bot {
             conclusion,
             title: report.headline(),
             summary: summary.clone(),
+            text: extra.text,
         })?;
-        Ok(Published { number, report, summary })
+        Ok(Published { number, report, summary, failed: Vec::new() })
     }
 }
 
@@ -146,8 +167,8 @@ struct TestsGate {
     chosen: Vec<String>,
 }
 
-fn tests_gate(artifact: &[u8], head: &CommitId) -> TestsGate {
-    let read: Result<Artifact, BadArtifact> = Artifact::read(artifact, head);
+fn tests_gate(artifact: Option<&[u8]>, head: &CommitId) -> TestsGate {
+    let read = artifact.ok_or(BadArtifact::Missing).and_then(|bytes| Artifact::read(bytes, head));
     match read {
         Ok(artifact) => {
             let tests = artifact.tests;

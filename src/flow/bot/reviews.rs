@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use crate::agent::{self, Access, Turn};
 use crate::flow::{FlowError, Project, judge::answer_of};
-use crate::forge::{GateLine, Named, Permission, Pull, Says, is_let_in};
+use crate::forge::{
+    Again, GateLine, Kept, Memory, Named, Order, Permission, Pull, Question, Reading, Says, is_let_in, may,
+    read_orders,
+};
 use crate::process::{Stop, random_letters};
 use crate::review::{Answer, NoVerdict, ReviewGate, Rounds, Why, gate};
 use crate::task::event::NewTask;
@@ -15,7 +18,7 @@ use crate::task::role::{ReviewerName, Role};
 use crate::task::state::{Change, Claim};
 use crate::task::{Actor, Event, State, Task, Who};
 
-use super::Bot;
+use super::{Bot, GATE};
 
 /// What the reviewers said of a pull request.
 pub(super) struct Reviewed {
@@ -25,10 +28,22 @@ pub(super) struct Reviewed {
     pub(super) cost: Option<u64>,
     /// It waits for a maintainer to let the reviewers in.
     pub(super) waits: bool,
+    /// What need not be asked again about this commit.
+    pub(super) kept: Vec<Kept>,
+    /// Why reviewers gave no verdict, for the log alone: it may quote a program's own words.
+    pub(super) failed: Vec<String>,
+}
+
+/// One reviewer's turn.
+struct Asked {
+    answer: Result<Answer, NoVerdict>,
+    /// In millionths of a US dollar; `None` if unknown.
+    cost: Option<u64>,
 }
 
 impl Bot {
-    /// Asks all reviewers of the base's settings about a pull request at its head.
+    /// Asks the reviewers of the base's settings about a pull request at its head: those whose answer is not kept, and
+    /// those that somebody wants asked again.
     pub(super) fn review(
         &self,
         project: &Project,
@@ -40,6 +55,8 @@ impl Bot {
             findings: Vec::new(),
             cost: Some(0),
             waits: false,
+            kept: Vec::new(),
+            failed: Vec::new(),
         };
         let crew = project.crew(&[])?;
         let reviewers = &project.policy.review.reviewers;
@@ -53,31 +70,91 @@ impl Bot {
                 "the author has no write access: a maintainer lets the reviewers look by the label orch:ok";
             return Ok(Reviewed { waits: true, ..said(Says::No, text) });
         }
+        let (memory, (again, after)) = (self.memory(&pull.head)?, self.asked_again(pull)?);
         let task = project.as_task(pull, base)?;
+        let mut answers: BTreeMap<String, Result<Answer, NoVerdict>> = BTreeMap::new();
+        let (mut cost, mut kept) = (Some(0_u64), Vec::new());
+        for reviewer in reviewers {
+            let turn = project.review_turn(&task, reviewer)?;
+            let question = Question::of(&turn.prompt);
+            let asked = match memory.of(reviewer, &question, &again) {
+                Some(known) => {
+                    kept.push(known.clone());
+                    Asked { answer: Ok(known.answer.clone()), cost: known.cost }
+                }
+                None => {
+                    let asked = project.ask_reviewer(reviewer, &agent, turn)?;
+                    if let Ok(answer) = asked.answer.clone() {
+                        let (reviewer, cost) = (reviewer.clone(), asked.cost);
+                        kept.push(Kept { reviewer, question, after, answer, cost });
+                    }
+                    asked
+                }
+            };
+            cost = cost.zip(asked.cost).map(|(sum, this)| sum.saturating_add(this));
+            answers.insert(reviewer.clone(), asked.answer);
+        }
+        Ok(Reviewed { cost, kept, ..judged(&answers, reviewers) })
+    }
+
+    /// What is kept with our check of a commit.
+    pub(super) fn memory(&self, head: &CommitId) -> Result<Memory, FlowError> {
+        let check = self.github.own_check(GATE, head)?;
+        Ok(check.map(|check| Memory::read(&check.text)).unwrap_or_default())
+    }
+
+    /// Who wants reviewers asked again, of those who may; and the number of the newest comment.
+    fn asked_again(&self, pull: &Pull) -> Result<(Vec<Again>, u64), FlowError> {
+        let comments = self.github.comments(pull.number)?;
+        let mut again = Vec::new();
+        for comment in comments.iter().filter(|comment| !comment.own && !comment.bot) {
+            let wanted: Vec<Order> = read_orders(&comment.body)
+                .into_iter()
+                .filter_map(|reading| match reading {
+                    Reading::Order(order @ Order::Review { .. }) => Some(order),
+                    Reading::Order(_) | Reading::Unclear { .. } => None,
+                })
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let actor = self.actor(pull, comment)?;
+            for order in wanted {
+                if let (Ok(()), Order::Review { reviewer }) =
+                    (may(&actor, &order, self.project.policy.review.own), &order)
+                {
+                    again.push(Again { comment: comment.id, reviewer: reviewer.clone() });
+                }
+            }
+        }
+        Ok((again, comments.iter().map(|comment| comment.id).max().unwrap_or(0)))
+    }
+}
+
+impl Project {
+    /// Asks one reviewer. That it fails is an answer, and no pass.
+    fn ask_reviewer(&self, reviewer: &str, agent: &agent::Agent, mut turn: Turn) -> Result<Asked, FlowError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|source| FlowError::File { doing: "start", path: "the reviewers".to_owned(), source })?;
-        let mut answers: BTreeMap<String, Result<Answer, NoVerdict>> = BTreeMap::new();
-        let mut cost = Some(0_u64);
-        for reviewer in reviewers {
-            let mut turn = project.review_turn(&task, reviewer)?;
-            let _ = std::fs::create_dir_all(&turn.dir);
-            let _room = project.house(&mut turn, &agent)?;
-            let result = runtime.block_on(agent::take(&agent, &turn, Stop::new()));
-            let _ = std::fs::remove_dir_all(&turn.dir);
-            let answer = match result {
-                Ok(result) => {
-                    let free = matches!(agent.kind, agent::Kind::Script { .. }).then_some(0);
-                    let this = result.usage.cost.map(|cost| cost.amount().0).or(free);
-                    cost = cost.zip(this).map(|(sum, this)| sum.saturating_add(this));
-                    answer_of(reviewer, &result, turn.limit).map_err(|why| no_verdict(reviewer, why))
-                }
-                Err(err) => Err(no_verdict(reviewer, format!("it could not be started: {err}"))),
-            };
-            answers.insert(reviewer.clone(), answer);
-        }
-        Ok(Reviewed { cost, ..judged(&answers, reviewers) })
+        let _ = std::fs::create_dir_all(&turn.dir);
+        let _room = self.house(&mut turn, agent)?;
+        let result = runtime.block_on(agent::take(agent, &turn, Stop::new()));
+        let _ = std::fs::remove_dir_all(&turn.dir);
+        Ok(match result {
+            Ok(result) => {
+                let free = matches!(agent.kind, agent::Kind::Script { .. }).then_some(0);
+                let cost = result.usage.cost.map(|cost| cost.amount().0).or(free);
+                let answer =
+                    answer_of(reviewer, &result, turn.limit).map_err(|why| no_verdict(reviewer, why));
+                Asked { answer, cost }
+            }
+            Err(err) => {
+                let answer = Err(no_verdict(reviewer, format!("it could not be started: {err}")));
+                Asked { answer, cost: Some(0) }
+            }
+        })
     }
 }
 
@@ -88,6 +165,8 @@ fn judged(answers: &BTreeMap<String, Result<Answer, NoVerdict>>, wanted: &[Strin
         findings: findings.into_iter().map(Named::new).collect(),
         cost: None,
         waits: false,
+        kept: Vec::new(),
+        failed: Vec::new(),
     };
     match gate(answers, wanted, Rounds::Over) {
         ReviewGate::Neutral => found(Says::Neutral, "nobody was asked".to_owned(), Vec::new()),
@@ -110,7 +189,9 @@ fn judged(answers: &BTreeMap<String, Result<Answer, NoVerdict>>, wanted: &[Strin
         ReviewGate::Incomplete { missing } => {
             let names: Vec<&str> = missing.iter().map(|missing| missing.reviewer.as_str()).collect();
             let findings = answers.values().flatten().flat_map(|answer| answer.findings.clone()).collect();
-            found(Says::No, format!("no verdict of {}", names.join(", ")), findings)
+            let text = format!("no verdict of {}: the log of orch-publish says why", names.join(", "));
+            let failed = missing.iter().filter_map(|missing| missing.why.as_ref()).map(ToString::to_string);
+            Reviewed { failed: failed.collect(), ..found(Says::No, text, findings) }
         }
     }
 }

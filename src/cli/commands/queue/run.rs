@@ -29,7 +29,7 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     /// Start no test run after this time: 90s, 15m, 8h
-    #[arg(long = "for", value_name = "TIME", value_parser = crate::policy::key::parse_time)]
+    #[arg(long = "for", value_name = "TIME", value_parser = crate::policy::value::parse_time)]
     time: Option<Duration>,
     /// Start no more test runs than this
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -1,0 +1,221 @@
+//! A checkout whose branch moved is brought along, and nobody's changes in it are lost.
+
+use super::command::{Git, fields};
+use super::lock::Shared;
+use super::{GitError, Repo};
+use crate::task::id::CommitId;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What became of a checkout whose branch moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Brought {
+    /// Files and index are those of the new commit.
+    Done,
+    /// These were changed by somebody and are left as they are.
+    Left { files: Vec<String> },
+}
+
+impl Repo {
+    /// Brings a checkout along whose branch moved from `old` to `new`. Changes in files that did not move stay as they
+    /// are; where one is in the way, nothing is changed.
+    pub(crate) fn bring_along(
+        &self,
+        worktree: &Path,
+        old: &CommitId,
+        new: &CommitId,
+    ) -> Result<Brought, GitError> {
+        let files = self.in_the_way(worktree, old, new)?;
+        if !files.is_empty() {
+            return Ok(Brought::Left { files });
+        }
+        let admin = self.admin(worktree)?;
+        let lock = Arc::new(Shared::wait(self)?.into_file());
+        // Against `old`, not HEAD: the branch has moved already.
+        let switch = Git::in_worktree(self, &admin, worktree).holding(lock);
+        switch.args(["read-tree", "-m", "-u", old.as_str(), new.as_str()]).output().map(|_| Brought::Done)
+    }
+
+    /// Files of a checkout of `old` that keep it from becoming one of `new`: changed or untracked, and in `new` another.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn in_the_way(
+        &self,
+        worktree: &Path,
+        old: &CommitId,
+        new: &CommitId,
+    ) -> Result<Vec<String>, GitError> {
+        let admin = self.admin(worktree)?;
+        let lock = Arc::new(Shared::wait(self)?.into_file());
+        let git = || Git::in_worktree(self, &admin, worktree).holding(Arc::clone(&lock));
+        // Only learns the times of files; a file that really differs is found below.
+        let _ = git().args(["update-index", "-q", "--refresh"]).finish()?;
+        let trial = git().args(["read-tree", "-m", "-u", "-n", old.as_str(), new.as_str()]);
+        let finished = trial.finish()?;
+        if finished.status == 0 {
+            return Ok(Vec::new());
+        }
+        let changed = git().args(["diff-index", "--name-only", "--no-renames", "-z", old.as_str(), "--"]);
+        let mut own: Vec<String> = fields(&changed.output()?).collect();
+        own.extend(self.status(worktree)?.into_iter().filter(|line| line.code == "??").map(|line| line.path));
+        let moved = self.names_between(old, new)?;
+        own.retain(|path| moved.contains(path));
+        own.sort();
+        own.dedup();
+        if own.is_empty() { Err(trial.failed(&finished)) } else { Ok(own) }
+    }
+
+    /// Ends a [`Repo::bring_along`] that was killed in the middle. A file that is as in `old` or as in `new` becomes
+    /// as in `new`; one that is neither is somebody's work, and stays.
+    pub(crate) fn finish_bring_along(
+        &self,
+        worktree: &Path,
+        old: &CommitId,
+        new: &CommitId,
+    ) -> Result<Brought, GitError> {
+        let paths = self.names_between(old, new)?;
+        let (other_old, other_new) = (self.differing(worktree, old)?, self.differing(worktree, new)?);
+        let (mut safe, mut left) = (Vec::new(), Vec::new());
+        for path in paths {
+            let foreign = other_old.differs(&path) && other_new.differs(&path);
+            if foreign && !self.is_cut_short(worktree, new, &path)? {
+                left.push(path)
+            } else {
+                safe.push(path)
+            }
+        }
+        self.restore_from(worktree, new, safe)?;
+        Ok(if left.is_empty() { Brought::Done } else { Brought::Left { files: left } })
+    }
+
+    /// Whether a file has the beginning of what it is in `new`, or nothing: git was killed while it wrote it.
+    fn is_cut_short(&self, worktree: &Path, new: &CommitId, path: &str) -> Result<bool, GitError> {
+        let file = worktree.join(path);
+        if !file.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            return Ok(false);
+        }
+        let there = std::fs::read(&file).map_err(GitError::io("read", &file))?;
+        Ok(self.read_file(new, path)?.is_some_and(|whole| whole.starts_with(&there)))
+    }
+
+    fn restore_from(&self, worktree: &Path, new: &CommitId, mut paths: Vec<String>) -> Result<(), GitError> {
+        let admin = self.admin(worktree)?;
+        let git = || Git::in_worktree(self, &admin, worktree);
+        // A path that neither the index nor the commit knows is done, and would stop the command.
+        let indexed: std::collections::BTreeSet<String> =
+            fields(&git().args(["ls-files", "-z"]).output()?).collect();
+        let target = self.paths_of(new)?;
+        paths.retain(|path| indexed.contains(path) || target.contains(path));
+        if paths.is_empty() {
+            return Ok(());
+        }
+        // Not by standard input: that is where the lock goes.
+        let folder = self.scratch()?;
+        let list = folder.path().join("paths");
+        std::fs::write(&list, paths.join("\0")).map_err(GitError::io("write", &list))?;
+        git()
+            .holding(Shared::wait(self)?.into_file())
+            .args(["restore", "--staged", "--worktree", "--quiet", "--no-recurse-submodules"])
+            .arg(format!("--source={new}"))
+            .arg(format!("--pathspec-from-file={}", list.display()))
+            .arg("--pathspec-file-nul")
+            .output()
+            .map(|_| ())
+    }
+
+    fn names_between(&self, old: &CommitId, new: &CommitId) -> Result<Vec<String>, GitError> {
+        let git = Git::on(self).args(["diff-tree", "-r", "-z", "--name-only", "--no-renames"]);
+        let git = git.args([old.as_str(), new.as_str(), "--"]);
+        Ok(fields(&git.output()?).collect())
+    }
+
+    fn paths_of(&self, commit: &CommitId) -> Result<std::collections::BTreeSet<String>, GitError> {
+        let git = Git::on(self).args(["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit.as_str()]);
+        Ok(fields(&git.output()?).collect())
+    }
+
+    /// Which files of a worktree are not as in a commit, by an index of our own: git then compares as it always does,
+    /// with line ends and filters.
+    fn differing(&self, worktree: &Path, commit: &CommitId) -> Result<Differing, GitError> {
+        let admin = self.admin(worktree)?;
+        let folder = self.scratch()?;
+        let index = folder.path().join("index");
+        let git = || Git::in_worktree(self, &admin, worktree).env("GIT_INDEX_FILE", &index);
+        git().args(["read-tree", commit.as_str()]).output()?;
+        let _ = git().args(["update-index", "-q", "--refresh"]).finish()?;
+        let changed = fields(&git().args(["diff-files", "--name-only", "-z"]).output()?).collect();
+        Ok(Differing { changed, known: self.paths_of(commit)?, worktree: worktree.to_owned() })
+    }
+}
+
+/// How the files of a worktree compare with a commit.
+struct Differing {
+    changed: std::collections::BTreeSet<String>,
+    known: std::collections::BTreeSet<String>,
+    worktree: PathBuf,
+}
+
+impl Differing {
+    fn differs(&self, path: &str) -> bool {
+        if self.known.contains(path) {
+            self.changed.contains(path)
+        } else {
+            self.worktree.join(path).symlink_metadata().is_ok()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::Sandbox;
+
+    #[test]
+    fn a_checkout_is_brought_along_unless_changes_are_in_the_way() {
+        let sandbox = Sandbox::new();
+        let (first, repo) = (sandbox.main(), &sandbox.repo);
+        let second = sandbox.commit_on(&first, &[("a.txt", "new\n"), ("d/b", "b\n")]);
+        sandbox.move_main(&second);
+        std::fs::create_dir(sandbox.path().join("d")).unwrap();
+        std::fs::write(sandbox.path().join("d/b"), "mine").unwrap();
+        let left = |file: &str| Brought::Left { files: vec![file.to_owned()] };
+        assert_eq!(repo.bring_along(sandbox.path(), &first, &second).unwrap(), left("d/b"));
+        std::fs::remove_file(sandbox.path().join("d/b")).unwrap();
+        assert_eq!(repo.bring_along(sandbox.path(), &first, &second).unwrap(), Brought::Done);
+        assert!(repo.is_clean(sandbox.path()).unwrap());
+        let third = sandbox.commit_on(&second, &[("d/b", "c\n")]);
+        sandbox.move_main(&third);
+        std::fs::write(sandbox.path().join("d/b"), "mine").unwrap();
+        std::fs::write(sandbox.path().join("a.txt"), "mine").unwrap();
+        assert_eq!(repo.bring_along(sandbox.path(), &second, &third).unwrap(), left("d/b"));
+        // A change in a file that did not move is no hindrance, and stays.
+        std::fs::write(sandbox.path().join("d/b"), "b\n").unwrap();
+        assert_eq!(repo.bring_along(sandbox.path(), &second, &third).unwrap(), Brought::Done);
+        assert_eq!(std::fs::read_to_string(sandbox.path().join("a.txt")).unwrap(), "mine");
+        assert_eq!(sandbox.git(&["status", "--porcelain"]), " M a.txt\n");
+    }
+
+    #[test]
+    fn a_checkout_killed_in_the_middle_is_ended() {
+        let sandbox = Sandbox::new();
+        let (first, repo) = (sandbox.main(), &sandbox.repo);
+        let second =
+            sandbox.commit_on(&first, &[("a.txt", "new\n"), ("b", "b\n"), ("c", "c\n"), ("d", "d\n")]);
+        sandbox.move_main(&second);
+        std::fs::write(sandbox.path().join("b"), "b\n").unwrap(); // already written
+        std::fs::write(sandbox.path().join("d"), "").unwrap(); // made, and not yet written
+        std::fs::write(sandbox.path().join("c"), "mine\n").unwrap(); // somebody's
+        let brought = repo.finish_bring_along(sandbox.path(), &first, &second).unwrap();
+        assert_eq!(brought, Brought::Left { files: vec!["c".to_owned()] });
+        let read = |name: &str| std::fs::read_to_string(sandbox.path().join(name)).unwrap();
+        assert_eq!(
+            (read("a.txt").as_str(), read("c").as_str(), read("d").as_str()),
+            ("new\n", "mine\n", "d\n")
+        );
+        std::fs::write(sandbox.path().join("c"), "c\n").unwrap();
+        assert_eq!(repo.finish_bring_along(sandbox.path(), &first, &second).unwrap(), Brought::Done);
+        assert!(repo.is_clean(sandbox.path()).unwrap());
+    }
+}
