@@ -18,6 +18,7 @@ pub(crate) mod history;
 pub(crate) mod hook;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod intake;
 pub(crate) mod interrupt;
 pub(crate) mod issues;
 mod judge;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::git::lock::FileLock;
@@ -96,7 +97,7 @@ impl Project {
     }
 
     /// Verdicts on a tree that count here, with their sets.
-    pub(crate) fn known_verdicts(&self, tree: &TreeId) -> Result<Vec<Verdict>, FlowError> {
+    pub(crate) fn known_verdicts(&self, tree: &TreeId) -> Result<Vec<Arc<Verdict>>, FlowError> {
         let environment = self.environment()?;
         let mut verdicts = self.store.verdicts(tree)?;
         verdicts.retain(|verdict| verdict.environment == environment);
@@ -107,11 +108,11 @@ impl Project {
     pub(crate) fn full_results(&self, tree: &TreeId) -> Result<Option<Results>, FlowError> {
         let set = self.test_set(&Which::Full);
         let verdicts = self.known_verdicts(tree)?;
-        Ok(verdicts.into_iter().rev().filter(|verdict| verdict.set == set).find_map(|verdict| match verdict
-            .said
-        {
-            Said::Results(results) => Some(results),
-            Said::NoEvidence(_) => None,
+        Ok(verdicts.iter().rev().filter(|verdict| verdict.set == set).find_map(|verdict| {
+            match &verdict.said {
+                Said::Results(results) => Some(results.clone()),
+                Said::NoEvidence(_) => None,
+            }
         }))
     }
 
@@ -120,19 +121,33 @@ impl Project {
     /// # Errors
     /// Git fails.
     pub(crate) fn judge(&self, tree: &TreeId, baseline: &Results) -> Result<Judged, FlowError> {
+        Ok(self.weigh(&self.known_verdicts(tree)?, baseline))
+    }
+
+    /// What these verdicts on one tree mean against `baseline`.
+    pub(crate) fn weigh(&self, known: &[Arc<Verdict>], baseline: &Results) -> Judged {
+        if known.is_empty() {
+            return Judged::default();
+        }
         let full = self.test_set(&Which::Full);
         let targeted_lands = self.policy.queue.land == crate::policy::Land::Targeted;
         let mut judged = Judged::default();
-        for verdict in self.known_verdicts(tree)? {
+        for verdict in known {
             let whole = verdict.set == full;
-            match verdict.said {
+            match &verdict.said {
                 Said::NoEvidence(why) => {
                     judged.no_evidence += 1;
-                    judged.why_none = why;
+                    judged.why_none.clone_from(why);
                 }
                 Said::Results(results) => {
-                    let part = worse::narrowed(baseline, &results);
-                    let worse = self.unexcused(if whole { baseline } else { &part }, &results);
+                    let part;
+                    let against = if whole {
+                        baseline
+                    } else {
+                        part = worse::narrowed(baseline, results);
+                        &part
+                    };
+                    let worse = self.unexcused(against, results);
                     if !worse.is_empty() {
                         judged.red += 1;
                         judged.worse = worse;
@@ -142,7 +157,7 @@ impl Project {
                 }
             }
         }
-        Ok(judged)
+        judged
     }
 
     /// Runs tests on a commit and keeps the verdict under its tree.
@@ -421,9 +436,9 @@ impl Project {
     ) -> Result<bool, FlowError> {
         let set = self.test_set(which);
         let last = self.known_verdicts(tree)?.into_iter().rev().find(|verdict| verdict.set == set);
-        Ok(match last.map(|verdict| verdict.said) {
+        Ok(match last.as_ref().map(|verdict| &verdict.said) {
             Some(Said::Results(results)) => {
-                !self.unexcused(&worse::narrowed(baseline, &results), &results).is_empty()
+                !self.unexcused(&worse::narrowed(baseline, results), results).is_empty()
             }
             // No selected test may exist under the selected name: the full suite decides.
             Some(Said::NoEvidence(_)) | None => false,

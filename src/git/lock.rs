@@ -230,12 +230,20 @@ fn is_half_object(path: &Path) -> bool {
 
 /// Everything below a path, the path itself included, that is wanted; does not follow links.
 fn collect(path: &Path, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
-    let Ok(kind) = path.symlink_metadata() else { return };
+    if let Ok(kind) = path.symlink_metadata() {
+        collect_known(path, kind.is_dir(), wanted, found);
+    }
+}
+
+/// The same, where it is known whether the path is a folder: a listing says so of each entry, and ten thousand loose objects
+/// need not be asked one by one.
+fn collect_known(path: &Path, is_dir: bool, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
     if wanted(path) {
         found.push(path.to_owned());
-    } else if kind.is_dir() {
+    } else if is_dir {
         for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            collect(&entry.path(), wanted, found);
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            collect_known(&entry.path(), is_dir, wanted, found);
         }
     }
 }

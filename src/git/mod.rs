@@ -13,9 +13,11 @@ pub(crate) mod merge_tree;
 pub(crate) mod notes;
 pub(crate) mod objects;
 pub(crate) mod refs;
+pub(crate) mod refs_many;
 pub(crate) mod repo;
 pub(crate) mod setup;
 pub(crate) mod slot;
+pub(crate) mod trunk;
 pub(crate) mod worktree;
 
 mod command;

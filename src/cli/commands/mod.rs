@@ -5,6 +5,8 @@ pub(crate) mod approve;
 pub(crate) mod agent_hook;
 pub(crate) mod bench;
 mod bench_queue;
+mod bench_queue_git;
+mod bench_side_by_side;
 pub(crate) mod bot;
 pub(crate) mod check;
 pub(crate) mod config;
