@@ -3,6 +3,7 @@
 
 pub(crate) mod adopt;
 pub(crate) mod agent_hook;
+mod audit;
 pub(crate) mod bench;
 pub(crate) mod bot;
 pub(crate) mod check;
@@ -22,7 +23,9 @@ pub(crate) mod issues;
 mod judge;
 mod ping;
 mod preflight;
+pub(crate) mod plan;
 pub(crate) mod progress;
+mod memory;
 mod moved;
 pub(crate) mod project;
 pub(crate) mod queue;
@@ -32,15 +35,17 @@ mod review;
 mod roster;
 pub(crate) mod run;
 pub(crate) mod sandbox;
+pub(crate) mod sent;
 pub(crate) mod stop;
 pub(crate) mod submit;
 pub(crate) mod suite;
 pub(crate) mod sync;
+mod synthesis;
 pub(crate) mod task;
 pub(crate) mod tree;
 pub(crate) mod turn;
 pub(crate) mod undo;
 mod workflows;
 
-pub(crate) use failure::FlowError;
+pub(crate) use failure::{FlowError, Vaguely};
 pub(crate) use project::Project;
