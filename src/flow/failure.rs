@@ -13,7 +13,7 @@ use crate::process::ProcessError;
 use crate::store::StoreError;
 use crate::task::Evidence;
 use crate::task::contract::Gap;
-use crate::task::id::{BadId, Seconds, TaskId};
+use crate::task::id::{BadId, CommitId, Seconds, TaskId};
 use crate::task::state::Column;
 
 use super::doctor::Check;
@@ -93,6 +93,9 @@ pub(crate) enum FlowError {
     MayNotApprove { who: String, id: String, approvers: Vec<String>, command: String },
     #[error("no branch '{0}'")]
     NoBranch(String),
+    /// The base has it, and only its journal does not say so yet.
+    #[error("{id} has landed already: {}", commit.short())]
+    HasLanded { id: TaskId, commit: CommitId },
     /// Another process of this machine lands.
     #[error("another git orch is landing")]
     QueueBusy { pid: Option<u32>, since: Seconds },
@@ -138,6 +141,9 @@ pub(crate) enum FlowError {
     Vague { what: Vaguely, title: String, gaps: Vec<Gap> },
     #[error("inside an agent's worktree: your work is handed in when you end")]
     InsideAgent,
+    /// What an agent must not ask for, in words.
+    #[error("{0}")]
+    NotForAgents(String),
 }
 
 /// What was tried with a spec that is too vague.

@@ -3,6 +3,8 @@
 
 /// Of somebody who looked at a failed attempt.
 mod clarified;
+/// Of a worker that handed in by itself.
+mod handed_in;
 /// Of a reviewer.
 mod reviewed;
 /// Of a tester.
@@ -11,6 +13,7 @@ mod tested;
 use std::time::Duration;
 
 use crate::agent::{Cost, FailureKind, Tokens, TurnResult};
+use crate::git::GitError;
 use crate::plan::breaker::Went;
 use crate::plan::memory::summary;
 use crate::plan::turns::Work;
@@ -116,6 +119,20 @@ impl Project {
         let Some(stored) = self.store.load(id)? else {
             return Ok(Verdict::note("was finished by a person"));
         };
+        let Some(stored) = self.after_the_lease(&stored.task)? else {
+            return Ok(Verdict::note("was finished elsewhere"));
+        };
+        if let Some(now) = stored.task.state.claim().filter(|now| Some(*now) != ready.claim.as_ref()) {
+            return Ok(Verdict::note(format!(
+                "was taken over by {}: its work stays in the worktree",
+                now.owner
+            )));
+        }
+        if let State::UnderReview { change } = &stored.task.state
+            && Some(&change.claim) == ready.claim.as_ref()
+        {
+            return self.judge_handed_in(op, ready, result, &stored);
+        }
         if !matches!(stored.task.state, State::InProgress { .. }) {
             let word = stored.task.state.word();
             return Ok(Verdict::note(format!("is {word} meanwhile: its work stays in the worktree")));
@@ -161,11 +178,11 @@ impl Project {
                 let text = format!("{name} ended without a change ({ended})");
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
             }
-            Err(FlowError::Git(crate::git::GitError::NestedRepository { folder })) => {
+            Err(FlowError::Git(GitError::NestedRepository { folder })) => {
                 let text = format!("'{folder}' is a repository of its own inside the worktree");
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, text));
             }
-            Err(FlowError::Git(err @ crate::git::GitError::Unstageable { .. })) => {
+            Err(FlowError::Git(err @ (GitError::Unstageable { .. } | GitError::TooLarge { .. }))) => {
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, err.to_string()));
             }
             Err(err) => return Err(err),

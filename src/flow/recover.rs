@@ -246,7 +246,7 @@ impl Project {
 
     /// What a landing left. Whoever lands here now looks after its own: to end it from outside would be a second one.
     fn recover_landing(&self) -> Result<Vec<String>, FlowError> {
-        let Ok(_alone) = MergeSlot::take(&self.repo)? else { return Ok(Vec::new()) };
+        let Ok(_alone) = MergeSlot::take_briefly(&self.repo)? else { return Ok(Vec::new()) };
         let mut said = Vec::from_iter(self.finish_checkout()?);
         if let (Some(upstream), false) = (&self.base.upstream, self.offline) {
             self.follow_upstream(upstream)?;

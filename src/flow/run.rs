@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::agent::{AgentError, TurnResult};
-use crate::git::lock::FileLock;
+use crate::git::lock::Marked;
 use crate::plan::Card;
 use crate::plan::retry;
 use crate::plan::turns::{Work, Workload, wanted};
@@ -129,7 +129,7 @@ pub(crate) fn run(
     request: &RunRequest,
     watcher: &dyn Watcher,
 ) -> Result<RunOutcome, FlowError> {
-    let Some(_only_one) = FileLock::try_take(&project.repo, "run.lock")? else {
+    let Ok(_only_one) = Marked::take(&project.repo, "run.lock")? else {
         return Err(FlowError::RunBusy);
     };
     project.forget_stop()?;
@@ -170,6 +170,8 @@ struct Dispatcher<'a> {
     op: Op,
     run: RunId,
     busy: BTreeMap<Work, (String, Instant)>,
+    /// When the claims of what is worked on were last renewed.
+    renewed: Instant,
     landing: bool,
     /// Where the base branch was when it was last looked at.
     base: CommitId,
@@ -226,6 +228,7 @@ impl<'a> Dispatcher<'a> {
             op,
             run,
             busy: BTreeMap::new(),
+            renewed: Instant::now(),
             landing: false,
             stop: Stop::new(),
             stopping: Stopping::No,
@@ -285,6 +288,7 @@ impl<'a> Dispatcher<'a> {
         self.project = self.project.reopened()?;
         self.op = Op { at: now(), ..self.op.clone() };
         self.watch_base()?;
+        self.renew_claims()?;
         self.look_for_reasons_to_stop()?;
         self.decide_reviews()?;
         if self.stopping == Stopping::No && !self.rewound {
@@ -293,6 +297,17 @@ impl<'a> Dispatcher<'a> {
         self.start_landing(scope)?;
         self.show()?;
         Ok(self.landing || !self.busy.is_empty() || self.gathering.is_some() || self.waits_for_agent()?)
+    }
+
+    /// Tells other clones that the agents are still at work.
+    fn renew_claims(&mut self) -> Result<(), FlowError> {
+        if self.renewed.elapsed() < self.project.renewal() {
+            return Ok(());
+        }
+        self.renewed = Instant::now();
+        let at_work = self.busy.keys().filter(|work| !matches!(work, Work::Review { .. }));
+        let at_work: Vec<TaskId> = at_work.map(|work| work.task().clone()).collect();
+        if at_work.is_empty() { Ok(()) } else { self.project.renew_claims(&self.op, &at_work) }
     }
 
     /// Says aloud when somebody else moved the base branch: an agent that is held by nothing, a push by force.
@@ -415,10 +430,8 @@ impl<'a> Dispatcher<'a> {
 
     fn decide_reviews(&mut self) -> Result<(), FlowError> {
         for row in self.project.store.open_tasks()?.rows {
-            let asked = self
-                .busy
-                .keys()
-                .any(|work| matches!(work, Work::Review { task, .. } if *task == row.card.id));
+            // Reviewers are still at it, or whoever handed it in by itself still is.
+            let asked = self.busy.keys().any(|work| *work.task() == row.card.id);
             if row.card.state != "under-review" || asked || !self.wanted_task(&row.card.id) {
                 continue;
             }
@@ -434,11 +447,18 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn workload(&self) -> Result<Workload, FlowError> {
-        let cards = self.project.store.open_tasks()?.cards();
+        let open = self.project.store.open_tasks()?;
+        let lapsed = self.project.lapsed(&open.rows, self.op.at)?;
+        let cards = open.cards();
         let mut reviews = BTreeMap::new();
-        for card in
-            cards.iter().filter(|card| card.state == "under-review" && self.roster.roles(self.op.at).review)
-        {
+        let at_work = |id: &TaskId| {
+            self.busy.keys().any(|work| work.task() == id && !matches!(work, Work::Review { .. }))
+        };
+        let reviews_wanted = self.roster.roles(self.op.at).review;
+        for card in cards.iter().filter(|card| card.state == "under-review" && reviews_wanted) {
+            if at_work(&card.id) {
+                continue; // handed in, and not yet at its end
+            }
             if let Some(stored) = self.project.store.load(&card.id)? {
                 reviews.insert(card.id.clone(), self.project.reviewers_to_ask(&stored.task));
             }
@@ -464,6 +484,7 @@ impl<'a> Dispatcher<'a> {
             roles: self.roster.roles(self.op.at),
             only: self.request.only.iter().cloned().collect(),
             ours: format!("@{}", self.project.clone_id()?),
+            lapsed,
         })
     }
 

@@ -85,12 +85,14 @@ impl Project {
             readable,
             masked: around.secrets,
             covered: vec![self.rooms()],
-            replaced: self.repo.clean_settings()?.into_iter().collect(),
+            replaced: self.repo.clean_settings()?,
             scratch: scratch.path().to_owned(),
             home: around.home,
             network: if settings.network_open { Network::Host } else { Network::Nothing },
             endpoints,
             processes: settings.processes,
+            answered: None,
+            files: Vec::new(),
         };
         Ok(Room { sandbox, scratch })
     }

@@ -407,8 +407,10 @@ impl Project {
     /// # Errors
     /// Nothing that could be rejected.
     pub(crate) fn reject(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
-        self.store
-            .change(op, &self.person(), id, |_| Ok(vec![Event::Rejected { because: because.to_owned() }]))
+        self.store.change(op, &self.person(), id, |stored: &Stored| {
+            self.refuse_landed(&stored.task)?;
+            Ok(vec![Event::Rejected { because: because.to_owned() }])
+        })
     }
 
     /// Holds a task, or gives it up where it already waits for a person or is asked so.
@@ -423,6 +425,7 @@ impl Project {
         because: &str,
     ) -> Result<Stored, FlowError> {
         let stored = self.store.change(op, &self.person(), id, |stored: &Stored| {
+            self.refuse_landed(&stored.task)?;
             self.park(&stored.task)?;
             let because = because.to_owned();
             let waits = matches!(stored.task.state, State::Escalated { .. } | State::Blocked { .. });
@@ -448,7 +451,10 @@ impl Project {
             State::ReadyForHandoff {
                 phase: Phase::Waiting | Phase::Held { .. } | Phase::Testing { .. },
                 ..
-            } => Ok(vec![Event::Stopped { because: because.to_owned() }]),
+            } => {
+                self.refuse_landed(&stored.task)?;
+                Ok(vec![Event::Stopped { because: because.to_owned() }])
+            }
             state => {
                 let refused = crate::task::Refused::NotNow { event: "dropped", state: state.word() };
                 let state = Box::new(state.clone());

@@ -13,10 +13,12 @@ use crate::report::TurnLine;
 use crate::store::{Op, Stored};
 use crate::task::id::{CommitId, RunId, TaskId};
 use crate::task::role::{ReviewerName, Role};
-use crate::task::{Actor, Authority, State, Task, Who};
+use crate::task::state::Claim;
+use crate::task::{Actor, Authority, State, Who};
 
 use super::contract::Brief;
 use super::sandbox::{Room, Use, needed_by};
+use super::seat::Seat;
 use super::suite::Slot;
 use super::{FlowError, Project};
 
@@ -76,6 +78,8 @@ pub(crate) struct Ready {
     pub(crate) sent: String,
     /// The turns of a team's workers, each with its own room.
     pub(crate) workers: Vec<(Agent, Turn)>,
+    /// The claim under which it works, where it changes files.
+    pub(crate) claim: Option<Claim>,
     /// Held while a reviewer looks at its own checkout.
     #[expect(dead_code, reason = "held, not read")]
     pub(crate) slot: Option<Slot>,
@@ -215,12 +219,19 @@ impl Project {
     ) -> Result<Option<Ready>, FlowError> {
         let task = work.task();
         let actor = self.worker(agent)?;
-        // Another agent of this run takes over what came back to one of ours.
-        let take_over = match self.store.load(task)? {
-            Some(Stored { task: Task { state: State::Assigned { claim }, .. }, .. }) => {
-                claim.owner != actor.who && claim.owner.0.ends_with(&format!("@{}", self.clone_id()?))
-            }
-            Some(_) | None => false,
+        // Another agent of this run takes over what came back to one of ours, and what another clone left.
+        let ours = format!("@{}", self.clone_id()?);
+        let holder = self.store.load(task)?.and_then(|stored| match stored.task.state {
+            State::Assigned { claim } => Some((claim.owner, true)),
+            State::InProgress { claim } => Some((claim.owner, false)),
+            _ => None,
+        });
+        let take_over = match holder {
+            Some((owner, returned)) if owner.0.ends_with(&ours) => returned && owner != actor.who,
+            Some(_) if self.still_lapsed(task)? => true,
+            // It was heard of again meanwhile, or is a person's.
+            Some(_) => return Ok(None),
+            None => false,
         };
         let picked = match self.pick(op, &actor, Some(task), take_over) {
             Ok(picked) => picked,
@@ -248,10 +259,12 @@ impl Project {
             ..Brief::default()
         };
         let turn = self.turn(run, stored, &role, stored.task.try_number, picked.worktree, &brief)?;
-        self.ready(agent, choice, work, turn, Some(head), |part| {
+        let claim = stored.task.state.claim().cloned();
+        let ready = self.ready(agent, choice, work, turn, Some(head), |part| {
             let brief = Brief { part: part.to_owned(), ..brief.clone() };
             Ok(self.prompt(&role, &stored.task, &brief)?.text)
-        })
+        })?;
+        Ok(Some(self.seated(Ready { claim, ..ready }, &actor)))
     }
 
     /// A reviewer gets a checkout of its own: what it writes there changes nothing.
@@ -308,7 +321,7 @@ impl Project {
         let brief = Brief { head: Some(head.clone()), ..Brief::default() };
         let turn = self.turn(run, stored, role, number, slot.folder.clone(), &brief)?;
         let ready = self.ready(agent, choice, work, turn, Some(head), |_| Ok(String::new()))?;
-        Ok(ready.map(|ready| Ready { slot: Some(slot), ..ready }))
+        Ok(Some(self.seated(Ready { slot: Some(slot), ..ready }, &self.worker(agent)?)))
     }
 
     /// Houses a turn, and those of its workers where it is a team's. `prompt_of` is the prompt of a part.
@@ -320,7 +333,7 @@ impl Project {
         mut turn: Turn,
         head: Option<CommitId>,
         prompt_of: impl Fn(&str) -> Result<String, FlowError>,
-    ) -> Result<Option<Ready>, FlowError> {
+    ) -> Result<Ready, FlowError> {
         let mut rooms = Vec::new();
         let mut workers = Vec::new();
         let mut sent = turn.prompt.clone();
@@ -339,7 +352,8 @@ impl Project {
         }
         let prompt = self.repo.write_blob(sent.as_bytes())?;
         let (work, agent) = (work.clone(), agent.clone());
-        Ok(Some(Ready { work, agent, choice, turn, head, prompt, sent, workers, slot: None, room: rooms }))
+        let (claim, slot, room) = (None, None, rooms);
+        Ok(Ready { work, agent, choice, turn, head, prompt, sent, workers, claim, slot, room })
     }
 
     fn turn(
@@ -377,6 +391,23 @@ impl Project {
         })
     }
 
+    /// Lets whoever takes a turn speak from within their sandbox, for this task and role alone.
+    fn seated(&self, mut ready: Ready, actor: &Actor) -> Ready {
+        let turns = ready.workers.iter_mut().map(|(_, turn)| turn).chain(std::iter::once(&mut ready.turn));
+        for turn in turns {
+            let seat = Seat {
+                task: turn.task.clone(),
+                role: turn.role.clone(),
+                who: actor.who.0.clone(),
+                epoch: ready.claim.as_ref().map(|claim| claim.epoch),
+            };
+            if let (false, Some(sandbox)) = (ready.agent.is_free(), &mut turn.sandbox) {
+                sandbox.answered = Some(self.answered(&seat));
+            }
+        }
+        ready
+    }
+
     /// How long a turn of a role may take.
     pub(crate) fn turn_limit(&self, role: &Role) -> Duration {
         let limits = &self.policy.limits;
@@ -402,6 +433,10 @@ impl Project {
             // Each of a team's workers has its own.
             Kind::Script { .. } | Kind::Team { .. } => self.open_room()?,
         };
+        let mut room = room;
+        if let Kind::Program(entry) = &agent.kind {
+            room.sandbox.files.clone_from(&entry.files);
+        }
         turn.sandbox = Some(room.sandbox.clone());
         Ok(room)
     }

@@ -3,9 +3,12 @@
 //! These are `flock`s: the kernel frees them when the process ends, however it ends.
 
 use super::{GitError, Repo};
+use crate::process::{alive, ask_again, own_pid, start_time};
+use crate::task::id::Seconds;
 use rustix::fs::FlockOperation;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +18,21 @@ const OURS: &str = "GIT_OPTIONAL_LOCKS=0";
 /// Held by whoever writes: others may write too, recovery may not run.
 #[derive(Debug)]
 pub(crate) struct Shared(File);
+
+/// Held by one process for long, that wrote itself into it: whoever lands, the dispatcher of a run.
+#[derive(Debug)]
+pub(crate) struct Marked(File);
+
+/// Somebody else has a lock of that kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// `None` where it did not say who it is.
+    pub(crate) pid: Option<u32>,
+    pub(crate) since: Seconds,
+}
+
+/// How long to wait for a lock that no living process says it has.
+const UNMARKED: Duration = Duration::from_secs(10);
 
 /// Held by recovery: nobody else writes.
 #[derive(Debug)]
@@ -35,6 +53,77 @@ impl FileLock {
     pub(crate) fn wait(repo: &Repo, name: &str) -> Result<FileLock, GitError> {
         wait(&repo.local_path(name)?, FlockOperation::LockExclusive).map(FileLock)
     }
+}
+
+impl Marked {
+    /// Takes the lock of that name and writes this process into it; `Err(Held)` inside says who has it.
+    ///
+    /// Only a living process that is written there refuses at once. A child that a dead holder was about to start has the
+    /// lock until its `exec`, on a busy machine for a while; and recovery has it for a moment.
+    pub(crate) fn take(repo: &Repo, name: &str) -> Result<Result<Marked, Held>, GitError> {
+        let path = repo.local_path(name)?;
+        let taken = take_from_the_dead(&path)?;
+        if let Ok(Marked(file)) = &taken {
+            let mark = own_mark();
+            let written = file.set_len(0).and_then(|()| file.write_all_at(mark.as_bytes(), 0));
+            written.map_err(GitError::io("write", &path))?;
+        }
+        Ok(taken)
+    }
+
+    /// The same for a moment only: whoever wants it meanwhile waits.
+    pub(crate) fn take_briefly(repo: &Repo, name: &str) -> Result<Result<Marked, Held>, GitError> {
+        take_from_the_dead(&repo.local_path(name)?)
+    }
+
+    /// The living process that has the lock of that name. Does not touch the lock itself.
+    pub(crate) fn holder(repo: &Repo, name: &str) -> Result<Option<u32>, GitError> {
+        holder(&repo.local_path(name)?)
+    }
+}
+
+fn take_from_the_dead(path: &Path) -> Result<Result<Marked, Held>, GitError> {
+    let found = ask_again(UNMARKED, || {
+        if let Some(file) = try_lock(path, FlockOperation::NonBlockingLockExclusive)? {
+            return Ok(Some(Ok(Marked(file))));
+        }
+        holder(path)?.map(|pid| held(path, Some(pid)).map(Err)).transpose()
+    })?;
+    match found {
+        Some(found) => Ok(found),
+        None => held(path, None).map(Err),
+    }
+}
+
+fn held(path: &Path, pid: Option<u32>) -> Result<Held, GitError> {
+    let found = path.metadata().map_err(GitError::io("read", path))?;
+    Ok(Held { pid, since: Seconds(found.mtime()) })
+}
+
+impl Drop for Marked {
+    fn drop(&mut self) {
+        // Where that fails, the mark is of a process that will be gone, and counts no longer.
+        let _ = self.0.set_len(0);
+    }
+}
+
+/// This process, so that an id that is used again is not taken for it.
+fn own_mark() -> String {
+    let pid = own_pid();
+    format!("{pid} {}\n", start_time(pid).unwrap_or_default())
+}
+
+/// The process that a lock file names, if it lives.
+fn holder(path: &Path) -> Result<Option<u32>, GitError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(err) => return Err(GitError::io("read", path)(err)),
+    };
+    let mut words = text.split_ascii_whitespace();
+    let pid = words.next().and_then(|word| word.parse().ok());
+    let started = words.next().and_then(|word| word.parse().ok());
+    Ok(pid.zip(started).filter(|&(pid, started)| alive(pid, started)).map(|(pid, _)| pid))
 }
 
 impl Shared {
@@ -191,6 +280,29 @@ mod tests {
         assert!(Exclusive::try_take(&sandbox.repo).unwrap().is_none());
         drop((one, two));
         assert!(Exclusive::try_take(&sandbox.repo).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_is_refused_for_the_living_and_waited_for_from_the_dead() {
+        let sandbox = Sandbox::new();
+        let (repo, name) = (&sandbox.repo, "some.lock");
+        let own = Marked::take(repo, name).unwrap().unwrap();
+        assert_eq!(Marked::holder(repo, name).unwrap(), Some(std::process::id()));
+        let refused = Marked::take(repo, name).unwrap().unwrap_err();
+        assert_eq!(refused.pid, Some(std::process::id()));
+        drop(own);
+        assert_eq!(Marked::holder(repo, name).unwrap(), None);
+        // What a killed holder leaves: its mark, and for a while a child that has its descriptor.
+        let path = repo.local_path(name).unwrap();
+        let child = try_lock(&path, FlockOperation::NonBlockingLockExclusive).unwrap().unwrap();
+        std::fs::write(&path, format!("{} 1\n", u32::MAX)).unwrap();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| take_from_the_dead(&path).unwrap().map(drop));
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(!waits.is_finished());
+            drop(child);
+            assert_eq!(waits.join().unwrap(), Ok(()));
+        });
     }
 
     #[test]

@@ -1,27 +1,16 @@
 //! The merge slot and the landing: the one place where a base branch moves.
 
+use super::lock::{Held, Marked};
 use super::refs::{Expected, Swap};
-use super::{GitError, Repo, lock};
-use crate::task::id::{CommitId, Seconds, TreeId};
-use rustix::fs::FlockOperation;
-use std::fs::File;
-use std::io::{Seek, Write};
+use super::{GitError, Repo};
+use crate::task::id::{CommitId, TreeId};
 use std::marker::PhantomData;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 /// Proof that this process is the only one of this machine that lands. Across machines the compare-and-swap decides.
 #[derive(Debug)]
 pub(crate) struct MergeSlot<'repo> {
-    _lock: File,
+    _lock: Marked,
     repo: PhantomData<&'repo Repo>,
-}
-
-/// Somebody else has the merge slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) pid: Option<u32>,
-    pub(crate) since: Seconds,
 }
 
 /// A commit whose tree is the one a verdict was given for.
@@ -44,24 +33,25 @@ pub(crate) enum Landing {
     Locked,
 }
 
-impl<'repo> MergeSlot<'repo> {
-    /// Takes the slot; `Err(Held)` inside says who has it.
-    pub(crate) fn take(repo: &'repo Repo) -> Result<Result<MergeSlot<'repo>, Held>, GitError> {
-        let path = repo.local_path("queue.lock")?;
-        let Some(mut file) = lock::try_lock(&path, FlockOperation::NonBlockingLockExclusive)? else {
-            return Ok(Err(held(&path)?));
-        };
-        let pid = rustix::process::getpid().as_raw_nonzero();
-        let write = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{pid}"));
-        write.map_err(GitError::io("write", &path))?;
-        Ok(Ok(MergeSlot { _lock: file, repo: PhantomData }))
-    }
-}
+const NAME: &str = "queue.lock";
 
-fn held(path: &Path) -> Result<Held, GitError> {
-    let text = std::fs::read_to_string(path).map_err(GitError::io("read", path))?;
-    let found = path.metadata().map_err(GitError::io("read", path))?;
-    Ok(Held { pid: text.trim().parse().ok(), since: Seconds(found.mtime()) })
+impl<'repo> MergeSlot<'repo> {
+    /// Takes the slot to land; `Err(Held)` inside says who has it.
+    pub(crate) fn take(repo: &'repo Repo) -> Result<Result<MergeSlot<'repo>, Held>, GitError> {
+        let taken = Marked::take(repo, NAME)?;
+        Ok(taken.map(|lock| MergeSlot { _lock: lock, repo: PhantomData }))
+    }
+
+    /// Takes the slot to end what a landing left: whoever wants to land meanwhile waits.
+    pub(crate) fn take_briefly(repo: &'repo Repo) -> Result<Result<MergeSlot<'repo>, Held>, GitError> {
+        let taken = Marked::take_briefly(repo, NAME)?;
+        Ok(taken.map(|lock| MergeSlot { _lock: lock, repo: PhantomData }))
+    }
+
+    /// Whether a process of this machine has the slot to land.
+    pub(crate) fn is_held(repo: &Repo) -> Result<bool, GitError> {
+        Ok(Marked::holder(repo, NAME)?.is_some())
+    }
 }
 
 impl Tested {
@@ -138,11 +128,6 @@ mod tests {
         let backwards = land(&slot, repo, "refs/heads/main", &second, &late);
         assert!(matches!(backwards, Err(GitError::NotForward { .. })));
         drop(slot);
-        // A program that another test starts in this moment has the lock's descriptor until its exec.
-        let free = (0..200).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-            MergeSlot::take(repo).unwrap().is_ok()
-        });
-        assert!(free);
+        assert!(MergeSlot::take(repo).unwrap().is_ok());
     }
 }

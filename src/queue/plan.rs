@@ -96,8 +96,12 @@ fn bookkeeping(view: &View) -> Vec<Action> {
     tasks.into_iter().map(|task| Action::Finish { task: task.clone(), because: Finished::Landed }).collect()
 }
 
-/// The longest chain that may land; of equally long ones the one whose first member's turn is first.
+/// The longest chain that may land. Of equally long ones the very chain that was tested goes first, because the same
+/// members in another order may make the same tree by other commits; then the one whose first member's turn is first.
 fn landing(view: &View, order: &Order<'_>) -> Option<Action> {
+    let tested = |members: &[TaskId], tree: &TreeId| {
+        view.tried.iter().any(|tried| tried.members == members && tried.tree == *tree)
+    };
     let place = |task: &TaskId| order.turns.iter().position(|entry| entry.task == *task);
     let fit = |(members, composition): (&Vec<TaskId>, &Composition)| match composition {
         Composition::Clean { commit, tree } => rules::may_land(view, members, tree)
@@ -107,7 +111,10 @@ fn landing(view: &View, order: &Order<'_>) -> Option<Action> {
     view.compositions
         .iter()
         .filter_map(fit)
-        .min_by_key(|(members, ..)| (Reverse(members.len()), members.iter().map(place).collect::<Vec<_>>()))
+        .min_by_key(|(members, _, tree, _)| {
+            let places: Vec<_> = members.iter().map(place).collect();
+            (Reverse(members.len()), !tested(members, tree), places)
+        })
         .map(|(members, commit, tree, on)| Action::Land { members, commit, tree, on })
 }
 

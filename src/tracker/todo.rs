@@ -1,36 +1,9 @@
 //! TODO.md and its fellows IN_PROGRESS.md, REVIEW.md, TESTING.md: list items with a box, or list items, or headings with
-//! a name such as `T-12`.
-
-use std::ops::Range;
-
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+//! a name such as `T-12`. Where these stand in a document is found by `todo_entries`.
 
 use super::item::{BadSource, Item, Source, Standing, own_title, priority_of, standing_of};
+use super::todo_entries::{Entry, Mark, entries};
 use crate::task::id::TaskId;
-
-/// An entry of the document, as it is found.
-struct Entry {
-    /// The first line, as plain text.
-    line: String,
-    mark: Option<Mark>,
-    checked: Option<bool>,
-    body: Range<usize>,
-    /// How what stands under the nearest heading that says so stands.
-    section: Section,
-    heading: bool,
-}
-
-/// What an entry begins with.
-enum Mark {
-    Code(String),
-    Bold(String),
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Section {
-    standing: Option<Standing>,
-    priority: Option<u8>,
-}
 
 /// Reads files, each with its name and text; the name says how what is in it stands. An entry that is in several files
 /// counts where it is furthest.
@@ -175,128 +148,6 @@ fn unnamed(title: &str) -> TaskId {
     let letter = |at: u32| char::from(LETTERS[usize::try_from((hash >> (at * 5)) & 31).unwrap_or(0)]);
     let letters: String = (0..10).map(letter).collect();
     super::item::item_id(&format!("todo-{letters}"))
-}
-
-/// Everything in a document that could be a task.
-fn entries(text: &str) -> Vec<Entry> {
-    let mut found: Vec<Entry> = Vec::new();
-    let mut section = Section::default();
-    // Whether the first line of an entry is being read, and at which depth its list is.
-    let (mut lists, mut reading, mut heading_text) = (0_u32, false, None::<String>);
-    let mut marking = false;
-    for (event, range) in Parser::new_ext(text, Options::ENABLE_TASKLISTS).into_offset_iter() {
-        match event {
-            Event::Start(Tag::Heading { level, .. }) => {
-                close_heading(&mut found, range.start);
-                heading_text = Some(String::new());
-                if level != HeadingLevel::H1 {
-                    let end = range.end;
-                    let line = String::new();
-                    found.push(Entry {
-                        line,
-                        mark: None,
-                        checked: None,
-                        body: end..text.len(),
-                        section,
-                        heading: true,
-                    });
-                    reading = true;
-                }
-            }
-            Event::End(TagEnd::Heading(_)) => {
-                reading = false;
-                let heading = heading_text.take().unwrap_or_default();
-                let word = heading.trim_end_matches("priority").trim_end_matches("Priority").trim();
-                let standing = standing_of(word);
-                if standing.is_some() || priority_of(word).is_some() {
-                    section = Section {
-                        standing: standing.or(section.standing),
-                        priority: if standing.is_some() { None } else { priority_of(word) },
-                    };
-                    // A heading that says how things stand is no task, and ends none.
-                    if found.last().is_some_and(|entry| entry.heading) {
-                        found.pop();
-                    }
-                }
-            }
-            Event::Start(Tag::List(_)) => {
-                lists += 1;
-                reading = false;
-            }
-            Event::End(TagEnd::List(_)) => lists = lists.saturating_sub(1),
-            Event::Start(Tag::Item) if lists == 1 => {
-                let (line, body) = (String::new(), range.end..range.end);
-                found.push(Entry { line, mark: None, checked: None, body, section, heading: false });
-                reading = true;
-            }
-            Event::End(TagEnd::Item) if lists == 1 => {
-                if let Some(entry) = found.last_mut().filter(|entry| !entry.heading) {
-                    entry.body = entry.body.start.min(range.end)..range.end;
-                }
-                reading = false;
-            }
-            Event::TaskListMarker(checked) if lists == 1 => {
-                if let Some(entry) = found.last_mut() {
-                    entry.checked = Some(checked);
-                }
-            }
-            Event::Start(Tag::Strong) if reading => {
-                marking = found.last().is_some_and(|entry| entry.line.trim().is_empty());
-            }
-            Event::End(TagEnd::Strong) if reading => {
-                if let Some(entry) = found.last_mut().filter(|_| marking) {
-                    entry.mark = Some(Mark::Bold(entry.line.trim().to_owned()));
-                }
-                marking = false;
-            }
-            Event::Code(code) => {
-                if let Some(text) = &mut heading_text {
-                    text.push_str(&code);
-                }
-                if let Some(entry) = found.last_mut().filter(|_| reading) {
-                    if entry.line.trim().is_empty() {
-                        entry.mark = Some(Mark::Code(code.to_string()));
-                    }
-                    entry.line.push_str(&code);
-                    entry.begin_body(range.end);
-                }
-            }
-            Event::Text(words) | Event::InlineHtml(words) => {
-                if let Some(text) = &mut heading_text {
-                    text.push_str(&words);
-                }
-                if let Some(entry) = found.last_mut().filter(|_| reading) {
-                    entry.line.push_str(&words);
-                    entry.begin_body(range.end);
-                }
-            }
-            Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph) if reading => reading = false,
-            // A block before any text: the entry has no first line of its own.
-            Event::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_) | Tag::HtmlBlock | Tag::Table(_)) => {
-                reading = false
-            }
-            _ => {}
-        }
-    }
-    close_heading(&mut found, text.len());
-    found.retain(|entry| !entry.line.trim().is_empty());
-    found
-}
-
-impl Entry {
-    /// The body of a list entry begins where its first line ends.
-    fn begin_body(&mut self, at: usize) {
-        if !self.heading {
-            self.body = at..self.body.end.max(at);
-        }
-    }
-}
-
-/// The text under a heading ends where the next heading is.
-fn close_heading(found: &mut [Entry], at: usize) {
-    if let Some(last) = found.iter_mut().rev().find(|entry| entry.heading) {
-        last.body = last.body.start.min(at)..last.body.end.min(at);
-    }
 }
 
 /// The lines without the depth of their list, and without blanks around.

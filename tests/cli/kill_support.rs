@@ -80,6 +80,23 @@ impl Place {
         ran.out
     }
 
+    /// Runs git, however it ends.
+    pub(crate) fn git_ran(&self, dir: &Path, args: &[&str]) -> Ran {
+        ran(self.clean(Command::new("git"), dir).args(args).output().unwrap())
+    }
+
+    /// What git says, where it ends well.
+    pub(crate) fn try_git(&self, dir: &Path, args: &[&str]) -> Option<String> {
+        let ran = self.git_ran(dir, args);
+        (ran.code == Some(0)).then_some(ran.out)
+    }
+
+    /// Runs a script, which must end well.
+    pub(crate) fn shell(&self, dir: &Path, script: &str) {
+        let ran = ran(self.clean(Command::new("sh"), dir).args(["-c", script]).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{script}: {}{}", ran.out, ran.err);
+    }
+
     /// Each journal's events, oldest first, by task: open tasks and finished ones.
     pub(crate) fn journals(&self, dir: &Path) -> BTreeMap<String, Vec<Value>> {
         let refs = self.git(dir, &["for-each-ref", "--format=%(refname:lstrip=3)", "refs/orch/tasks"]);

@@ -2,7 +2,10 @@
 //!
 //! `GIT_ORCH_KILLS=200` is the full size, `GIT_ORCH_SEED` repeats a failure.
 
-use super::kill_support::{Place, size};
+use super::{
+    kill_support::{Place, size},
+    test_log::TestLog,
+};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
     collections::BTreeSet,
@@ -21,21 +24,22 @@ struct Killer {
     dir: PathBuf,
     random: fastrand::Rng,
     seed: u64,
+    tests: TestLog,
     kills: usize,
     calls: usize,
 }
 
 impl Killer {
-    /// A repository whose tests write down each tree that passes, outside of it.
+    /// A repository whose tests write down, outside of it, each tree that they begin with and each that passes.
     fn new(more_settings: &str) -> Killer {
         let seed =
             std::env::var("GIT_ORCH_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
         let place = Place::new();
-        let tested = place.path("tested");
+        let tests = TestLog::new(place.path("tested"));
+        let log = tests.file().display();
         let settings = format!(
-            "[tests]\nall = \"sleep 0.15; test ! -e bad && git rev-parse HEAD^{{tree}} >>{}\"\nreport = \"exit\"\n\
-             {more_settings}",
-            tested.display()
+            "[tests]\nall = \"t=$(git rev-parse HEAD^{{tree}} HEAD | paste -sd' '); echo begin $t >>{log}; sleep 0.15; \
+             test ! -e bad && echo end $t >>{log}\"\nreport = \"exit\"\n{more_settings}"
         );
         let dir = place.repository("one", &settings);
         // Enough files that a checkout takes a while.
@@ -46,7 +50,8 @@ impl Killer {
         }
         place.git(&dir, &["add", "-A"]);
         place.git(&dir, &["commit", "-qm", "files"]);
-        Killer { place, dir, random: fastrand::Rng::with_seed(seed), seed, kills: 0, calls: 0 }
+        let random = fastrand::Rng::with_seed(seed);
+        Killer { place, dir, random, seed, tests, kills: 0, calls: 0 }
     }
 
     /// Calls a command until it ends by itself, and kills it some times before.
@@ -54,6 +59,7 @@ impl Killer {
         for round in 0.. {
             let log = self.place.path(&format!("log-{}", self.calls));
             self.calls += 1;
+            self.tests.call(&self.place, &self.dir, round > 0);
             let mut command = self.place.orch_command(&self.dir, args);
             command
                 .stdout(File::create(&log).unwrap())
@@ -100,8 +106,10 @@ impl Killer {
         let mut names: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
         names.sort_unstable();
         assert_eq!(names, landed.iter().collect::<Vec<_>>(), "seed {seed}: landed");
-        let tested = fs::read_to_string(place.path("tested")).unwrap_or_default();
-        let tested: BTreeSet<&str> = tested.lines().collect();
+        let lines = self.tests.lines();
+        let ended = lines.iter().filter(|line| line[0] == "end");
+        let tested: BTreeSet<&str> = ended.map(|line| line[1].as_str()).collect();
+        self.tests.check(&format!("seed {seed}"));
         // Each value that main ever had, but for those that were committed by hand.
         for line in place.git(dir, &["reflog", "show", "--format=%T %gs", "main"]).lines() {
             let (tree, why) = line.split_once(' ').unwrap();
@@ -143,8 +151,11 @@ impl Killer {
 
     fn figures(&self, what: &str, landed: usize, begun: Instant) {
         let (kills, calls) = (self.kills, self.calls);
+        let runs = self.tests.lines().iter().filter(|line| line[0] == "begin").count();
+        let repeated = self.tests.check(what);
         eprintln!(
-            "{what}: {kills} kills of {calls} calls, {landed} landed, {:.0} s",
+            "{what}: {kills} kills of {calls} calls, {landed} landed, {runs} test runs, {repeated} of them again after a \
+             green that a kill kept out of the notes; {:.0} s",
             begun.elapsed().as_secs_f64()
         );
     }

@@ -218,7 +218,7 @@ fn zizmor_and_actionlint_find_nothing() {
 }
 
 /// The scripts of the action, with their names.
-fn scripts() -> Vec<(String, String)> {
+pub(crate) fn scripts() -> Vec<(String, String)> {
     let action = fs::read_to_string(root().join("action.yml")).unwrap();
     let whole = yaml(&action);
     let steps = get(&whole, &["runs", "steps"]).as_vec().unwrap();

@@ -57,7 +57,8 @@ impl From<FlowError> for Failure {
             | FlowError::NoBranch(_)
             | FlowError::SayWhich(_)
             | FlowError::NoRun(_)
-            | FlowError::InsideAgent) => usage(&err),
+            | FlowError::InsideAgent
+            | FlowError::NotForAgents(_)) => usage(&err),
             FlowError::Vague { what, title, gaps } => vague(&what, &title, &gaps),
             err @ FlowError::NoPlan { .. } => Failure::new(Exit::Failed, Code::Agent, err.to_string())
                 .hint("which agent plans", "git orch config explain agents.plan")
@@ -102,6 +103,10 @@ impl From<FlowError> for Failure {
                 Failure::new(Exit::Environment, Code::BranchInTheWay, err.to_string())
                     .hint("rename it", "git branch -m orch orch-old")
             }
+            FlowError::HasLanded { .. } => Failure::new(Exit::Failed, Code::NotNow, err.to_string())
+                .because("the process that landed it ended before it wrote that down")
+                .hint("write it down", "git orch queue run")
+                .hint("then see how to take it back", "git orch undo --help"),
             FlowError::QueueBusy { pid, since } => queue_busy(pid, since),
             FlowError::Rewound { id, remote, theirs, ours } => rewound(&id, &remote, &theirs, &ours),
             FlowError::NothingToUndo(why) => Failure::new(Exit::Failed, Code::NothingToUndo, why)
@@ -170,7 +175,9 @@ fn usage(err: &FlowError) -> Failure {
             .take(5)
             .fold(failure(Code::SayWhich), |failure, id| failure.hint("look", format!("git orch show {id}"))),
         FlowError::NoRun(_) => failure(Code::NoRun).hint("see the runs", "git orch report --list"),
-        FlowError::InsideAgent => failure(Code::InsideAgent).hint("see the task", "git orch show"),
+        FlowError::InsideAgent | FlowError::NotForAgents(_) => {
+            failure(Code::InsideAgent).hint("see the task", "git orch show")
+        }
         _ => failure(Code::BadValue).hint("what the command takes", "git orch --help"),
     }
 }

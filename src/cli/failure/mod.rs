@@ -183,6 +183,7 @@ mod tests {
                         .with_files(vec!["f.rs".to_owned()]),
                 ),
             },
+            FlowError::HasLanded { id: id("a"), commit: commit('c') },
             FlowError::QueueBusy { pid: Some(12), since: Seconds(0) },
             FlowError::Rewound {
                 id: "t-1".to_owned(),
@@ -278,6 +279,11 @@ mod tests {
           hint: split it:       git orch add "second half" --after x
                 or see the cap: git orch config explain cap.diff
           [E-TOO-BIG, exit 3]
+        error: a has landed already: ccccccc
+          because: the process that landed it ended before it wrote that down
+          hint: write it down:                git orch queue run
+                then see how to take it back: git orch undo --help
+          [E-NOT-NOW, exit 1]
         error: another git orch is running (pid 12, since 1970-01-01T00:00:00Z)
           because: one process of a machine lands at a time; it takes along whatever is in the queue
           hint: see what it does: git orch queue

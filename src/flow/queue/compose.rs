@@ -161,11 +161,15 @@ impl Lander<'_> {
         files: &BTreeSet<String>,
     ) -> Result<Option<TaskId>, FlowError> {
         let ahead = step.chain.iter().rev().skip(1);
-        let touching: Vec<&Queued> = ahead
+        let own = &step.member.entry.footprint.paths;
+        let touches = |other: &Queued, files| !other.entry.footprint.paths.is_disjoint(files);
+        // A file that was moved is in conflict under a name that the other one never touched: those come second.
+        let (touching, meeting): (Vec<&Queued>, Vec<&Queued>) = ahead
             .clone()
             .filter_map(|(task, _)| Self::find(queued, task))
-            .filter(|other| !other.entry.footprint.paths.is_disjoint(files))
-            .collect();
+            .filter(|other| touches(other, files) || touches(other, own))
+            .partition(|other| touches(other, files));
+        let touching = [touching, meeting].concat();
         for other in &touching {
             let alone = (other.entry.task.clone(), other.entry.head.clone());
             let onto = match self.compositions.get(std::slice::from_ref(&alone)) {

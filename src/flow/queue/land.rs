@@ -7,8 +7,9 @@ use crate::flow::progress::Step;
 use crate::git::exchange::{ExchangeError, Upstream};
 use crate::git::slot::{self, Landing, MergeSlot, Tested};
 use crate::queue::{Finished, LandedOn, View};
-use crate::task::Event;
+use crate::store::layout;
 use crate::task::id::{CommitId, TaskId, TreeId};
+use crate::task::{Event, State};
 
 use super::{Lander, Queued};
 
@@ -56,6 +57,9 @@ impl Lander<'_> {
         }
         let old = self.project.base.tip.clone();
         self.check_composition(queued, members, commit, tree)?;
+        if !self.still_as_read(queued, members)? {
+            return Ok(true);
+        }
         let tested = Tested::new(commit, tree, &self.project.repo)?;
         let intent = match self.project.intend_checkout(&old, commit) {
             Err(FlowError::CheckoutInWay { worktree, files }) => {
@@ -93,6 +97,26 @@ impl Lander<'_> {
         };
         self.say(Step::Land, members, None, text);
         self.record_landing(queued, members, &old, commit)?;
+        Ok(true)
+    }
+
+    /// Whether nobody withdrew a member since the view was made: its journal is where it was.
+    fn still_as_read(&self, queued: &[Queued], members: &[TaskId]) -> Result<bool, FlowError> {
+        for member in members.iter().filter_map(|task| Self::find(queued, task)) {
+            let tip = self.project.repo.tip(&layout::task_ref(&member.entry.task))?;
+            let stays = match tip {
+                Some(tip) if tip == member.stored.tip => true,
+                Some(_) => self.project.store.load(&member.entry.task)?.is_some_and(|stored| {
+                    let head = stored.task.state.change().map(|change| &change.head);
+                    matches!(stored.task.state, State::ReadyForHandoff { .. })
+                        && head == Some(&member.entry.head)
+                }),
+                None => false,
+            };
+            if !stays {
+                return Ok(false);
+            }
+        }
         Ok(true)
     }
 
@@ -218,6 +242,11 @@ impl Lander<'_> {
             }
         })?;
         let Some(stored) = stored else { return Ok(()) }; // another clone wrote it down
+        if matches!(stored.task.state, State::Cancelled { .. }) {
+            let text =
+                format!("was cancelled in the moment in which it landed: {} is on the base", commit.short());
+            self.say(Step::NeedsYou, std::slice::from_ref(task), None, text);
+        }
         let before = Self::find(queued, task).map_or(&stored.task, |queued| &queued.stored.task);
         // It has landed: what cannot be tidied up must not keep others from landing.
         let stays = match self.project.clean_up(before) {

@@ -60,7 +60,7 @@ impl Lander<'_> {
         })
     }
 
-    /// Why a change cannot land by itself: it contains a change that it depends on, which is not in the queue any more.
+    /// Why a change cannot land: it depends on one that was cancelled, or contains one that is not in the queue any more.
     fn lost_below(&self, member: &Queued) -> Result<Option<Evidence>, FlowError> {
         if !member.entry.blocked {
             return Ok(None);
@@ -73,17 +73,17 @@ impl Lander<'_> {
                     None => continue,
                 },
             };
+            if matches!(below.state, State::Cancelled { .. }) {
+                let text = format!("waits for {id}, which was cancelled");
+                return Ok(Some(lost(id, text)));
+            }
             let out = !matches!(below.state, State::ReadyForHandoff { .. } | State::Completed { .. });
             let Some(head) = below.head().filter(|_| out) else { continue };
             if self.project.repo.has_object(head)?
                 && self.project.repo.is_ancestor(head, &member.entry.head)?
             {
                 let text = format!("is built on {id}, which left the queue ({})", below.state.word());
-                return Ok(Some(Evidence {
-                    pair: Some(id.clone()),
-                    reproduce: Some(format!("git orch show {id}")),
-                    ..Evidence::new(Trouble::Dependency, text)
-                }));
+                return Ok(Some(lost(id, text)));
             }
         }
         Ok(None)
@@ -138,5 +138,14 @@ impl Lander<'_> {
             let sides = [touches(one), touches(other)];
             footprint.couple(number, sides);
         }
+    }
+}
+
+/// That a change leaves for another one that it needs.
+fn lost(needed: &TaskId, text: String) -> Evidence {
+    Evidence {
+        pair: Some(needed.clone()),
+        reproduce: Some(format!("git orch show {needed}")),
+        ..Evidence::new(Trouble::Dependency, text)
     }
 }

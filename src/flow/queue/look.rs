@@ -54,7 +54,7 @@ impl Lander<'_> {
 
     /// Whether another process of this machine works on the queue now.
     fn somebody_lands(&self) -> Result<bool, FlowError> {
-        Ok(MergeSlot::take(&self.project.repo)?.is_err())
+        Ok(MergeSlot::is_held(&self.project.repo)?)
     }
 
     /// The runs that the entries' records speak of.

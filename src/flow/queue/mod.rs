@@ -12,6 +12,7 @@ mod pace;
 mod pair;
 mod look;
 mod land;
+mod landed;
 mod share;
 mod test;
 mod tried;

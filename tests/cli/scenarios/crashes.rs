@@ -40,6 +40,22 @@ fn scenario_18_a_landing_whose_record_was_lost_is_made_up_for_once() {
 }
 
 #[test]
+fn scenario_18_what_has_landed_is_not_given_up_although_its_record_was_lost() {
+    let field = Field::new("true", "");
+    field.queue(&["a", "b"]);
+    let queued = field.refs();
+    field.drain(0);
+    field.forget_since(&queued);
+    let commit = field.git(&["rev-parse", "--short=7", "main^"]);
+    for words in [&["stop", "a", "--abandon"][..], &["stop", "a"], &["queue", "drop", "a", "-m", "no"]] {
+        let ran = field.sandbox.run(words).exits(1);
+        assert!(ran.stderr.contains(&format!("a has landed already: {commit}")), "{}", ran.stderr);
+    }
+    assert_eq!(names(&field.drain(0)["landed"]), ["a", "b"]);
+    assert_eq!(field.task("a")["state"], "completed");
+}
+
+#[test]
 fn scenario_19_of_ten_processes_one_runs_and_lands_and_the_others_end_cleanly() {
     let field = Field::new("sleep 0.5", "");
     field.queue(&["a", "b"]);

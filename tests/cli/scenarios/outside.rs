@@ -285,3 +285,22 @@ fn scenario_39_what_is_below_a_bad_part_of_a_stack_lands_and_what_is_above_leave
         assert_eq!(names(&field.drain(0)["landed"]), ["mid"], "{mode}");
     }
 }
+
+#[test]
+fn scenario_13_whoever_waits_for_a_cancelled_task_is_handed_to_a_person() {
+    for stacked in [true, false] {
+        let field = Field::new("true", "");
+        stack(&field, "none");
+        field.queue(&["other"]);
+        let after: &[&str] = if stacked { &["--stack", "mid"] } else { &["other", "--after", "low"] };
+        field.sandbox.run(&["queue", "add", "low"]).exits(0);
+        field.sandbox.run(&[&["queue", "add"], after].concat()).exits(0);
+        field.sandbox.run(&["stop", "low", "--abandon"]).exits(0);
+        let ran = field.drain(4);
+        let name = if stacked { "mid" } else { "other" };
+        assert_eq!(names(&ran["needs_you"]), [name]);
+        let needs = &field.task(name)["needs"];
+        assert_eq!(needs["why"], "waits for low, which was cancelled");
+        assert_eq!((&needs["kind"], &needs["pair"]), (&"dependency".into(), &"low".into()));
+    }
+}

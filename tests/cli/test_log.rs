@@ -1,0 +1,82 @@
+//! What the tests of a repository wrote down about their own runs, held against the verdicts that stood in the notes
+//! whenever the program was called: how often a tree was tested is counted from outside.
+//!
+//! A line of the log is `begin TREE …` or `end TREE COMMIT …`; what follows in an `end` are the tests that failed.
+
+use super::kill_support::Place;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A log of runs, and what was known at each call of the program.
+pub(crate) struct TestLog {
+    file: PathBuf,
+    calls: Vec<Call>,
+}
+
+struct Call {
+    /// Lines of the log when it was made.
+    from: usize,
+    /// Trees that the notes called green.
+    green: BTreeSet<String>,
+    /// The call before was killed.
+    after_kill: bool,
+}
+
+impl TestLog {
+    pub(crate) fn new(file: PathBuf) -> TestLog {
+        TestLog { file, calls: Vec::new() }
+    }
+
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The words of each line so far.
+    pub(crate) fn lines(&self) -> Vec<Vec<String>> {
+        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        text.lines().map(|line| line.split(' ').map(str::to_owned).collect()).collect()
+    }
+
+    /// Notes what is known before a call of the program.
+    pub(crate) fn call(&mut self, place: &Place, dir: &Path, after_kill: bool) {
+        // The notes first: a child of a killed call may still be writing both.
+        let green = green_trees(place, dir);
+        self.calls.push(Call { from: self.lines().len(), green, after_kill });
+    }
+
+    /// Fails where a green run was repeated: no tree is tested whose green stood in the notes, and one that a kill kept out
+    /// of them is tested again once for that kill. Returns how many greens were repeated for a kill.
+    pub(crate) fn check(&self, what: &str) -> usize {
+        let lines = self.lines();
+        for call in &self.calls {
+            for line in lines[call.from..].iter().filter(|line| line[0] == "begin") {
+                assert!(!call.green.contains(&line[1]), "{what}: {} was green, and is tested again", line[1]);
+            }
+        }
+        let mut greens: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| line[0] == "end" && line.len() == 3) {
+            greens.entry(&line[1]).or_default().push(at);
+        }
+        let mut repeated = 0;
+        for (tree, at) in greens {
+            for pair in at.windows(2) {
+                let between = |call: &&Call| call.after_kill && (pair[0] + 1..=pair[1]).contains(&call.from);
+                assert!(
+                    self.calls.iter().any(|call| between(&call)),
+                    "{what}: {tree} was tested green twice"
+                );
+                repeated += 1;
+            }
+        }
+        repeated
+    }
+}
+
+fn green_trees(place: &Place, dir: &Path) -> BTreeSet<String> {
+    let list = ["grep", "-l", "-e", "\"verdict\": \"green\"", "refs/notes/orch-tests"];
+    let found = place.try_git(dir, &list).unwrap_or_default();
+    found.lines().filter_map(|line| line.split_once(':')).map(|(_, path)| path.replace('/', "")).collect()
+}
