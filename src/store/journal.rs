@@ -84,7 +84,8 @@ impl Store {
             let texts = names.iter().map(|(name, _)| file(&format!("{list}/{name}")));
             texts.filter_map(Result::transpose).collect()
         };
-        record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?).map_err(unreadable)
+        record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?, &all("notes")?)
+            .map_err(unreadable)
     }
 
     /// Starts the journal of a new task.
