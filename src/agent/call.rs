@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     policy::agents::{AgentEntry, Call, PromptBy},
-    process::{self, sandbox::Means},
+    process::{
+        self,
+        sandbox::{Means, RELAY_MARK, Sandbox},
+    },
 };
 use std::path::Path;
 
@@ -14,6 +17,9 @@ use std::path::Path;
 pub(super) const ARGUMENT_MAX: usize = 100 * 1024;
 /// What stands for the prompt's file in a call.
 const PROMPT_MARK: &str = "{prompt}";
+
+/// What stands for the way to its endpoints in an agent's variables.
+const RELAY: &str = "{relay}";
 
 /// What is run for a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,8 +136,12 @@ pub(super) fn environment(
     let mut extra: Vec<(String, String)> = Vec::new();
     if let Some(entry) = entry {
         allowed.extend(entry.env.iter().cloned());
-        allowed.extend(entry.base_url.iter().cloned());
-        extra.extend(entry.set.iter().cloned());
+        let names = entry.base_url.iter().map(|name| name.split('=').next().unwrap_or_default().to_owned());
+        allowed.extend(names);
+        // What leads to the relay means nothing where there is none.
+        let relayed = turn.sandbox.as_ref().is_some_and(Sandbox::relays);
+        let set = entry.set.iter().filter(|(_, value)| relayed || !value.contains(RELAY));
+        extra.extend(set.map(|(name, value)| (name.clone(), value.replace(RELAY, RELAY_MARK))));
     }
     let pairs = [
         ("GIT_ORCH_TASK", turn.task.to_string()),

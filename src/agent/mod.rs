@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, io, path::PathBuf};
 pub(crate) use output::{FailureKind, Tokens};
 pub(crate) use prompt::{FindingVars, LimitVars, PromptError, PromptVars, Rendered, TaskVars, render};
 pub(crate) use script::script_main;
-pub(crate) use turn::{Access, Cost, Turn, TurnResult, take};
+pub(crate) use turn::{Access, Cost, Turn, TurnResult, Usage, take};
 
 /// An agent as it was named in the settings or on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]

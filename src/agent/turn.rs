@@ -24,10 +24,12 @@ use std::{
 
 /// Bytes of an answer that are looked at.
 const ANSWER_MAX: u64 = 1 << 20;
+/// More than a line that stands for what was left out of a log.
+const MARKER: u64 = 256;
 /// Bytes of standard error that are looked at.
 const ERROR_MAX: u64 = 1 << 16;
-/// How long an agent has after its limit to end by itself.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long an agent has after its limit to end by itself: with what its clean-up takes, it is gone within five seconds.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// What an agent is asked to do, where, and within which limits.
 #[derive(Debug, Clone)]
@@ -167,14 +169,25 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
     }
     let outcome = process::supervised(job, stop).await?;
     let form = entry.map_or(Output::Text, |entry| entry.output);
-    // Events may be far longer than the answer in them.
-    let readable = if form == Output::Text { ANSWER_MAX } else { turn.log_cap };
-    let (stdout, answer_cut) =
-        read_end(&log, turn.log_cap, readable).map_err(|source| failed(&log, source))?;
+    // Events may be far longer than the answer in them, and what was used may stand anywhere.
+    let (stdout, log_cut) =
+        read_end(&log, turn.log_cap, turn.log_cap + MARKER).map_err(|source| failed(&log, source))?;
     let (stderr, _) =
         read_end(&error_log, turn.log_cap, ERROR_MAX).map_err(|source| failed(&error_log, source))?;
-    let Said { answer, failure, tokens, only_sum, cost_usd_micros, model, denied } =
+    let Said { answer, failure, mut tokens, only_sum, mut cost_usd_micros, model, denied } =
         output::read(form, &stdout, &stderr);
+    if outcome.dropped > 0 && form.sums_up() {
+        // A sum without what was left out would be too low.
+        (tokens, cost_usd_micros) = (None, None);
+    }
+    let (answer, too_long) = match answer {
+        Some(answer) if form == Output::Text => {
+            let (end, cut) = end_of(answer);
+            (Some(end), cut)
+        }
+        answer => (answer, false),
+    };
+    let answer_cut = log_cut || too_long;
     let model = model.or_else(|| turn.model.clone()).or_else(|| entry.and_then(|entry| entry.model.clone()));
     let cost = match cost_usd_micros {
         Some(micros) => Some(Cost::Reported(MicroUsd(micros))),
@@ -210,8 +223,21 @@ fn read_end(log: &Path, cap: u64, most: u64) -> std::io::Result<(String, bool)> 
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
-    // Longer than the cap is a log only by the marker at its end.
+    // Longer than the cap is a log only by the line that stands for what was left out.
     Ok((String::from_utf8_lossy(&bytes).into_owned(), length > most || length > cap))
+}
+
+/// The end of a text, as much of it as is looked at; tells whether there was more.
+fn end_of(text: String) -> (String, bool) {
+    let most = usize::try_from(ANSWER_MAX).unwrap_or(usize::MAX);
+    if text.len() <= most {
+        return (text, false);
+    }
+    let mut at = text.len() - most;
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    (text[at..].to_owned(), true)
 }
 
 fn written(folder: &Path, name: &str, text: &str) -> Result<PathBuf, AgentError> {

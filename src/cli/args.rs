@@ -1,5 +1,6 @@
 //! The grammar of the command line. The doc comments are the help.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -24,6 +25,38 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// `git orch hook` alone, the same grammar without that of all the other commands: to build it costs as much as all
+/// that the hook does, at each push.
+#[derive(Debug, Parser)]
+#[command(name = "git-orch")]
+struct HookCli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: HookCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum HookCommand {
+    Hook(commands::hook::HookArgs),
+}
+
+impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// Wrong usage, or a question for help or the version.
+    pub(crate) fn read(words: &[OsString]) -> Result<Cli, clap::Error> {
+        if words.get(1).is_some_and(|word| word == "hook")
+            && let Ok(HookCli { global, command: HookCommand::Hook(args) }) = HookCli::try_parse_from(words)
+        {
+            return Ok(Cli { global, command: Command::Hook(args) });
+        }
+        // The whole grammar also finds the words for whatever was wrong.
+        Cli::try_parse_from(words)
+    }
 }
 
 /// Flags that every command understands.
@@ -124,6 +157,9 @@ pub(crate) enum Command {
     /// Exchange tasks, runs and verdicts with a remote
     #[command(display_order = 60)]
     Sync(commands::sync::SyncArgs),
+    /// Say something about a task; kept in its journal
+    #[command(display_order = 61)]
+    Msg(commands::msg::MsgArgs),
     /// Read, write and explain settings
     #[command(display_order = 61)]
     Config(commands::config::ConfigArgs),

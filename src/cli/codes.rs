@@ -133,8 +133,8 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
     (
         Code::InsideAgent,
         "E-INSIDE-AGENT",
-        "An agent of a run does not hand in, land or approve by itself: what it leaves in its worktree is \
-         handed in when it ends.",
+        "An agent of a run may hand in, check, look at and comment on its own task, and nothing else: it does not land, \
+         approve or plan. A reviewer does not hand in. What an agent leaves in its worktree is handed in when it ends.",
     ),
     (
         Code::NotNow,

@@ -1,5 +1,6 @@
 //! The command line: the only room that prints and that reads arguments and environment.
 
+mod answer;
 mod args;
 mod codes;
 mod commands;
@@ -16,7 +17,7 @@ mod watcher;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use crate::flow::project::Given;
 use crate::flow::{FlowError, Project};
@@ -66,6 +67,7 @@ pub(crate) fn run() -> u8 {
         Some("__supervise") => return process::supervisor_main(),
         Some("__inside") => return process::sandbox::inside_main(std::env::args_os().skip(2)),
         Some("__script") => return agent::script_main(words),
+        Some("__answer") => return answer::run(std::env::args_os().skip(1)),
         _ => {}
     }
     let here = std::env::current_dir().unwrap_or_default();
@@ -81,7 +83,7 @@ pub(crate) fn run() -> u8 {
     }
     std::panic::set_hook(Box::new(|_| {})); // the report says it
     let code = match std::panic::catch_unwind(|| parse_and_run(std::env::args_os().collect())) {
-        Ok(exit) => exit.code(),
+        Ok(code) => code,
         Err(panic) => bug(panic.as_ref()).code(),
     };
     // An agent program goes on at any other code: errors and bugs must be a no as well.
@@ -90,21 +92,27 @@ pub(crate) fn run() -> u8 {
     if asked_by_agent && code != Exit::Done.code() { commands::agent_hook::BLOCKED } else { code }
 }
 
-fn parse_and_run(words: Vec<OsString>) -> Exit {
+fn parse_and_run(words: Vec<OsString>) -> u8 {
     let json = words.iter().any(|word| word == "--json");
-    let cli = match Cli::try_parse_from(&words) {
+    let cli = match Cli::read(&words) {
         Ok(cli) => cli,
-        Err(err) => return refuse(&err, &help_for(&words), json),
+        Err(err) => return refuse(&err, &help_for(&words), json).code(),
     };
+    if let Some(answer) = answer::from_outside(&cli) {
+        return answer;
+    }
     trace::start(cli.global.verbose);
     let context = context(&cli);
-    match dispatch(&context, &cli.command) {
-        Ok(exit) => exit,
-        Err(failure) => {
-            context.out.failure(&failure);
-            failure.exit
-        }
-    }
+    carried_out(&context, &cli.command)
+}
+
+/// Does what a command asks for, and says why where it cannot.
+fn carried_out(context: &Context, command: &Command) -> u8 {
+    let exit = dispatch(context, command).unwrap_or_else(|failure| {
+        context.out.failure(&failure);
+        failure.exit
+    });
+    exit.code()
 }
 
 /// What clap says: help, the version, or wrong usage.
@@ -161,6 +169,7 @@ fn context(cli: &Cli) -> Context {
         offline: cli.global.offline,
         no_sandbox: matches!(&cli.command, Command::Run(args) if args.no_sandbox)
             || variable("GIT_ORCH_NO_SANDBOX").is_some_and(|value| !matches!(&*value, "0" | "false" | "no")),
+        seat: None,
     };
     Context {
         given,
@@ -187,6 +196,7 @@ impl Command {
             Command::Stop(args) => args.acts_as.clone(),
             Command::Queue(args) => args.acts_as.clone(),
             Command::Submit(args) => args.acts_as.clone(),
+            Command::Msg(args) => args.acts_as.clone(),
             Command::Edit(args) => args.acts_as.clone(),
             Command::Undo(args) => args.acts_as.clone(),
             _ => None,
@@ -244,6 +254,7 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Log(args) => commands::log::run(ctx, args),
         Command::Report(args) => commands::report::run(ctx, args),
         Command::Sync(args) => commands::sync::run(ctx, args),
+        Command::Msg(args) => commands::msg::run(ctx, args),
         Command::Config(args) => commands::config::run(ctx, args),
         Command::Undo(args) => commands::undo::run(ctx, args),
         Command::Hook(args) => commands::hook::run(ctx, args),

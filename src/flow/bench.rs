@@ -138,7 +138,7 @@ fn scratch(given: &Given, dir: &Path, tasks: usize) -> Result<(), FlowError> {
     Ok(())
 }
 
-fn git(dir: &Path, args: &[&str]) -> Result<(), FlowError> {
+pub(super) fn git(dir: &Path, args: &[&str]) -> Result<(), FlowError> {
     let finished = Command::new("git").args(args.iter().copied()).dir(dir).run()?;
     if finished.success() {
         return Ok(());
@@ -176,7 +176,7 @@ fn time(command: &Command) -> Result<f64, FlowError> {
     Err(FlowError::BadValue { what: "a measured command".to_owned(), why: finished.stderr_text() })
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

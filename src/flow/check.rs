@@ -8,7 +8,7 @@ use crate::select::choose::{self, Selection};
 use crate::suite::result::Results;
 use crate::task::evidence::FailedTest;
 use crate::task::finding::{Finding, Severity};
-use crate::task::id::{CommitId, shown};
+use crate::task::id::{CommitId, TaskId, shown};
 use crate::task::{State, Task, Trouble};
 
 use super::gate::Measured;
@@ -60,6 +60,8 @@ pub(crate) struct Answer {
 pub(crate) struct Checked {
     /// As it was named: a task, a branch, a range.
     pub(crate) what: String,
+    /// The task that it is the work of.
+    pub(crate) task: Option<TaskId>,
     pub(crate) base: CommitId,
     pub(crate) head: CommitId,
     pub(crate) answers: Vec<Answer>,
@@ -108,6 +110,7 @@ impl Project {
         let measured = self.measure(subject.task.as_ref(), &subject.base, &subject.head)?;
         let mut checked = Checked {
             what: subject.what.clone(),
+            task: subject.task.as_ref().map(|task| task.id.clone()),
             base: subject.base.clone(),
             head: subject.head.clone(),
             answers: Vec::new(),

@@ -134,6 +134,9 @@ pub(crate) enum FlowError {
     PullMoved { number: u64, head: String },
     #[error("inside an agent's worktree: your work is handed in when you end")]
     InsideAgent,
+    /// What an agent must not ask for, in words.
+    #[error("{0}")]
+    NotForAgents(String),
 }
 
 impl FlowError {

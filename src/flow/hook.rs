@@ -7,7 +7,9 @@ use crate::store::layout;
 use crate::task::Task;
 use crate::task::id::{CommitId, TaskId, shown};
 
+use super::check::{Checked, Gate};
 use super::gate::{MARKERS, Measured};
+use super::progress::Watcher;
 use super::project::Given;
 use super::{FlowError, Project};
 
@@ -102,6 +104,35 @@ pub(crate) fn pre_push(given: &Given, remote: &str, pushed: &[Pushed]) -> Result
         refusals.extend(project.judge_push(remote, line, head)?);
     }
     Ok(refusals)
+}
+
+/// Asks gates about each branch that is pushed, as `git orch check` does: for hooks of one's own that want more than size
+/// and paths, or the verdict as JSON. The base branch is measured from what the remote has.
+///
+/// # Errors
+/// As [`Project::check`].
+pub(crate) fn verdicts(
+    given: &Given,
+    pushed: &[Pushed],
+    gates: &[Gate],
+    watcher: &dyn Watcher,
+) -> Result<Vec<Checked>, FlowError> {
+    let project = match Project::open(given) {
+        Err(FlowError::NoBase { .. }) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut verdicts = Vec::new();
+    for line in pushed.iter().filter(|line| line.remote_ref.starts_with("refs/heads/")) {
+        let Some(head) = &line.local else { continue };
+        let known = line.remote.as_ref().filter(|id| project.repo.tree_of(id).is_ok());
+        let change = match (project.task_of_push(line), known) {
+            (Some(task), _) => task.id.to_string(),
+            (None, Some(old)) if line.remote_ref == project.base.full() => format!("{old}..{head}"),
+            (None, _) => format!("{}..{head}", project.base.branch),
+        };
+        verdicts.push(project.check(Some(&change), gates, watcher)?);
+    }
+    Ok(verdicts)
 }
 
 impl Project {

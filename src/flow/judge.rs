@@ -1,12 +1,15 @@
 //! A turn that ended, judged by its evidence: the diff, the gate, and what its program says of itself. Never by an exit
 //! code alone.
 
+/// Of a worker that handed in by itself.
+mod handed_in;
 /// Of a reviewer.
 mod reviewed;
 
 use std::time::Duration;
 
 use crate::agent::{Cost, FailureKind, Kind, Tokens, TurnResult};
+use crate::git::GitError;
 use crate::plan::breaker::Went;
 use crate::plan::turns::Work;
 use crate::process::Ended;
@@ -96,6 +99,20 @@ impl Project {
         let Some(stored) = self.store.load(id)? else {
             return Ok(Verdict::note("was finished by a person"));
         };
+        let Some(stored) = self.after_the_lease(&stored.task)? else {
+            return Ok(Verdict::note("was finished elsewhere"));
+        };
+        if let Some(now) = stored.task.state.claim().filter(|now| Some(*now) != ready.claim.as_ref()) {
+            return Ok(Verdict::note(format!(
+                "was taken over by {}: its work stays in the worktree",
+                now.owner
+            )));
+        }
+        if let State::UnderReview { change } = &stored.task.state
+            && Some(&change.claim) == ready.claim.as_ref()
+        {
+            return self.judge_handed_in(op, ready, result, &stored);
+        }
         if !matches!(stored.task.state, State::InProgress { .. }) {
             let word = stored.task.state.word();
             return Ok(Verdict::note(format!("is {word} meanwhile: its work stays in the worktree")));
@@ -132,11 +149,11 @@ impl Project {
                 let text = format!("{name} ended without a change ({ended})");
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
             }
-            Err(FlowError::Git(crate::git::GitError::NestedRepository { folder })) => {
+            Err(FlowError::Git(GitError::NestedRepository { folder })) => {
                 let text = format!("'{folder}' is a repository of its own inside the worktree");
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, text));
             }
-            Err(FlowError::Git(err @ crate::git::GitError::Unstageable { .. })) => {
+            Err(FlowError::Git(err @ (GitError::Unstageable { .. } | GitError::TooLarge { .. }))) => {
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, err.to_string()));
             }
             Err(err) => return Err(err),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::agent::{Agent, Kind};
+use crate::agent::{Agent, Kind, Usage};
 use crate::policy::agents::Output;
 use crate::process::{self, Ended, Job, Terms, free_bytes};
 
@@ -16,6 +16,12 @@ use super::run::RunRequest;
 use super::turn::Crew;
 use super::{FlowError, Project};
 
+/// An agent that was tried before the start, and what that used.
+pub(super) struct Tried {
+    pub(super) agent: String,
+    pub(super) used: Usage,
+}
+
 /// Time for one service to answer.
 const SERVICE_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of what it says.
@@ -23,7 +29,7 @@ const SERVICE_LOG: u64 = 4096;
 const MB: u64 = 1 << 20;
 
 impl Project {
-    /// Looks at all that a run needs.
+    /// Looks at all that a run needs; answers what the trials of its agents used.
     ///
     /// # Errors
     /// Something is missing: the failure lists all of it, each with the command that helps.
@@ -32,8 +38,9 @@ impl Project {
         request: &RunRequest,
         crew: &Crew,
         watcher: &dyn Watcher,
-    ) -> Result<(), FlowError> {
+    ) -> Result<Vec<Tried>, FlowError> {
         let mut found = Diagnosis::default();
+        let mut tried = Vec::new();
         self.services(&mut found)?;
         self.disk(&mut found);
         if request.unattended.is_some() {
@@ -43,13 +50,13 @@ impl Project {
             someone_works(crew, &mut found);
             // An agent costs something: only where nothing else is wrong.
             if found.is_healthy() {
-                self.agents_answer(crew, &mut found, watcher)?;
+                tried = self.agents_answer(crew, &mut found, watcher)?;
             }
             let text = format!("looked at {} things before the start", found.checks.len());
             watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
         }
         let wrong: Vec<Check> = found.checks.into_iter().filter(|check| !check.ok).collect();
-        if wrong.is_empty() { Ok(()) } else { Err(FlowError::NotFit(wrong)) }
+        if wrong.is_empty() { Ok(tried) } else { Err(FlowError::NotFit(wrong)) }
     }
 
     fn services(&self, found: &mut Diagnosis) -> Result<(), FlowError> {
@@ -150,12 +157,14 @@ impl Project {
         crew: &Crew,
         found: &mut Diagnosis,
         watcher: &dyn Watcher,
-    ) -> Result<(), FlowError> {
+    ) -> Result<Vec<Tried>, FlowError> {
+        let mut tried = Vec::new();
         let all = crew.implement.iter().chain(&crew.fix).chain(&crew.review);
         let names: BTreeSet<&str> =
             all.filter(|agent| asks_model(agent)).map(|agent| agent.name.as_str()).collect();
         for name in names {
-            let answer = self.ping(name)?;
+            let (answer, used) = self.ping(name)?;
+            tried.extend(used.map(|used| Tried { agent: name.to_owned(), used }));
             let usage = answer.checks.iter().find(|check| check.check == "usage");
             let used = usage.map(|check| check.message.clone()).unwrap_or_default();
             let text = format!("tried {name}: {used}");
@@ -164,7 +173,7 @@ impl Project {
                 found.checks.push(Check { message: format!("{name}: {}", check.message), ..check });
             }
         }
-        Ok(())
+        Ok(tried)
     }
 }
 

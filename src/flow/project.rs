@@ -15,6 +15,7 @@ use crate::task::id::{CommitId, Seconds};
 
 use super::FlowError;
 use super::environment::Tools;
+use super::seat::Seat;
 
 /// The settings file, at the top of the base branch's tree.
 pub(crate) const SETTINGS: &str = "orch.toml";
@@ -35,6 +36,8 @@ pub(crate) struct Given {
     pub(crate) offline: bool,
     /// `--no-sandbox`, said aloud.
     pub(crate) no_sandbox: bool,
+    /// The agent that speaks, where it is one.
+    pub(crate) seat: Option<Seat>,
 }
 
 /// The branch onto which everything lands.
@@ -118,9 +121,14 @@ impl Project {
         Op { id: format!("op-{:011x}{}", jiff_millis(), random_letters(5)), at: now() }
     }
 
-    /// Whoever called the command.
+    /// Whoever called the command: a person, or an agent over its control socket.
     pub(crate) fn person(&self) -> Actor {
-        Actor::person(&self.who)
+        self.seat().map_or_else(|| Actor::person(&self.who), Seat::actor)
+    }
+
+    /// The agent that speaks, where it is one.
+    pub(crate) fn seat(&self) -> Option<&Seat> {
+        self.given.seat.as_ref()
     }
 
     /// The top of the main worktree.

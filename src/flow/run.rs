@@ -135,7 +135,7 @@ pub(crate) fn run(
     if let Some(text) = project.agents_held_by(&crew)? {
         watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
     }
-    project.preflight(request, &crew, watcher)?;
+    let tried = project.preflight(request, &crew, watcher)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {
         doing: "start",
@@ -143,7 +143,8 @@ pub(crate) fn run(
         source,
     })?;
     std::thread::scope(|scope| {
-        let dispatcher = Dispatcher::new(project, request, crew, &recorder, op)?;
+        let mut dispatcher = Dispatcher::new(project, request, crew, &recorder, op)?;
+        dispatcher.count_trials(&tried);
         runtime.block_on(dispatcher.work(scope))
     })
 }
@@ -156,6 +157,8 @@ struct Dispatcher<'a> {
     op: Op,
     run: RunId,
     busy: BTreeMap<Work, (String, Instant)>,
+    /// When the claims of what is worked on were last renewed.
+    renewed: Instant,
     landing: bool,
     /// Where the base branch was when it was last looked at.
     base: CommitId,
@@ -212,6 +215,7 @@ impl<'a> Dispatcher<'a> {
             op,
             run,
             busy: BTreeMap::new(),
+            renewed: Instant::now(),
             landing: false,
             stop: Stop::new(),
             stopping: Stopping::No,
@@ -271,6 +275,7 @@ impl<'a> Dispatcher<'a> {
         self.project = self.project.reopened()?;
         self.op = Op { at: now(), ..self.op.clone() };
         self.watch_base()?;
+        self.renew_claims()?;
         self.look_for_reasons_to_stop()?;
         self.decide_reviews()?;
         if self.stopping == Stopping::No && !self.rewound {
@@ -279,6 +284,17 @@ impl<'a> Dispatcher<'a> {
         self.start_landing(scope)?;
         self.show()?;
         Ok(self.landing || !self.busy.is_empty() || self.gathering.is_some() || self.waits_for_agent()?)
+    }
+
+    /// Tells other clones that the agents are still at work.
+    fn renew_claims(&mut self) -> Result<(), FlowError> {
+        if self.renewed.elapsed() < self.project.renewal() {
+            return Ok(());
+        }
+        self.renewed = Instant::now();
+        let at_work = self.busy.keys().filter(|work| !matches!(work, Work::Review { .. }));
+        let at_work: Vec<TaskId> = at_work.map(|work| work.task().clone()).collect();
+        if at_work.is_empty() { Ok(()) } else { self.project.renew_claims(&self.op, &at_work) }
     }
 
     /// Says aloud when somebody else moved the base branch: an agent that is held by nothing, a push by force.
@@ -389,10 +405,8 @@ impl<'a> Dispatcher<'a> {
 
     fn decide_reviews(&mut self) -> Result<(), FlowError> {
         for row in self.project.store.open_tasks()?.rows {
-            let asked = self
-                .busy
-                .keys()
-                .any(|work| matches!(work, Work::Review { task, .. } if *task == row.card.id));
+            // Reviewers are still at it, or whoever handed it in by itself still is.
+            let asked = self.busy.keys().any(|work| *work.task() == row.card.id);
             if row.card.state != "under-review" || asked || !self.wanted_task(&row.card.id) {
                 continue;
             }
@@ -408,9 +422,18 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn workload(&self) -> Result<Workload, FlowError> {
-        let cards = self.project.store.open_tasks()?.cards();
+        let open = self.project.store.open_tasks()?;
+        let lapsed = self.project.lapsed(&open.rows, self.op.at)?;
+        let cards = open.cards();
         let mut reviews = BTreeMap::new();
-        for card in cards.iter().filter(|card| card.state == "under-review" && self.roster.roles().review) {
+        let at_work = |id: &TaskId| {
+            self.busy.keys().any(|work| work.task() == id && !matches!(work, Work::Review { .. }))
+        };
+        let reviews_wanted = self.roster.roles().review;
+        for card in cards.iter().filter(|card| card.state == "under-review" && reviews_wanted) {
+            if at_work(&card.id) {
+                continue; // handed in, and not yet at its end
+            }
             if let Some(stored) = self.project.store.load(&card.id)? {
                 reviews.insert(card.id.clone(), self.project.reviewers_to_ask(&stored.task));
             }
@@ -422,6 +445,7 @@ impl<'a> Dispatcher<'a> {
             roles: self.roster.roles(),
             only: self.request.only.iter().cloned().collect(),
             ours: format!("@{}", self.project.clone_id()?),
+            lapsed,
         })
     }
 

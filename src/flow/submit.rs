@@ -32,6 +32,7 @@ impl Project {
     ) -> Result<(Claim, Measured), FlowError> {
         let task = &stored.task;
         let claim = claim_of(stored, actor)?;
+        self.refuse_other_claim(task, &claim)?;
         let author = claim.owner.0.split('@').next().unwrap_or_default().to_owned();
         self.put_in_order(task)?;
         if self.has_worktree(&task.id) {
@@ -62,7 +63,9 @@ impl Project {
         id: &TaskId,
         hand_in: &HandIn,
     ) -> Result<(Stored, Measured), FlowError> {
-        let stored = self.store.load(id)?.ok_or_else(|| crate::store::StoreError::NoTask(id.clone()))?;
+        let gone = || crate::store::StoreError::NoTask(id.clone());
+        let stored = self.store.load(id)?.ok_or_else(gone)?;
+        let stored = self.after_the_lease(&stored.task)?.ok_or_else(gone)?;
         let (claim, measured) = self.collect(actor, &stored, hand_in)?;
         let refusal = measured.refusal();
         let exception = match &refusal {

@@ -272,6 +272,11 @@ impl Project {
         )]
         let millis = (outcome.seconds * 1000.0) as u64;
         let said = match outcome.ended {
+            // A report with a hole in it might lack the very test that failed.
+            Ended::Exited(_) if outcome.dropped > 0 && format.on_output() => Said::NoEvidence(format!(
+                "the tests wrote more than {} MB: their report is not whole",
+                REPORT_MAX >> 20
+            )),
             Ended::Exited(exit) => read_report(format, report.as_deref(), log, exit)?,
             Ended::Signaled(signal) => {
                 Said::NoEvidence(format!("the test command was killed by signal {signal}"))

@@ -12,9 +12,11 @@ use crate::process::sandbox::{Endpoints, Means, strongest};
 use crate::store::{Op, Stored};
 use crate::task::id::{CommitId, RunId, TaskId};
 use crate::task::role::{ReviewerName, Role};
-use crate::task::{Actor, Authority, State, Task, Who};
+use crate::task::state::Claim;
+use crate::task::{Actor, Authority, State, Who};
 
 use super::sandbox::{Room, Use, needed_by};
+use super::seat::Seat;
 use super::suite::Slot;
 use super::{FlowError, Project};
 
@@ -64,6 +66,8 @@ pub(crate) struct Ready {
     pub(crate) head: Option<CommitId>,
     /// The blob id of the prompt.
     pub(crate) prompt: String,
+    /// The claim under which it works, where it changes files.
+    pub(crate) claim: Option<Claim>,
     /// Held while a reviewer looks at its own checkout.
     #[expect(dead_code, reason = "held, not read")]
     pub(crate) slot: Option<Slot>,
@@ -171,12 +175,19 @@ impl Project {
     ) -> Result<Option<Ready>, FlowError> {
         let task = work.task();
         let actor = self.worker(agent)?;
-        // Another agent of this run takes over what came back to one of ours.
-        let take_over = match self.store.load(task)? {
-            Some(Stored { task: Task { state: State::Assigned { claim }, .. }, .. }) => {
-                claim.owner != actor.who && claim.owner.0.ends_with(&format!("@{}", self.clone_id()?))
-            }
-            Some(_) | None => false,
+        // Another agent of this run takes over what came back to one of ours, and what another clone left.
+        let ours = format!("@{}", self.clone_id()?);
+        let holder = self.store.load(task)?.and_then(|stored| match stored.task.state {
+            State::Assigned { claim } => Some((claim.owner, true)),
+            State::InProgress { claim } => Some((claim.owner, false)),
+            _ => None,
+        });
+        let take_over = match holder {
+            Some((owner, returned)) if owner.0.ends_with(&ours) => returned && owner != actor.who,
+            Some(_) if self.still_lapsed(task)? => true,
+            // It was heard of again meanwhile, or is a person's.
+            Some(_) => return Ok(None),
+            None => false,
         };
         let picked = match self.pick(op, &actor, Some(task), take_over) {
             Ok(picked) => picked,
@@ -193,9 +204,11 @@ impl Project {
         let role = if mends { &Role::Fix } else { role };
         let mut turn = self.turn(run, stored, role, stored.task.try_number, picked.worktree)?;
         let room = self.house(&mut turn, agent)?;
+        let claim = stored.task.state.claim().cloned();
+        self.seated(&mut turn, agent, &actor, claim.as_ref());
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
         let (work, agent) = (work.clone(), agent.clone());
-        Ok(Some(Ready { work, agent, choice, turn, head: None, prompt, slot: None, room }))
+        Ok(Some(Ready { work, agent, choice, turn, head: None, prompt, claim, slot: None, room }))
     }
 
     /// A reviewer gets a checkout of its own: what it writes there changes nothing.
@@ -218,11 +231,12 @@ impl Project {
         let dir = slot.folder.clone();
         let mut turn = self.turn(run, &stored, &Role::Review(name), stored.task.rounds + 1, dir)?;
         let room = self.house(&mut turn, agent)?;
+        self.seated(&mut turn, agent, &self.worker(agent)?, None);
         let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
         let work = Work::Review { task: task.clone(), reviewer: reviewer.to_owned() };
         let head = Some(change.head.clone());
         let (agent, slot) = (agent.clone(), Some(slot));
-        Ok(Some(Ready { work, agent, choice, turn, head, prompt, slot, room }))
+        Ok(Some(Ready { work, agent, choice, turn, head, prompt, claim: None, slot, room }))
     }
 
     fn turn(
@@ -264,6 +278,19 @@ impl Project {
         })
     }
 
+    /// Lets an agent speak from within its sandbox, for its task and role alone.
+    fn seated(&self, turn: &mut Turn, agent: &Agent, actor: &Actor, claim: Option<&Claim>) {
+        let seat = Seat {
+            task: turn.task.clone(),
+            role: turn.role.clone(),
+            who: actor.who.0.clone(),
+            epoch: claim.map(|claim| claim.epoch),
+        };
+        if let (Kind::Program(_), Some(sandbox)) = (&agent.kind, &mut turn.sandbox) {
+            sandbox.answered = Some(self.answered(&seat));
+        }
+    }
+
     /// Puts a turn into its sandbox. What replays recorded changes is this program: it needs none.
     ///
     /// # Errors
@@ -277,6 +304,10 @@ impl Project {
             Kind::Program(entry) => self.room(&turn.dir, to, needed_by(&entry.call), endpoints(entry))?,
             Kind::Script { .. } => self.open_room()?,
         };
+        let mut room = room;
+        if let Kind::Program(entry) = &agent.kind {
+            room.sandbox.files.clone_from(&entry.files);
+        }
         turn.sandbox = Some(room.sandbox.clone());
         Ok(room)
     }

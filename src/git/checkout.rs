@@ -5,9 +5,15 @@ use super::lock::Shared;
 use super::objects::{NewCommit, Person};
 use super::refs::{Expected, Swap, full_name};
 use super::{GitError, Repo};
-use crate::task::id::{CommitId, TreeId};
+use crate::task::id::{CommitId, TreeId, shown};
 use std::path::Path;
 use std::sync::Arc;
+
+/// Most bytes of one file that is stored: hosts refuse far less. A file with a hole in it costs its maker nothing, and
+/// reading it would take hours.
+const FILE_MAX: u64 = 512 << 20;
+/// Most bytes of all new and changed files of a worktree together.
+const ALL_MAX: u64 = 2 << 30;
 
 /// One line of `git status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +38,19 @@ pub(crate) struct CommitAll<'a> {
 enum Keep {
     /// All of them, or it is an error.
     Everything,
-    /// What git can store, without these folders.
+    /// What git can store, without these folders and files.
     WhatCan { without: Vec<String> },
+}
+
+/// What is in a worktree and cannot be part of a tree.
+#[derive(Debug, Default)]
+struct Unfit {
+    /// Repositories, each with a `/` at its end.
+    nested: Vec<String>,
+    /// Files with their bytes, the largest first.
+    large: Vec<(String, u64)>,
+    /// Bytes of all files that are new or changed.
+    total: u64,
 }
 
 /// What a worktree's HEAD says.
@@ -171,7 +188,7 @@ impl Repo {
         self.restore_git_file(&admin, path)?;
         let branch = self.worktree_branch(path)?.ok_or_else(|| GitError::Detached(path.to_owned()))?;
         let head = self.worktree_head(path)?;
-        self.refuse_nested(path)?;
+        self.refuse_unfit(path)?;
         let tree = self.stage(&admin, path, None, Keep::Everything)?;
         if tree == self.tree_of(&head)? && more_parents.is_empty() {
             return Ok(None);
@@ -186,10 +203,12 @@ impl Repo {
     }
 
     /// Writes all that is in a worktree as a tree, and leaves its branch and index alone. `None` where it is clean.
-    /// A repository inside of it stays out: what an agent left there must not keep its other files from being kept.
+    /// A repository inside of it stays out, and so does a file that is too large: what an agent left there must not keep
+    /// its other files from being kept.
     pub(crate) fn snapshot(&self, path: &Path) -> Result<Option<TreeId>, GitError> {
         let admin = self.admin(path)?;
-        let nested = self.nested(path)?;
+        let Unfit { nested, large, .. } = self.unfit(path)?;
+        let without = nested.into_iter().chain(large.into_iter().map(|(name, _)| name)).collect();
         let folder = self.scratch()?;
         let index = folder.path().join("index");
         let real = admin.join("index");
@@ -197,7 +216,7 @@ impl Repo {
             // A copy knows the times of files: else every one is read again.
             std::fs::copy(&real, &index).map_err(GitError::io("copy", &real))?;
         }
-        let tree = self.stage(&admin, path, Some(&index), Keep::WhatCan { without: nested })?;
+        let tree = self.stage(&admin, path, Some(&index), Keep::WhatCan { without })?;
         Ok((tree != self.tree_of(&self.worktree_head(path)?)?).then_some(tree))
     }
 
@@ -241,18 +260,51 @@ impl Repo {
         tempfile::tempdir_in(&folder).map_err(GitError::io("make a folder in", &folder))
     }
 
-    /// A folder of untracked files is listed with its files, unless it is a repository: then it ends with `/`.
-    fn refuse_nested(&self, path: &Path) -> Result<(), GitError> {
-        match self.nested(path)?.into_iter().next() {
-            Some(folder) => Err(GitError::NestedRepository { folder }),
+    /// Refuses a repository inside of a worktree, and files that are too large to be stored.
+    fn refuse_unfit(&self, path: &Path) -> Result<(), GitError> {
+        let Unfit { nested, large, total } = self.unfit(path)?;
+        if let Some(folder) = nested.into_iter().next() {
+            return Err(GitError::NestedRepository { folder });
+        }
+        match large.into_iter().next() {
+            Some((name, size)) if size > FILE_MAX => {
+                Err(GitError::TooLarge { what: format!("'{}'", shown(&name)), size, limit: FILE_MAX })
+            }
+            Some((name, _)) => {
+                let what = format!("all that is new in the worktree ('{}' and more)", shown(&name));
+                Err(GitError::TooLarge { what, size: total, limit: ALL_MAX })
+            }
             None => Ok(()),
         }
     }
 
-    /// Repositories inside of a worktree, each with a `/` at its end.
-    fn nested(&self, path: &Path) -> Result<Vec<String>, GitError> {
-        let lines = self.status(path)?.into_iter().map(|line| line.path);
-        Ok(lines.filter(|path| path.ends_with('/')).collect())
+    /// What cannot be part of a tree. A folder of untracked files is listed with its files, unless it is a repository:
+    /// then it ends with `/`.
+    fn unfit(&self, path: &Path) -> Result<Unfit, GitError> {
+        let mut unfit = Unfit::default();
+        let mut sizes = Vec::new();
+        for StatusLine { path: name, .. } in self.status(path)? {
+            if name.ends_with('/') {
+                unfit.nested.push(name);
+            } else if let Ok(found) = path.join(&name).symlink_metadata()
+                && found.is_file()
+            {
+                sizes.push((name, found.len()));
+            }
+        }
+        // The small ones first: as much as can be is kept.
+        sizes.sort_by_key(|(_, size)| *size);
+        unfit.total = sizes.iter().fold(0, |sum, (_, size)| sum.saturating_add(*size));
+        let mut all = 0_u64;
+        for (name, size) in sizes {
+            if size > FILE_MAX || all.saturating_add(size) > ALL_MAX {
+                unfit.large.push((name, size));
+            } else {
+                all += size;
+            }
+        }
+        unfit.large.reverse();
+        Ok(unfit)
     }
 }
 
@@ -292,6 +344,25 @@ mod tests {
         let path = sandbox.beside("wt");
         sandbox.repo.add_worktree(&path, "x", &sandbox.main()).unwrap();
         (sandbox, path)
+    }
+
+    #[test]
+    fn a_file_with_a_hole_is_refused_and_the_others_are_kept() {
+        let (sandbox, path) = with_worktree();
+        let hole = std::fs::File::create(path.join("hole")).unwrap();
+        hole.set_len(FILE_MAX + 1).unwrap();
+        std::fs::write(path.join("new"), "1").unwrap();
+        let error = commit_all(&sandbox, &path).unwrap_err().to_string();
+        assert_eq!(error, "'hole' has 536870913 bytes, the limit is 536870912");
+        let parked = sandbox.repo.snapshot(&path).unwrap().unwrap();
+        let names = sandbox.git(&["ls-tree", "--name-only", parked.as_str()]);
+        assert!(names.contains("new") && !names.contains("hole"), "{names}");
+        // Many that are small enough are still too much together.
+        std::fs::remove_file(path.join("hole")).unwrap();
+        for number in 0..5 {
+            std::fs::File::create(path.join(format!("hole{number}"))).unwrap().set_len(FILE_MAX).unwrap();
+        }
+        assert!(matches!(commit_all(&sandbox, &path), Err(GitError::TooLarge { .. })));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::command::fields;
 use super::{GitError, Repo};
 use crate::git::command::Git;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Sections that a program working in a checkout may need. Others (`http`, `credential`, `url`, `include`, `sendemail`)
 /// hold tokens, or lead to files that do.
@@ -28,17 +28,30 @@ const SECTIONS: [&str; 16] = [
 /// Sections with addresses, of which all but these keys stay out.
 const OF_REMOTE: [&str; 4] = ["url", "pushurl", "fetch", "push"];
 
+/// How deep repositories inside of `modules` are looked for: the name of a submodule may have slashes.
+const DEEPEST: usize = 8;
+
 impl Repo {
-    /// The file of settings, and what a stranger may read of it; `None` where that is all of it.
+    /// Files of settings below `.git`, each with what a stranger may read of it, where that is not all of it: the
+    /// repository's own, those of single worktrees, those of submodules.
     ///
     /// # Errors
-    /// Git cannot read the file.
-    pub(crate) fn clean_settings(&self) -> Result<Option<(PathBuf, String)>, GitError> {
-        let file = self.common_dir().join("config");
-        if !file.is_file() {
-            return Ok(None);
-        }
-        let git = Git::on(self).args(["config", "--no-includes", "--null", "--list", "--file"]).arg(&file);
+    /// Git cannot read a file.
+    pub(crate) fn clean_settings(&self) -> Result<Vec<(PathBuf, String)>, GitError> {
+        let common = self.common_dir();
+        let mut files = vec![common.join("config"), common.join("config.worktree")];
+        let admins = std::fs::read_dir(common.join("worktrees")).into_iter().flatten().flatten();
+        files.extend(admins.map(|admin| admin.path().join("config.worktree")));
+        of_modules(&common.join("modules"), DEEPEST, &mut files);
+        files.retain(|file| file.is_file());
+        files.sort();
+        let cleaned = files.into_iter().map(|file| self.cleaned(&file).map(|text| Some((file, text?))));
+        cleaned.filter_map(Result::transpose).collect()
+    }
+
+    /// What may be read of a file of settings; `None` where that is all of it.
+    fn cleaned(&self, file: &Path) -> Result<Option<String>, GitError> {
+        let git = Git::on(self).args(["config", "--no-includes", "--null", "--list", "--file"]).arg(file);
         let listed = git.output()?;
         let mut text = String::new();
         let mut same = true;
@@ -53,7 +66,23 @@ impl Repo {
                 None => same = false,
             }
         }
-        Ok((!same).then_some((file, text)))
+        Ok((!same).then_some(text))
+    }
+}
+
+/// Settings of repositories below a folder, and of those inside of these.
+fn of_modules(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if depth == 0 || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if path.join("HEAD").is_file() {
+            files.extend(["config", "config.worktree"].map(|name| path.join(name)));
+            of_modules(&path.join("modules"), depth - 1, files);
+        } else {
+            of_modules(&path, depth - 1, files);
+        }
     }
 }
 
@@ -93,7 +122,7 @@ mod tests {
     #[test]
     fn only_what_opens_no_door_is_left() {
         let sandbox = Sandbox::new();
-        assert_eq!(sandbox.repo.clean_settings().unwrap(), None);
+        assert_eq!(sandbox.repo.clean_settings().unwrap(), []);
         let settings = [
             ("remote.a.url", "https://me:secret@example.com/a@b.git"),
             ("remote.b.url", "git@example.com:a.git"),
@@ -109,8 +138,8 @@ mod tests {
         for (key, value) in settings {
             sandbox.git(&["config", key, value]);
         }
-        let (file, text) = sandbox.repo.clean_settings().unwrap().unwrap();
-        assert_eq!(file, sandbox.path().join(".git/config"));
+        let [(file, text)] = &sandbox.repo.clean_settings().unwrap()[..] else { panic!("one file") };
+        assert_eq!(*file, sandbox.path().join(".git/config"));
         assert!(!text.contains("secret"), "{text}");
         let clean = sandbox.beside("clean");
         std::fs::write(&clean, text).unwrap();
@@ -127,5 +156,21 @@ mod tests {
             (settings[8].1.into(), settings[9].1.into())
         );
         assert_eq!(read("core.bare"), "false");
+    }
+    #[test]
+    fn settings_of_worktrees_and_submodules_are_looked_at_too() {
+        let sandbox = Sandbox::new();
+        sandbox.repo.add_worktree(&sandbox.beside("wt"), "x", &sandbox.main()).unwrap();
+        let git = sandbox.path().join(".git");
+        let secret = "[http]\n\textraheader = secret\n";
+        let module = git.join("modules/deep/er");
+        std::fs::create_dir_all(&module).unwrap();
+        std::fs::write(module.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        let files = ["config.worktree", "modules/deep/er/config", "worktrees/wt/config.worktree"];
+        for file in files {
+            std::fs::write(git.join(file), secret).unwrap();
+        }
+        let found = sandbox.repo.clean_settings().unwrap();
+        assert_eq!(found, files.map(|file| (git.join(file), String::new())));
     }
 }

@@ -1,6 +1,7 @@
 //! The one place that builds a git command.
 
 use super::{GitError, Repo};
+use crate::process::ProcessError;
 use crate::process::short::{Command, Finished};
 use crate::task::id::shown;
 use std::ffi::OsString;
@@ -128,6 +129,12 @@ impl Git {
         self
     }
 
+    /// Sets how long it may take.
+    pub(super) fn limit(mut self, limit: std::time::Duration) -> Git {
+        self.0.limit = Some(limit);
+        self
+    }
+
     pub(super) fn stdin(mut self, bytes: Vec<u8>) -> Git {
         self.0.stdin = Some(bytes);
         self
@@ -143,7 +150,10 @@ impl Git {
     /// Runs it; any exit code is an answer.
     pub(super) fn finish(&self) -> Result<Finished, GitError> {
         tracing::debug!(args = ?self.0.args, dir = ?self.0.dir, "git");
-        self.0.run().map_err(|source| GitError::Start { args: self.shown(), source })
+        self.0.run().map_err(|source| match source {
+            ProcessError::TooLong { seconds, .. } => GitError::Silent { args: self.shown(), seconds },
+            source => GitError::Start { args: self.shown(), source },
+        })
     }
 
     /// Runs it; anything but exit code 0 is an error.

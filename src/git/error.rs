@@ -12,6 +12,9 @@ pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) enum GitError {
     #[error("git {args} could not be started")]
     Start { args: String, source: ProcessError },
+    /// It hung, and was ended.
+    #[error("git {args} gave no answer within {seconds} seconds")]
+    Silent { args: String, seconds: u64 },
     #[error("git {args} failed ({status}): {stderr}")]
     Failed { args: String, status: i32, stderr: String },
     #[error("git {args} gave an answer that is not understood: {answer}")]

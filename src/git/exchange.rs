@@ -6,9 +6,16 @@
 use super::command::{Git, tail};
 use super::refs::full_name;
 use super::{GitError, Repo, lock};
+use crate::process::is_set;
 use crate::process::short::Finished;
 use crate::task::id::{CommitId, shown};
 use rustix::fs::FlockOperation;
+use std::time::Duration;
+
+/// Most time for one exchange with a remote: what is sent are journals and single changes, not whole histories.
+const EXCHANGE: Duration = Duration::from_secs(15 * 60);
+/// As git calls ssh itself, but that it notices when the other side is gone: four unanswered questions in two minutes.
+const SSH: &str = "ssh -o ConnectTimeout=120 -o ServerAliveInterval=30 -o ServerAliveCountMax=4";
 
 /// One ref to push, as a plain fast-forward or a new ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,9 +224,14 @@ fn ls_remote(repo: &Repo, remote: &str, patterns: &[&str]) -> Git {
     patient(repo).args(["ls-remote", "--refs", "--quiet", "--", remote]).args(patterns.iter().copied())
 }
 
-/// A command that talks to a remote over HTTP gives up where nothing comes for two minutes: nobody is there at night.
+/// A command that talks to a remote gives up where nothing comes for two minutes, and after a quarter of an hour in any
+/// case: nobody is there at night. How somebody calls ssh is theirs to say, then the limit alone holds.
 fn patient(repo: &Repo) -> Git {
-    Git::on(repo).config("http.lowSpeedLimit", "1").config("http.lowSpeedTime", "120")
+    let own = ["GIT_SSH_COMMAND", "GIT_SSH"].into_iter().any(is_set);
+    let own = own || repo.config_string("core.sshCommand").is_some();
+    let git = Git::on(repo).config("http.lowSpeedLimit", "1").config("http.lowSpeedTime", "120");
+    let git = if own { git } else { git.config("core.sshCommand", SSH) };
+    git.limit(EXCHANGE)
 }
 
 fn push_command(repo: &Repo) -> Git {
@@ -306,6 +318,33 @@ mod tests {
         let wrong = sandbox.repo.delete_remote("origin", name, &first).unwrap();
         assert!(matches!(wrong.flag, Flag::Rejected { .. }));
         assert_eq!(sandbox.repo.delete_remote("origin", name, &claims[winner]).unwrap().flag, Flag::Done);
+    }
+
+    #[test]
+    fn a_silent_server_over_ssh_is_noticed_and_an_own_ssh_is_left_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mut sandbox = with_remote();
+        let (bin, called) = (sandbox.beside("bin"), sandbox.beside("called"));
+        std::fs::create_dir(&bin).unwrap();
+        let ssh = bin.join("ssh");
+        std::fs::write(&ssh, format!("#!/bin/sh\necho \"$@\" >> {}\nexit 255\n", called.display())).unwrap();
+        std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+        sandbox.git(&["remote", "add", "far", "ssh://git@host.invalid/x.git"]);
+        sandbox.repo = Repo::discover(sandbox.path()).unwrap();
+        let mut listing = ls_remote(&sandbox.repo, "far", &["HEAD"]);
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display());
+        listing = listing.env("PATH", path);
+        assert_ne!(listing.finish().unwrap().status, 0);
+        let said = std::fs::read_to_string(&called).unwrap();
+        assert!(said.contains("-o ServerAliveInterval=30 -o ServerAliveCountMax=4"), "{said}");
+
+        sandbox.git(&["config", "core.sshCommand", "ssh -v"]);
+        sandbox.repo = Repo::discover(sandbox.path()).unwrap();
+        let listing = ls_remote(&sandbox.repo, "far", &["HEAD"]);
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display());
+        assert_ne!(listing.env("PATH", path).finish().unwrap().status, 0);
+        let said = std::fs::read_to_string(&called).unwrap();
+        assert!(said.lines().last().unwrap().starts_with("-v "), "{said}");
     }
 
     #[test]

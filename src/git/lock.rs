@@ -3,14 +3,14 @@
 //! These are `flock`s: the kernel frees them when the process ends, however it ends.
 
 use super::{GitError, Repo};
-use crate::process::{alive, start_time};
+use crate::process::{alive, ask_again, own_pid, start_time};
 use crate::task::id::Seconds;
 use rustix::fs::FlockOperation;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// In the environment of each git that this program starts.
 const OURS: &str = "GIT_OPTIONAL_LOCKS=0";
@@ -83,18 +83,21 @@ impl Marked {
 }
 
 fn take_from_the_dead(path: &Path) -> Result<Result<Marked, Held>, GitError> {
-    let until = Instant::now() + UNMARKED;
-    loop {
+    let found = ask_again(UNMARKED, || {
         if let Some(file) = try_lock(path, FlockOperation::NonBlockingLockExclusive)? {
-            return Ok(Ok(Marked(file)));
+            return Ok(Some(Ok(Marked(file))));
         }
-        let pid = holder(path)?;
-        if pid.is_some() || Instant::now() > until {
-            let found = path.metadata().map_err(GitError::io("read", path))?;
-            return Ok(Err(Held { pid, since: Seconds(found.mtime()) }));
-        }
-        std::thread::sleep(Duration::from_millis(5));
+        holder(path)?.map(|pid| held(path, Some(pid)).map(Err)).transpose()
+    })?;
+    match found {
+        Some(found) => Ok(found),
+        None => held(path, None).map(Err),
     }
+}
+
+fn held(path: &Path, pid: Option<u32>) -> Result<Held, GitError> {
+    let found = path.metadata().map_err(GitError::io("read", path))?;
+    Ok(Held { pid, since: Seconds(found.mtime()) })
 }
 
 impl Drop for Marked {
@@ -106,7 +109,7 @@ impl Drop for Marked {
 
 /// This process, so that an id that is used again is not taken for it.
 fn own_mark() -> String {
-    let pid = std::process::id();
+    let pid = own_pid();
     format!("{pid} {}\n", start_time(pid).unwrap_or_default())
 }
 

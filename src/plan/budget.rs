@@ -287,6 +287,17 @@ impl Ledger {
         })
     }
 
+    /// A trial of an agent before the start. Nothing was reserved for it, so one that does not tell holds nothing.
+    pub(crate) fn tried(&mut self, agent: &str, told: Told) {
+        for of in Currency::ALL {
+            let account = of.of_mut(&mut self.accounts);
+            match *of.of(&told) {
+                Some(amount) => account.spent = account.spent.saturating_add(amount),
+                None => account.untold.push((agent.to_owned(), "trial".to_owned(), 0)),
+            }
+        }
+    }
+
     /// Turns of a run that was killed: what they used is not known, and stays reserved.
     pub(crate) fn bury(&mut self) -> Vec<OpenTurn> {
         let dead = std::mem::take(&mut self.open);

@@ -53,6 +53,8 @@ pub(crate) struct Workload {
     pub(crate) only: BTreeSet<TaskId>,
     /// How the names end under which our agents hold tasks.
     pub(crate) ours: String,
+    /// Tasks whose claim another clone has let lapse.
+    pub(crate) lapsed: BTreeSet<TaskId>,
 }
 
 /// The turns that could start now, in the order in which they should: reviews, then what was sent back, then new work;
@@ -76,13 +78,15 @@ pub(crate) fn wanted(load: &Workload, finished: &impl Fn(&TaskId) -> Option<Fini
     let free = |card: &Card| {
         card.state == "pending" && !card.adopted && ready::waits(card, &is_open, finished).is_none()
     };
+    let lapsed = |card: &Card| load.lapsed.contains(&card.id) && !card.adopted;
+    let mends = |card: &Card| card.sent_back || card.try_number > 1;
     for card in cards.iter().filter(|card| !at_work(&card.id) && load.roles.fix) {
-        if returned(card) || (again(card) && free(card)) {
+        if returned(card) || (again(card) && free(card)) || (lapsed(card) && mends(card)) {
             turns.push(Work::Fix { task: card.id.clone() });
         }
     }
     for card in cards.iter().filter(|card| !at_work(&card.id) && load.roles.implement) {
-        if free(card) && !again(card) {
+        if (free(card) && !again(card)) || (lapsed(card) && !mends(card)) {
             turns.push(Work::Implement { task: card.id.clone() });
         }
     }

@@ -40,8 +40,10 @@ pub(crate) struct AgentEntry {
     pub(crate) set: Vec<(String, String)>,
     /// The hosts of its model: all that it has to reach.
     pub(crate) endpoints: Vec<String>,
-    /// Variables that lead it to another host than its own.
+    /// Variables that lead it to another host than its own; `NAME=HOST/PATH` says where it goes without.
     pub(crate) base_url: Vec<String>,
+    /// Files that it finds in the home of its sandbox: path below it, text with `{relay}` in it.
+    pub(crate) files: Vec<(String, String)>,
     /// What an exit code means, where the program says more with it than yes and no.
     pub(crate) exits: BTreeMap<i32, String>,
     /// Patterns of files that it leaves behind, and that are no part of its work.
@@ -102,6 +104,11 @@ impl Output {
     pub(crate) const WORDS: &'static [&'static str] =
         &["text", "claude", "codex", "gemini", "opencode", "qwen", "pi", "aider"];
 
+    /// Whether what was used is told step by step, so that only the whole output has all of it.
+    pub(crate) fn sums_up(self) -> bool {
+        matches!(self, Output::Opencode | Output::Pi)
+    }
+
     fn parse(word: &str) -> Output {
         match word {
             "claude" => Output::Claude,
@@ -139,6 +146,7 @@ impl AgentEntry {
             set: Vec::new(),
             endpoints: Vec::new(),
             base_url: Vec::new(),
+            files: Vec::new(),
             exits: BTreeMap::new(),
             litter: Vec::new(),
             version: None,
@@ -215,6 +223,7 @@ impl Settings {
             set: pairs("set")?,
             endpoints: list("endpoints"),
             base_url: list("base_url"),
+            files: files(pairs("files")?).map_err(|path| bad("files", &path))?,
             exits: exits.collect::<Result<_, _>>()?,
             litter: list("litter"),
             version: first("version"),
@@ -237,6 +246,17 @@ impl Settings {
         }
         Ok(chain)
     }
+}
+
+/// Files below the home folder; `Err` is a path that leads elsewhere.
+fn files(pairs: Vec<(String, String)>) -> Result<Vec<(String, String)>, String> {
+    let below = |(path, text): (String, String)| match path.strip_prefix("~/") {
+        Some(rest) if !rest.split('/').any(|part| matches!(part, "" | "." | "..")) => {
+            Ok((rest.to_owned(), text))
+        }
+        _ => Err(path),
+    };
+    pairs.into_iter().map(below).collect()
 }
 
 /// Reads `in=3.00`, `out=15`, `cached=0.30`: dollars for a million tokens.

@@ -207,7 +207,14 @@ pub(crate) const KEYS: &[Key] = &[
         Words,
         Preference,
         "",
-        "variables that lead it to another host than its model's own",
+        "variables that lead it to another host than its model's own, NAME or NAME=HOST/PATH with where it goes by itself",
+    ),
+    key(
+        "agent.*.files",
+        Words,
+        Preference,
+        "",
+        "files that it finds in the home of its sandbox, ~/PATH=TEXT; {relay} in the text is the way to its endpoints",
     ),
     key("agent.*.exits", Words, Preference, "", "what its exit codes mean, CODE=WORDS"),
     key(
@@ -245,6 +252,13 @@ pub(crate) const KEYS: &[Key] = &[
     key("limits.fix", Time, Limit(Smaller), "15m", "time for an agent to fix"),
     key("limits.test", Time, Limit(Smaller), "15m", "time for an agent to hunt for bugs"),
     key("limits.idle", Time, Limit(Smaller), "10m", "time that an agent may do nothing: no output, no work"),
+    key(
+        "limits.lease",
+        Time,
+        Shared,
+        "30m",
+        "time without a word after which a claim of another clone's agent may be taken over",
+    ),
     key("limits.log_mb", Count, Limit(Smaller), "10", "size of what is kept of an agent's output, in MB"),
     key("retry.tries", Count, Limit(Smaller), "2", "attempts at one step, the first included"),
     key(
@@ -312,7 +326,9 @@ pub(crate) const KEYS: &[Key] = &[
 
 /// Looks a setting up by its full name: `cap.diff`, `agent.mine.command`.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.matches(name))
+    // Only agents have names of the user's own: all others are found without taking their names apart.
+    let own = name.starts_with("agent.");
+    KEYS.iter().find(|key| key.name == name || (own && key.matches(name)))
 }
 
 /// Looks a setting up by the name of a git variable below `orch`, where case, `-` and `_` do not matter: git allows

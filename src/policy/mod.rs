@@ -147,6 +147,8 @@ pub(crate) struct Limits {
     pub(crate) test: Duration,
     /// How long it may do nothing.
     pub(crate) idle: Duration,
+    /// How long a claim of another clone holds without a word.
+    pub(crate) lease: Duration,
     /// Bytes kept of an agent's output.
     pub(crate) log_bytes: u64,
 }
@@ -268,6 +270,7 @@ impl Settings {
                 fix: self.time("limits.fix"),
                 test: self.time("limits.test"),
                 idle: self.time("limits.idle"),
+                lease: self.time("limits.lease"),
                 log_bytes: self.megabytes("limits.log_mb"),
             },
             retry: Retry { tries: self.small("retry.tries"), iterations: self.small("retry.iterations") },

@@ -39,6 +39,11 @@ pub(crate) fn agent_environment(allowed: &[String], extra: &[(String, String)]) 
     choose(current, allowed, extra)
 }
 
+/// Whether a variable of this process has a value: what a person chose is left as it is.
+pub(crate) fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
 fn choose(
     current: impl Iterator<Item = (String, String)>,
     allowed: &[String],

@@ -19,22 +19,28 @@ pub(crate) mod sandbox;
 pub(crate) mod short;
 /// First and second Ctrl-C.
 mod signals;
+/// Waiting for other processes.
+mod wait;
+/// Ends short commands that hang.
+mod watchdog;
 /// Agents, reviewers and test runs: limits, capped logs, nothing left behind.
 mod supervise;
 
 use std::{io, path::PathBuf};
 
 pub(crate) use disk::free_bytes;
-pub(crate) use env::agent_environment;
-pub(crate) use own::{own_command, own_program};
+pub(crate) use env::{agent_environment, is_set};
+pub(crate) use own::{own_command, own_pid, own_program};
+pub(crate) use procfs::{Load, loads};
 pub(crate) use procfs::{alive, start_time};
 pub(crate) use random::{random_letters, random_share};
 pub(crate) use short::{Command, which};
 pub(crate) use signals::{Interrupts, Level};
 pub(crate) use supervise::{
-    Ended, Job, Outcome, Relay, Stop, Terms, clean_up, left_over, supervised, supervised_blocking,
-    supervisor_main,
+    Control, Ended, Job, Outcome, REQUEST_MAX, Relay, Stop, Terms, ask, clean_up, left_over, supervised,
+    supervised_blocking, supervisor_main,
 };
+pub(crate) use wait::ask_again;
 
 /// Why a program could not be run, or not be talked with. How a program *ended* is never an error here.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +51,9 @@ pub(crate) enum ProcessError {
     /// The system refused to start it: permission, folder, too many processes, an argument that is too long.
     #[error("cannot start '{program}' in {}", dir.display())]
     Start { program: String, dir: PathBuf, source: io::Error },
+    /// It was still running at its limit, and is gone now.
+    #[error("'{program}' gave no answer within {seconds} seconds and was ended")]
+    TooLong { program: String, seconds: u64 },
     /// A log file cannot be made.
     #[error("cannot write the log {}", path.display())]
     Log { path: PathBuf, source: io::Error },

@@ -1,4 +1,4 @@
-//! The program itself, as a command: it runs again under its hidden words `__supervise` and `__script`.
+//! The program itself: its process, and as a command: it runs again under its hidden words `__supervise` and `__script`.
 
 use super::ProcessError;
 use std::path::PathBuf;
@@ -27,6 +27,11 @@ pub(crate) fn own_program() -> Result<PathBuf, ProcessError> {
         .map_err(|source| ProcessError::System { what: "find the path of git-orch itself", source })?;
     let link = PathBuf::from("/proc/self/exe");
     Ok(if !path.exists() && link.exists() { link } else { path })
+}
+
+/// The id of this process.
+pub(crate) fn own_pid() -> u32 {
+    std::process::id()
 }
 
 #[cfg(test)]

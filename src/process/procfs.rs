@@ -1,7 +1,7 @@
 //! What `/proc` says about processes. Where there is none (macOS), the answers are weaker, as each item says.
 
-use rustix::process::{Pid, test_kill_process};
-use std::collections::HashMap;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::{collections::HashMap, time::Duration};
 
 /// One line of `/proc/<pid>/stat`, as far as it matters.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +63,29 @@ pub(crate) fn alive(pid: u32, started: u64) -> bool {
     pid.is_some_and(|pid| test_kill_process(pid).is_ok())
 }
 
+/// Whether a process is `root` or below it, at any depth.
+pub(super) fn is_below(pid: u32, root: u32) -> bool {
+    let mut at = pid;
+    // Bounded, as ids may change hands while they are read.
+    for _ in 0..4096 {
+        if at == root {
+            return true;
+        }
+        match Stat::of(at) {
+            Some(stat) if stat.parent > 0 => at = stat.parent,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Kills a process. One that is gone is no error.
+pub(super) fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
 /// The name that a process has; empty where it is gone.
 pub(super) fn name(pid: u32) -> String {
     let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -93,6 +116,47 @@ pub(super) fn count_descendants(root: u32, most: u32) -> u32 {
 /// parent ends or asks, so the sum may also fall.
 pub(super) fn ticks_below(root: u32) -> u64 {
     descendants(root).into_iter().filter_map(Stat::of).map(|stat| stat.ticks).sum()
+}
+
+/// What a process uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) name: String,
+    /// Processor time so far, that of its reaped children included (to a hundredth of a second).
+    pub(crate) cpu: Duration,
+    /// Memory in kilobytes; what several processes share counts in parts.
+    pub(crate) memory_kb: u64,
+}
+
+/// What this process and all below it use. Without `/proc`, nothing.
+pub(crate) fn loads() -> Vec<Load> {
+    let me = std::process::id();
+    std::iter::once(me).chain(descendants(me)).filter_map(load).collect()
+}
+
+fn load(pid: u32) -> Option<Load> {
+    let read = |path: String| std::fs::read_to_string(path).unwrap_or_default();
+    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let reaped = reaped_ticks(&String::from_utf8_lossy(&line))?;
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let own = tasks.filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    });
+    let memory = read(format!("/proc/{pid}/smaps_rollup"));
+    let memory = memory.lines().find_map(|line| line.strip_prefix("Pss:")?.split_ascii_whitespace().next());
+    Some(Load {
+        name: name(pid),
+        cpu: Duration::from_nanos(own.sum()) + Duration::from_millis(reaped * 10),
+        memory_kb: memory.and_then(|kilobytes| kilobytes.parse().ok()).unwrap_or_default(),
+    })
+}
+
+/// Clock ticks of a `stat` line that reaped children have worked: a hundredth of a second each.
+fn reaped_ticks(line: &str) -> Option<u64> {
+    let (_, rest) = line.rsplit_once(')')?;
+    let fields = rest.split_ascii_whitespace().skip(13).take(2); // fields 16 and 17
+    Some(fields.filter_map(|field| field.parse::<u64>().ok()).sum())
 }
 
 /// Returns all living processes of a group, those whose first environment has this text, and all below both. A process
@@ -156,6 +220,14 @@ mod tests {
         );
         assert_eq!(Stat::parse("42 (a) S"), None);
         assert_eq!(Stat::parse(""), None);
+    }
+
+    #[test]
+    fn what_a_process_uses_is_read() {
+        let line = "42 (a) S 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2 3";
+        assert_eq!(reaped_ticks(line), Some(15));
+        let me = load(std::process::id()).unwrap();
+        assert!(me.cpu > Duration::ZERO && me.memory_kb > 100, "{me:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Short trusted commands: git, mostly. No limit, no cap, and no tree to clean up: for those see `supervise`.
+//! Short trusted commands: git, mostly. Their time limit is one that only what hangs will meet; there is no cap: for
+//! what is not trusted see `supervise`.
 
-use super::ProcessError;
+use super::{ProcessError, watchdog::Watched};
 use std::{
     ffi::{OsStr, OsString},
     io::Write as _,
@@ -8,7 +9,12 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    time::Duration,
 };
+
+/// How long a command may take: far more than the slowest one needs on a large repository (`git add` of 100,000 new
+/// files takes a minute), so that a hanging disk or hook does not hold up a night for ever.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// What to run, where and with what. Without a word about it, the environment is this process's own.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +33,8 @@ pub(crate) struct Command {
     /// A lock file that the program gets in place of an empty standard input: a `flock` then lives as long as the
     /// program does, even where this process is killed before.
     pub(crate) holds: Option<std::sync::Arc<std::fs::File>>,
+    /// How long it may take; without it half an hour.
+    pub(crate) limit: Option<Duration>,
 }
 
 /// How a command ended. A status other than 0 is for the caller to judge.
@@ -72,7 +80,7 @@ impl Command {
     /// Runs it to its end and returns what it wrote.
     ///
     /// # Errors
-    /// There is no such program, or it cannot be started or read from.
+    /// There is no such program, it cannot be started or read from, or it was ended at its limit.
     pub(crate) fn run(&self) -> Result<Finished, ProcessError> {
         // Without duct, which starts a thread for each pipe: that costs more than all that a hook does itself.
         let mut command = std::process::Command::new(self.announce()?);
@@ -89,13 +97,18 @@ impl Command {
             command.env_remove(name);
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        let output = self.output_of(&mut command).map_err(|source| self.start_error(source))?;
+        let child = command.spawn().map_err(|source| self.start_error(source))?;
+        let limit = self.limit.unwrap_or(LIMIT);
+        let watched = Watched::start(child.id(), limit);
+        let output = self.output_of(child).map_err(|source| self.start_error(source))?;
+        if watched.was_ended() {
+            return Err(ProcessError::TooLong { program: self.program.clone(), seconds: limit.as_secs() });
+        }
         let status = output.status.code().or(output.status.signal().map(|signal| 128 + signal));
         Ok(Finished { status: status.unwrap_or(-1), stdout: output.stdout, stderr: output.stderr })
     }
 
-    fn output_of(&self, command: &mut std::process::Command) -> std::io::Result<Output> {
-        let mut child = command.spawn()?;
+    fn output_of(&self, mut child: std::process::Child) -> std::io::Result<Output> {
         match (child.stdin.take(), &self.stdin) {
             (Some(mut pipe), Some(bytes)) => std::thread::scope(|scope| {
                 // Beside the reading: a program may fill its output before it has read all. One that does not read to
@@ -221,6 +234,22 @@ mod tests {
         let bytes = vec![b'x'; 1 << 20];
         assert_eq!(Command::new("cat").stdin(bytes.clone()).run().unwrap().stdout, bytes);
         assert!(sh("exit 0").stdin(bytes).run().unwrap().success());
+    }
+
+    #[test]
+    fn what_hangs_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = sh("sleep 30 & echo $! > child; sleep 30").dir(folder.path());
+        command.limit = Some(Duration::from_millis(500));
+        let error = command.run().unwrap_err();
+        assert_eq!(error.to_string(), "'sh' gave no answer within 0 seconds and was ended");
+        let child: u32 =
+            std::fs::read_to_string(folder.path().join("child")).unwrap().trim().parse().unwrap();
+        let gone = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            crate::process::start_time(child).is_none_or(|started| !crate::process::alive(child, started))
+        });
+        assert!(gone);
     }
 
     #[test]

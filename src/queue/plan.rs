@@ -140,7 +140,10 @@ fn doubts(view: &View, free: usize) -> Vec<Action> {
     let green = |tree: &TreeId| matches!(rules::standing(view, tree), Standing::Green { .. });
     let kept = view.compositions.iter().find_map(|(members, composition)| match composition {
         Composition::Clean { tree, .. } if green(tree) => rules::in_doubt(view, members),
-        _ => None,
+        Composition::Clean { .. }
+        | Composition::ConflictWithBase { .. }
+        | Composition::ConflictWith { .. }
+        | Composition::Empty => None,
     });
     match kept {
         Some((members, commit, tree)) if free > 0 && rules::standing(view, tree) != Standing::Running => {

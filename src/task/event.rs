@@ -147,6 +147,12 @@ pub(crate) enum Event {
     Abandoned {
         because: String,
     },
+    /// Whoever holds it is still at work: without a word for longer than its lease, others may take it over.
+    Renewed,
+    /// Somebody has something to say about it; state does not change.
+    Said {
+        text: String,
+    },
     /// An agent's or reviewer's turn ended; state does not change.
     TurnEnded(TurnRecord),
     /// An operation taken back: the task is again what it was.
@@ -184,6 +190,8 @@ impl Event {
             Event::Stopped { .. } => "stopped",
             Event::Resumed => "resumed",
             Event::Abandoned { .. } => "abandoned",
+            Event::Renewed => "renewed",
+            Event::Said { .. } => "said",
             Event::TurnEnded(_) => "turn-ended",
             Event::Undone { .. } => "undone",
         }
@@ -233,6 +241,8 @@ impl Event {
             Event::Stopped { because } => format!("stopped by {who}: {because}"),
             Event::Resumed => format!("resumed by {who}"),
             Event::Abandoned { because } => format!("abandoned by {who}: {because}"),
+            Event::Renewed => format!("still held by {who}"),
+            Event::Said { text } => format!("{who}: {text}"),
             Event::TurnEnded(turn) => format!("{} {}: {}", turn.agent, turn.role, turn.ended),
             Event::Undone { op, .. } => format!("undone by {who}: {op}"),
         }

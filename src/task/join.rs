@@ -31,6 +31,12 @@ pub(crate) fn join(ours: &Task, theirs: &Task, event: &Event, actor: &Actor, at:
         {
             Join::Known
         }
+        // A word on a claim that somebody else took over: it is not the new one's.
+        Event::Started | Event::Renewed | Event::Released { .. } | Event::Failed { .. }
+            if theirs.state.claim() != ours.state.claim() =>
+        {
+            Join::Known
+        }
         // It would take back what others did meanwhile.
         Event::Undone { .. } => Join::Conflict,
         // A word on a change is one on exactly that change.
@@ -64,6 +70,8 @@ pub(crate) fn join(ours: &Task, theirs: &Task, event: &Event, actor: &Actor, at:
         | Event::Stopped { .. }
         | Event::Resumed
         | Event::Abandoned { .. }
+        | Event::Renewed
+        | Event::Said { .. }
         | Event::TurnEnded(_) => match theirs.after(event, actor, at) {
             Ok(_) => Join::Append,
             Err(_) => Join::Conflict,

@@ -145,6 +145,8 @@ pub(crate) fn events() -> Vec<Event> {
         Event::Stopped { because: text() },
         Event::Resumed,
         Event::Abandoned { because: text() },
+        Event::Renewed,
+        Event::Said { text: text() },
         Event::TurnEnded(TurnRecord {
             role: "implement".to_owned(),
             agent: "exec".to_owned(),

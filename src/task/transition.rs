@@ -71,6 +71,8 @@ impl Event {
             Event::Claimed(_) | Event::Started | Event::Released { .. } | Event::Submitted { .. } => {
                 &[Person, Worker, Orchestrator]
             }
+            Event::Renewed => &[Worker, Orchestrator],
+            Event::Said { .. } => &[Person, Worker, Reviewer, Orchestrator],
             Event::Reviewed(_) => &[Reviewer],
             Event::ReviewPassed
             | Event::SentBack { .. }
@@ -176,6 +178,8 @@ impl Task {
             | Event::Stopped { .. }
             | Event::Resumed
             | Event::Abandoned { .. }
+            | Event::Renewed
+            | Event::Said { .. }
             | Event::TurnEnded(_) => self.clone(),
         };
         next.record(event, actor, at, &state);
@@ -253,6 +257,7 @@ impl Task {
             Event::Stopped { because } | Event::Abandoned { because } | Event::Released { because } => {
                 decided(self, because.clone(), None);
             }
+            Event::Said { text } => decided(self, text.clone(), None),
             Event::Undone { op, .. } => decided(self, op.clone(), None),
             Event::TurnEnded(turn) => self.spend(turn),
             Event::Added(_)
@@ -265,6 +270,7 @@ impl Task {
             | Event::Waiting
             | Event::Held { .. }
             | Event::Landed { .. }
+            | Event::Renewed
             | Event::Resumed => {}
         }
     }
@@ -406,7 +412,14 @@ impl Task {
                 _ => not_now(),
             },
             Event::Abandoned { because } => Ok(State::Cancelled { because: because.clone() }),
-            Event::TurnEnded(_) => Ok(state.clone()),
+            Event::Renewed => match state {
+                State::Assigned { claim } | State::InProgress { claim } => {
+                    held_by(claim, actor)?;
+                    Ok(state.clone())
+                }
+                _ => not_now(),
+            },
+            Event::Said { .. } | Event::TurnEnded(_) => Ok(state.clone()),
             Event::Undone { restored, .. } => Ok(restored.state.clone()),
         }
     }

@@ -8,6 +8,7 @@ mod beads;
 mod item;
 mod taskmaster;
 mod todo;
+mod todo_entries;
 mod todo_out;
 
 pub(crate) use backlog::read as read_backlog;

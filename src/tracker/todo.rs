@@ -1,36 +1,9 @@
 //! TODO.md and its fellows IN_PROGRESS.md, REVIEW.md, TESTING.md: list items with a box, or list items, or headings with
-//! a name such as `T-12`.
-
-use std::ops::Range;
-
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+//! a name such as `T-12`. Where these stand in a document is found by `todo_entries`.
 
 use super::item::{BadSource, Item, Source, Standing, own_title, priority_of, standing_of};
+use super::todo_entries::{Entry, Mark, entries};
 use crate::task::id::TaskId;
-
-/// An entry of the document, as it is found.
-struct Entry {
-    /// The first line, as plain text.
-    line: String,
-    mark: Option<Mark>,
-    checked: Option<bool>,
-    body: Range<usize>,
-    /// How what stands under the nearest heading that says so stands.
-    section: Section,
-    heading: bool,
-}
-
-/// What an entry begins with.
-enum Mark {
-    Code(String),
-    Bold(String),
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Section {
-    standing: Option<Standing>,
-    priority: Option<u8>,
-}
 
 /// Reads files, each with its name and text; the name says how what is in it stands. An entry that is in several files
 /// counts where it is furthest.
@@ -154,14 +127,23 @@ fn details(title: &str) -> (&str, Details) {
     let Some((front, inner)) = title.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')) else {
         return (title, none);
     };
-    let mut parts = inner.split(", ");
-    let first = parts.next().unwrap_or_default();
-    let Some(priority) = Some(first).filter(|first| first.starts_with('p')).and_then(priority_of) else {
-        return (title, none);
+    let parts = || inner.split(", ");
+    let first = parts().next().unwrap_or_default();
+    let priority = Some(first).filter(|first| first.starts_with('p')).and_then(priority_of);
+    let names = |part: &str| -> Option<Vec<String>> {
+        Some(part.strip_prefix("after ")?.split_whitespace().map(str::to_owned).collect())
     };
-    let after = parts.find_map(|part| part.strip_prefix("after "));
-    let after = after.map(|names| names.split_whitespace().map(str::to_owned).collect());
-    (front.trim_end(), Details { priority: Some(priority), after })
+    // Without a priority, words in brackets may just be words: each must be like the name of a task.
+    let named =
+        |after: &Vec<String>| after.iter().all(|name| name.contains('-') && TaskId::parse(name).is_ok());
+    let after = match priority {
+        Some(_) => parts().skip(1).find_map(names),
+        None => names(inner).filter(named),
+    };
+    if priority.is_none() && after.is_none() {
+        return (title, none);
+    }
+    (front.trim_end(), Details { priority, after })
 }
 
 /// The id of an entry without a name: the same for the same title, in any case and spacing.
@@ -175,128 +157,6 @@ fn unnamed(title: &str) -> TaskId {
     let letter = |at: u32| char::from(LETTERS[usize::try_from((hash >> (at * 5)) & 31).unwrap_or(0)]);
     let letters: String = (0..10).map(letter).collect();
     super::item::item_id(&format!("todo-{letters}"))
-}
-
-/// Everything in a document that could be a task.
-fn entries(text: &str) -> Vec<Entry> {
-    let mut found: Vec<Entry> = Vec::new();
-    let mut section = Section::default();
-    // Whether the first line of an entry is being read, and at which depth its list is.
-    let (mut lists, mut reading, mut heading_text) = (0_u32, false, None::<String>);
-    let mut marking = false;
-    for (event, range) in Parser::new_ext(text, Options::ENABLE_TASKLISTS).into_offset_iter() {
-        match event {
-            Event::Start(Tag::Heading { level, .. }) => {
-                close_heading(&mut found, range.start);
-                heading_text = Some(String::new());
-                if level != HeadingLevel::H1 {
-                    let end = range.end;
-                    let line = String::new();
-                    found.push(Entry {
-                        line,
-                        mark: None,
-                        checked: None,
-                        body: end..text.len(),
-                        section,
-                        heading: true,
-                    });
-                    reading = true;
-                }
-            }
-            Event::End(TagEnd::Heading(_)) => {
-                reading = false;
-                let heading = heading_text.take().unwrap_or_default();
-                let word = heading.trim_end_matches("priority").trim_end_matches("Priority").trim();
-                let standing = standing_of(word);
-                if standing.is_some() || priority_of(word).is_some() {
-                    section = Section {
-                        standing: standing.or(section.standing),
-                        priority: if standing.is_some() { None } else { priority_of(word) },
-                    };
-                    // A heading that says how things stand is no task, and ends none.
-                    if found.last().is_some_and(|entry| entry.heading) {
-                        found.pop();
-                    }
-                }
-            }
-            Event::Start(Tag::List(_)) => {
-                lists += 1;
-                reading = false;
-            }
-            Event::End(TagEnd::List(_)) => lists = lists.saturating_sub(1),
-            Event::Start(Tag::Item) if lists == 1 => {
-                let (line, body) = (String::new(), range.end..range.end);
-                found.push(Entry { line, mark: None, checked: None, body, section, heading: false });
-                reading = true;
-            }
-            Event::End(TagEnd::Item) if lists == 1 => {
-                if let Some(entry) = found.last_mut().filter(|entry| !entry.heading) {
-                    entry.body = entry.body.start.min(range.end)..range.end;
-                }
-                reading = false;
-            }
-            Event::TaskListMarker(checked) if lists == 1 => {
-                if let Some(entry) = found.last_mut() {
-                    entry.checked = Some(checked);
-                }
-            }
-            Event::Start(Tag::Strong) if reading => {
-                marking = found.last().is_some_and(|entry| entry.line.trim().is_empty());
-            }
-            Event::End(TagEnd::Strong) if reading => {
-                if let Some(entry) = found.last_mut().filter(|_| marking) {
-                    entry.mark = Some(Mark::Bold(entry.line.trim().to_owned()));
-                }
-                marking = false;
-            }
-            Event::Code(code) => {
-                if let Some(text) = &mut heading_text {
-                    text.push_str(&code);
-                }
-                if let Some(entry) = found.last_mut().filter(|_| reading) {
-                    if entry.line.trim().is_empty() {
-                        entry.mark = Some(Mark::Code(code.to_string()));
-                    }
-                    entry.line.push_str(&code);
-                    entry.begin_body(range.end);
-                }
-            }
-            Event::Text(words) | Event::InlineHtml(words) => {
-                if let Some(text) = &mut heading_text {
-                    text.push_str(&words);
-                }
-                if let Some(entry) = found.last_mut().filter(|_| reading) {
-                    entry.line.push_str(&words);
-                    entry.begin_body(range.end);
-                }
-            }
-            Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph) if reading => reading = false,
-            // A block before any text: the entry has no first line of its own.
-            Event::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_) | Tag::HtmlBlock | Tag::Table(_)) => {
-                reading = false
-            }
-            _ => {}
-        }
-    }
-    close_heading(&mut found, text.len());
-    found.retain(|entry| !entry.line.trim().is_empty());
-    found
-}
-
-impl Entry {
-    /// The body of a list entry begins where its first line ends.
-    fn begin_body(&mut self, at: usize) {
-        if !self.heading {
-            self.body = at..self.body.end.max(at);
-        }
-    }
-}
-
-/// The text under a heading ends where the next heading is.
-fn close_heading(found: &mut [Entry], at: usize) {
-    if let Some(last) = found.iter_mut().rev().find(|entry| entry.heading) {
-        last.body = last.body.start.min(at)..last.body.end.min(at);
-    }
 }
 
 /// The lines without the depth of their list, and without blanks around.
@@ -351,6 +211,19 @@ mod tests {
         abc-3 | by name | Open | Some(3) | None | None
         todo-v04btdsbf4 | link & <b>html</b> | Open | Some(3) | None | None
         todo-8vgdwv9nwg | Being done | Started | None | None | None
+        "#);
+    }
+
+    #[test]
+    fn a_heading_ends_what_the_one_before_it_said() {
+        let text = "## Done\n- [x] t-1: one\n\n## P1\n- [ ] t-2: two (after t-1)\n\n### In progress\n- [ ] t-3: three (after \
+                    lunch)\n\n### P3\n- [ ] t-4: four\n\n## Low\n- [ ] t-5: five\n";
+        insta::assert_snapshot!(lines(&[("TODO.md", text)]), @r#"
+        t-1 | one | Closed | None | None | None
+        t-2 | two | Open | Some(1) | Some(["t-1"]) | None
+        t-3 | three (after lunch) | Started | None | None | None
+        t-4 | four | Open | Some(3) | None | None
+        t-5 | five | Open | Some(3) | None | None
         "#);
     }
 

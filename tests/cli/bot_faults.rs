@@ -156,3 +156,84 @@ fn every_kind_of_webhook_is_heard() {
     assert_eq!((count, events.len()), (329, 58));
     assert!(serving.is_alive());
 }
+
+/// A check that never ends holds up nobody but itself: what lands is tested by the queue.
+#[test]
+fn a_check_that_never_finishes_holds_up_nothing() {
+    let hub = Hub::new("");
+    let head = hub.pull(7, "src/b.txt", "fine\n");
+    hub.world.lock().unwrap().runs.iter_mut().for_each(|run| run["status"] = json!("in_progress"));
+    let again = hub.say(7, "bob", "/orch check");
+    hub.queue();
+    assert_eq!(hub.mark(again).as_deref(), Some("-1"));
+    let short = &head[..7];
+    assert_eq!(
+        hub.reply(again).unwrap(),
+        format!(
+            "{short} has no finished run of `orch-check.yml` that could start again: wait for it, or push"
+        )
+    );
+    hub.say(7, "bob", "/orch approve");
+    hub.queue();
+    assert_eq!(hub.landed(), ["pr-7"]);
+}
+
+/// The queue's own tests of one change never end: it leaves, with the reason, and the others land.
+#[test]
+fn a_change_whose_tests_never_finish_leaves_the_queue_and_the_rest_lands() {
+    let hub = Hub::new("");
+    hub.settings_instead(
+        "[tests]\nall = \"if [ -e src/hang.txt ]; then sleep 600; fi; ! grep -rq bad src\"\nreport = \"exit\"\ntimeout = \"3s\"\n",
+    );
+    let head = hub.pull(7, "src/hang.txt", "fine\n");
+    hub.pull(8, "src/c.txt", "fine\n");
+    // The checking workflow ends at the limit, and what it found blocks.
+    let (code, said) = crate::bot::check_and_publish(&hub, 7);
+    assert_eq!(crate::bot::conclusion(&hub, &head), ["failure"], "{code} {said}");
+    assert!(hub.said(7)[0].contains("| tests | **no** |"), "{:?}", hub.said(7));
+    hub.say(7, "bob", "/orch approve");
+    hub.say(8, "bob", "/orch approve");
+    hub.queue();
+    assert_eq!(hub.landed(), ["pr-8"]);
+    let said = hub.said(7).join("\n");
+    assert!(said.contains("### git orch: out of the queue") && said.contains("limit of 3 seconds"), "{said}");
+}
+
+/// What GitHub says of mergeability is minutes old: git decides.
+#[test]
+fn a_stale_merge_state_decides_nothing() {
+    let hub = Hub::new("");
+    hub.pull(7, "src/a.txt", "one\nours\nthree\n");
+    hub.pull(8, "src/a.txt", "one\ntheirs\nthree\n");
+    hub.set(7, "/mergeable", json!(false));
+    hub.set(7, "/mergeable_state", json!("dirty"));
+    hub.say(7, "bob", "/orch approve");
+    hub.queue();
+    assert_eq!(hub.landed(), ["pr-7"], "it said that it conflicts");
+    let second = hub.say(8, "bob", "/orch approve");
+    hub.queue();
+    assert_eq!(hub.landed(), ["pr-7"], "it said that it is clean");
+    let said = hub.said(8).join("\n");
+    assert!(said.contains("src/a\\.txt") || said.contains("src/a.txt"), "{:?} {said}", hub.mark(second));
+}
+
+#[test]
+fn deleted_comments_change_nothing_that_was_followed_and_start_nothing_that_was_not() {
+    let hub = Hub::new("");
+    hub.pull(7, "src/b.txt", "fine\n");
+    hub.pull(8, "src/c.txt", "fine\n");
+    // Gone before anybody looked: never said.
+    let gone = hub.say(8, "bob", "/orch approve");
+    hub.world.lock().unwrap().comments.remove(&gone);
+    // Gone while it is followed: it cannot be marked, so the answer is a comment, once.
+    hub.fail("POST /reactions", How::Status(404), 1);
+    let said = hub.say(7, "bob", "/orch approve");
+    let payload = hub.file("event.json", &json!({"issue": {"number": 7, "pull_request": {}}}).to_string());
+    let env = [("GITHUB_EVENT_NAME", "issue_comment"), ("GITHUB_EVENT_PATH", payload.to_str().unwrap())];
+    assert_eq!(hub.orch(&["bot", "command"], &env).code, 0);
+    assert_eq!((hub.mark(said), hub.reply(said).as_deref()), (None, Some("Done.")));
+    hub.world.lock().unwrap().comments.remove(&said);
+    hub.queue();
+    hub.queue();
+    assert_eq!((hub.landed(), hub.said(7).len()), (vec!["pr-7".to_owned()], 1));
+}

@@ -176,3 +176,13 @@ fn a_reviewer_that_failed_is_asked_again_by_itself() {
     let _ = check_and_publish(&hub, 7);
     assert_eq!((asked(&hub), conclusion(&hub, &head)), ([1, 2], vec!["success".to_owned()]));
 }
+
+#[test]
+fn where_nobody_reviews_it_is_said() {
+    let hub = Hub::new("");
+    hub.pull(7, "src/b.txt", "fine\n");
+    let order = hub.say(7, "bob", "/orch review");
+    hub.queue();
+    let said = hub.reply(order).unwrap();
+    assert_eq!(said, "nobody reviews here: `agents.review` in orch.toml on `main` names no agent");
+}

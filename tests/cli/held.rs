@@ -133,3 +133,34 @@ fn the_report_and_the_doctor_say_what_held_the_agent() {
         sandbox.run(&["run", "--no-land", "--no-sandbox", "--agent", "implement=exec:echo 2 > two"]).exits(4);
     assert!(ran.stderr.contains("agents run without a sandbox"), "{}", ran.stderr);
 }
+
+/// Tests that look for what they must not find: a secret beside the checkout, somebody who listens, a place to write.
+const CURIOUS: &str = "(cat ../../.env; echo > /dev/tcp/127.0.0.1/PORT && echo open; touch ../../touched && echo wrote) \
+                       > found 2>/dev/null; cat found; ! test -s found";
+
+#[test]
+fn tests_run_in_the_sandbox_where_that_is_set() {
+    if !bubblewrap_or_skip("tests_run_in_the_sandbox_where_that_is_set") {
+        return;
+    }
+    let (port, visited) = model();
+    let command =
+        format!("bash -c {}", shlex::try_quote(&CURIOUS.replace("PORT", &port.to_string())).unwrap());
+    for held in [true, false] {
+        let sandbox = Sandbox::new();
+        sandbox.write(".gitignore", ".env\nfound\ntouched\n");
+        let settings = format!("[tests]\nall = {}\nsandbox = {held}\n", toml_text(&command));
+        sandbox.write("orch.toml", &settings);
+        sandbox.git(&["add", "-A"]);
+        sandbox.git(&["commit", "-qm", "Curious tests"]);
+        sandbox.write(".env", "secret\n");
+        sandbox.branch("topic", "new.txt", "new\n");
+        // The base's own tests fail as well, and nothing is worse than that: what they reached is what counts.
+        sandbox.run(&["check", "topic", "--only", "tests"]).exits(0);
+        let logs = sandbox.path().join(".git/orch/logs/tests/slot-1.log");
+        let found = std::fs::read_to_string(logs).unwrap();
+        assert_eq!(found, if held { "" } else { "secret\nopen\nwrote\n" });
+        assert_eq!(sandbox.path().join("touched").exists(), !held);
+        assert_eq!(visited.recv_timeout(Duration::from_millis(200)).is_ok(), !held);
+    }
+}

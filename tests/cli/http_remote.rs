@@ -287,15 +287,30 @@ fn a_server_that_forbids_our_refs_is_named_and_nothing_is_claimed() {
     assert!(server.git(&server.bare(), &["for-each-ref", "refs/orch"]).contains("refs/orch/tasks/one"));
 }
 
-/// A proxy that cuts every connection after so many bytes of what the client sends.
-fn cutting_proxy(port: u16, after: Arc<AtomicUsize>) -> u16 {
+/// Where each connection is cut, in bytes; `usize::MAX` = nowhere.
+struct Cut {
+    /// Of what the client sends.
+    sent: AtomicUsize,
+    /// Of what the server answers.
+    answered: AtomicUsize,
+}
+
+impl Cut {
+    fn set(&self, sent: usize, answered: usize) {
+        self.sent.store(sent, Ordering::SeqCst);
+        self.answered.store(answered, Ordering::SeqCst);
+    }
+}
+
+/// A proxy that cuts every connection after so many bytes.
+fn cutting_proxy(port: u16, cut: Arc<Cut>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let own = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
-            let left = after.load(Ordering::SeqCst);
-            let pipes = [(&client, &server, left), (&server, &client, usize::MAX)];
+            let (sent, answered) = (cut.sent.load(Ordering::SeqCst), cut.answered.load(Ordering::SeqCst));
+            let pipes = [(&client, &server, sent), (&server, &client, answered)];
             for (from, to, mut left) in pipes {
                 let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                 std::thread::spawn(move || {
@@ -320,27 +335,34 @@ fn cutting_proxy(port: u16, after: Arc<AtomicUsize>) -> u16 {
 fn a_connection_that_is_cut_anywhere_loses_nothing_and_claims_nothing_twice() {
     let Some(server) = Server::start() else { return };
     let (one, two) = (server.clone_as("one"), server.clone_as("two"));
-    let after = Arc::new(AtomicUsize::new(usize::MAX));
-    let proxy = cutting_proxy(server.port, Arc::clone(&after));
+    const WHOLE: usize = usize::MAX;
+    let cut = Arc::new(Cut { sent: AtomicUsize::new(WHOLE), answered: AtomicUsize::new(WHOLE) });
+    let proxy = cutting_proxy(server.port, Arc::clone(&cut));
     server.git(&one, &["remote", "set-url", "origin", &format!("http://127.0.0.1:{proxy}/git/r.git")]);
-    for (at, bytes) in [1, 100, 220, 300, 400, 600, 900, 1200].into_iter().enumerate() {
+    // A claim sends about 1,200 bytes on its longest connection, and is answered by as many.
+    let sent = (1..1300).step_by(130).map(|bytes| (bytes, WHOLE));
+    let answered = (1..1300).step_by(217).map(|bytes| (WHOLE, bytes));
+    let mut cuts_met = 0;
+    for (at, bytes) in sent.chain(answered).enumerate() {
         let id = format!("t-{at}");
-        after.store(usize::MAX, Ordering::SeqCst);
+        cut.set(WHOLE, WHOLE);
         server.orch_done(&one, &["add", "Task", "--id", &id]);
         server.orch_done(&one, &["sync"]);
         server.orch_done(&two, &["sync"]);
-        after.store(bytes, Ordering::SeqCst);
-        let cut = server.orch(&one, &["pick", &id]);
-        after.store(usize::MAX, Ordering::SeqCst);
+        cut.set(bytes.0, bytes.1);
+        let picked = server.orch(&one, &["pick", &id]);
+        cut.set(WHOLE, WHOLE);
+        cuts_met += usize::from(picked.code != 0);
         // The other one tries the same: exactly one of them has it, and says so.
         let other = server.orch(&two, &["pick", &id]);
-        assert!(matches!(other.code, 0 | 6), "{bytes}: {}{}", other.out, other.err);
+        assert!(matches!(other.code, 0 | 6), "{bytes:?}: {}{}", other.out, other.err);
         server.orch_done(&one, &["sync"]);
         server.orch_done(&two, &["sync"]);
         let owners = [&one, &two].map(|dir| server.orch_done(dir, &["show", &id])["owner"].clone());
-        assert_eq!(owners[0], owners[1], "{bytes}");
+        assert_eq!(owners[0], owners[1], "{bytes:?}");
         let winner = if other.code == 0 { "two" } else { "one" };
-        assert_eq!(owners[0], winner, "{bytes}: {} {}", cut.code, cut.err);
-        assert!(cut.code != 0 || winner == "one", "{bytes}: two were told that they have it");
+        assert_eq!(owners[0], winner, "{bytes:?}: {} {}", picked.code, picked.err);
+        assert!(picked.code != 0 || winner == "one", "{bytes:?}: two were told that they have it");
     }
+    assert!(cuts_met >= 10, "hardly any connection was cut: {cuts_met}");
 }

@@ -74,7 +74,7 @@ pub(crate) struct Sent {
 pub(crate) struct Hub {
     folder: TempDir,
     pub(crate) world: Arc<Mutex<World>>,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 const BOT: &str = "orch-bot";
@@ -215,8 +215,12 @@ impl Hub {
 
     /// More settings on the base branch.
     pub(crate) fn settings(&self, more: &str) {
-        let tests = "[tests]\nall = \"! grep -rq bad src\"\nreport = \"exit\"\n";
-        fs::write(self.dev().join("orch.toml"), format!("{tests}{more}")).unwrap();
+        self.settings_instead(&format!("[tests]\nall = \"! grep -rq bad src\"\nreport = \"exit\"\n{more}"));
+    }
+
+    /// All settings on the base branch.
+    pub(crate) fn settings_instead(&self, all: &str) {
+        fs::write(self.dev().join("orch.toml"), all).unwrap();
         self.git_in(&self.dev(), &["commit", "-q", "-am", "Settings"]);
         self.git_in(&self.dev(), &["push", "-q", "origin", "main"]);
         self.git_in(&self.bot_clone(), &["pull", "-q"]);
@@ -260,6 +264,11 @@ impl Hub {
         command.env("GITHUB_TOKEN", "dummy").env("GITHUB_REPOSITORY", "ana/demo");
         command.envs(extra.iter().copied());
         Hub::run(command.args(args))
+    }
+
+    /// Runs this program in another clone, as a person would.
+    pub(crate) fn orch_in(&self, dir: &Path, args: &[&str]) -> Answer {
+        Hub::run(self.command(env!("CARGO_BIN_EXE_git-orch"), dir).args(args))
     }
 
     /// Starts the bot as a process that hears webhooks.
@@ -312,6 +321,7 @@ impl Hub {
         let pull = json!({
             "number": number, "title": format!("Change {number}"), "state": "open", "draft": false, "merged": false,
             "user": {"login": "ana", "type": "User"}, "labels": [],
+            "mergeable": true, "mergeable_state": "clean",
             "head": {"ref": branch, "sha": head, "repo": {"full_name": "ana/demo"}},
             "base": {"ref": "main", "repo": {"full_name": "ana/demo"}},
         });
@@ -322,12 +332,19 @@ impl Hub {
 
     /// One more commit on a pull request; GitHub sees it at once.
     pub(crate) fn push(&self, number: u64, file: &str, text: &str) -> String {
+        self.push_all(number, &[(file, text)])
+    }
+
+    /// The same with several files.
+    pub(crate) fn push_all(&self, number: u64, files: &[(&str, &str)]) -> String {
         let dev = self.dev();
         self.git_in(&dev, &["switch", "-q", &format!("topic-{number}")]);
-        fs::create_dir_all(dev.join(file).parent().unwrap()).unwrap();
-        fs::write(dev.join(file), text).unwrap();
+        for (file, text) in files {
+            fs::create_dir_all(dev.join(file).parent().unwrap()).unwrap();
+            fs::write(dev.join(file), text).unwrap();
+        }
         self.git_in(&dev, &["add", "-A"]);
-        self.git_in(&dev, &["commit", "-q", "-m", &format!("Write {file}")]);
+        self.git_in(&dev, &["commit", "-q", "-m", &format!("Write {}", files[0].0)]);
         self.git_in(
             &dev,
             &["push", "-q", "--force", "origin", "HEAD", &format!("HEAD:refs/pull/{number}/head")],
@@ -385,6 +402,15 @@ impl Hub {
             comment["user"]["login"] == BOT && comment["issue_url"].as_str().unwrap().ends_with(&end)
         });
         own.map(|comment| comment["body"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What the bot answered to a comment.
+    pub(crate) fn reply(&self, comment: u64) -> Option<String> {
+        let mut world = self.world.lock().unwrap();
+        let begin = format!("<!-- git-orch:reply {comment} -->\n");
+        world.unread.retain(|(_, text)| !text.contains(&begin.replace('\n', "")));
+        let text = |comment: &Value| comment["body"].as_str()?.strip_prefix(&begin).map(str::to_owned);
+        world.comments.values().find_map(text)
     }
 
     /// What the bot remarked at lines of a pull request.
@@ -637,6 +663,11 @@ fn route_of(world: &mut World, bare: &Path, method: &str, route: &str, body: &Va
             let runs: Vec<Value> =
                 world.runs.iter().filter(|run| run["head_sha"] == wanted && !later).cloned().collect();
             (200, json!({"workflow_runs": runs}))
+        }
+        ("POST", ["actions", "runs", id, "rerun"])
+            if world.runs.iter().any(|run| run["id"] == number(id) && run["status"] == "in_progress") =>
+        {
+            (403, json!({"message": "This workflow is already running"}))
         }
         ("POST", ["actions", "runs", _, "rerun"]) => (201, json!({})),
         _ => missing,

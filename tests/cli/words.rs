@@ -17,10 +17,14 @@ fn without_a_review_agent_a_person_is_waited_for() {
     let folder = sandbox.run(&["pick", "hola", "--path"]).exits(0).stdout;
     std::fs::write(format!("{}/hola.txt", folder.trim_end()), "hola\n").unwrap();
     let checked = sandbox.run(&["check", "hola", "--only", "size"]);
+    assert!(checked.stdout.contains("1 line (+1 -0)") && checked.stderr.is_empty(), "{checked:?}");
+    let submitted = sandbox.run(&["submit", "hola"]).exits(0);
+    std::fs::write(format!("{}/more.txt", folder.trim_end()), "more\n").unwrap();
+    let checked = sandbox.run(&["check", "hola", "--only", "size"]);
     let warning =
         "warning: 1 uncommitted file is not part of this check: git orch submit hola commits them\n";
     assert!(checked.stderr.contains(warning), "{checked:?}");
-    let submitted = sandbox.run(&["submit", "hola"]).exits(0);
+    std::fs::remove_file(format!("{}/more.txt", folder.trim_end())).unwrap();
     assert!(submitted.stdout.ends_with("; waits for somebody else's approval\n"), "{}", submitted.stdout);
     let answer = sandbox.run(&["show", "hola", "--json"]).exits(0).json();
     assert_eq!(answer["data"]["needs"]["options"][0], "git orch approve hola --as NAME");

@@ -3,7 +3,10 @@
 use super::{Said, Tokens, micros};
 use serde::Deserialize;
 
-/// The last line by which a command may tell what it used: `{"git-orch-usage":{"tokens":N,"cost_usd":0.12}}`, or with
+/// What begins a line about usage.
+const MARK: &str = "{\"git-orch-usage\"";
+
+/// The line by which a command may tell what it used, the last one of its kind counts: `{"git-orch-usage":{"tokens":N,"cost_usd":0.12}}`, or with
 /// `input`, `cached` (a part of it) and `output` in place of `tokens`.
 #[derive(Deserialize)]
 struct UsageLine {
@@ -25,11 +28,16 @@ struct UsageWire {
 pub(super) fn read(stdout: &str) -> Said {
     let trimmed = stdout.trim_end();
     let (rest, last) = trimmed.rsplit_once('\n').unwrap_or(("", trimmed));
-    let Ok(UsageLine { usage }) = serde_json::from_str(last) else {
-        return Said { answer: Some(stdout.to_owned()), ..Said::default() };
+    // One that was ended in the middle told what it had used by then.
+    let told = |line: &str| serde_json::from_str(line).ok().filter(|_| line.starts_with(MARK));
+    let (answer, usage) = match serde_json::from_str(last) {
+        Ok(UsageLine { usage }) => (rest, Some(usage)),
+        Err(_) => (stdout, stdout.lines().rev().find_map(told).map(|UsageLine { usage }| usage)),
     };
+    let answer = Some(answer.to_owned());
+    let Some(usage) = usage else { return Said { answer, ..Said::default() } };
     Said {
-        answer: Some(rest.to_owned()),
+        answer,
         tokens: match (usage.input, usage.tokens) {
             (Some(input), _) => Some(Tokens { input, cached: usage.cached, output: usage.output }),
             (None, Some(sum)) => Some(Tokens { input: sum, ..Tokens::default() }),

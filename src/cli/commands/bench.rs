@@ -7,6 +7,7 @@ use crate::cli::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::flow::bench::{self, Measured};
+use crate::flow::bench_sandbox::{self, Held};
 use crate::process::own_program;
 
 use super::bench_queue::{self, QueueBenchArgs};
@@ -34,11 +35,34 @@ pub(crate) struct BenchArgs {
 enum What {
     /// Play changes against the queue's policy
     Queue(QueueBenchArgs),
+    /// What a sandbox costs at its start, and six agents that wait
+    Sandbox(SandboxBenchArgs),
 }
+
+/// What `bench sandbox` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  git orch bench sandbox --rounds 50 --seconds 30")]
+pub(crate) struct SandboxBenchArgs {
+    /// Starts of each kind
+    #[arg(long, default_value_t = 31, value_name = "N")]
+    rounds: usize,
+    /// Agents that wait at the same time
+    #[arg(long, default_value_t = 6, value_name = "N")]
+    agents: usize,
+    /// How long they are looked at
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    seconds: u64,
+}
+
+/// Most milliseconds that a sandbox may add to a start, most percent of a core and most MB for six idle agents.
+const GOALS: (f64, f64, f64) = (40.0, 1.0, 30.0);
 
 pub(crate) fn run(ctx: &Context, args: &BenchArgs) -> Result<Exit, Failure> {
     if let Some(What::Queue(args)) = &args.what {
         return bench_queue::run(ctx, args);
+    }
+    if let Some(What::Sandbox(args)) = &args.what {
+        return sandbox(ctx, args);
     }
     let program = own_program().map_err(crate::flow::FlowError::from)?;
     ctx.out.progress(&format!("making a repository with {} tasks", args.tasks));
@@ -53,6 +77,38 @@ pub(crate) fn run(ctx: &Context, args: &BenchArgs) -> Result<Exit, Failure> {
         .collect();
     ctx.out.success("bench", data, || table(&measured), &[]);
     Ok(Exit::Done)
+}
+
+fn sandbox(ctx: &Context, args: &SandboxBenchArgs) -> Result<Exit, Failure> {
+    let say = |line: &str| ctx.out.progress(line);
+    let held = bench_sandbox::measure(&ctx.given, args.rounds, args.agents, args.seconds, &say)?;
+    let data = json!({
+        "means": held.means.to_string(), "rounds": held.rounds, "supervised_ms": held.supervised,
+        "held_ms": held.held, "start_ms": held.start(), "agents": held.agents, "seconds": held.seconds,
+        "cpu_percent": held.cpu_percent, "memory_mb": held.memory_mb, "processes": held.processes,
+    });
+    ctx.out.success("bench-sandbox", data, || sandbox_table(&held), &[]);
+    Ok(Exit::Done)
+}
+
+fn sandbox_table(held: &Held) -> String {
+    let (start, cpu, memory) = GOALS;
+    format!(
+        "{} adds to a start      {:>6.1} ms   goal {start:.0}   ({:.1} ms with it, {:.1} without; medians of {})\n\
+         {} idle agents, {} s    {:>6.2} %    goal {cpu:.0}    of one core\n\
+         {:<26} {:>6.1} MB   goal {memory:.0}   in {} processes, all but the agents' own\n",
+        held.means,
+        held.start(),
+        held.held,
+        held.supervised,
+        held.rounds,
+        held.agents,
+        held.seconds,
+        held.cpu_percent,
+        "",
+        held.memory_mb,
+        held.processes,
+    )
 }
 
 fn table(measured: &[Measured]) -> String {

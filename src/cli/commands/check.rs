@@ -8,8 +8,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text;
 use crate::cli::watcher::watcher;
-use crate::flow::Project;
 use crate::flow::check::{Checked, Gate, Says};
+use crate::flow::{FlowError, Project};
 
 /// What `check` is asked for.
 #[derive(Debug, Args)]
@@ -21,7 +21,7 @@ use crate::flow::check::{Checked, Gate, Says};
 )]
 pub(crate) struct CheckArgs {
     /// A task, a branch, or A..B; without it what you stand on
-    change: Option<String>,
+    pub(crate) change: Option<String>,
     /// Ask only these gates
     #[arg(long, value_enum, value_delimiter = ',', value_name = "GATE,..")]
     only: Vec<Word>,
@@ -30,40 +30,73 @@ pub(crate) struct CheckArgs {
     explain: bool,
 }
 
+/// The name of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Word {
+pub(crate) enum Word {
     Size,
     Paths,
     Tests,
     Review,
 }
 
+impl CheckArgs {
+    /// The same question without the tests, where they run outside of the sandbox of the agent that asks.
+    ///
+    /// # Errors
+    /// It asks for nothing but the tests.
+    pub(crate) fn without_tests(mut self) -> Result<CheckArgs, FlowError> {
+        if self.only.is_empty() {
+            self.only = vec![Word::Size, Word::Paths, Word::Review];
+        } else if self.only.contains(&Word::Tests) {
+            let why = "tests.sandbox is off, so they would run outside of your sandbox: run the test command yourself";
+            return Err(FlowError::NotForAgents(format!("an agent cannot ask for the tests: {why}")));
+        }
+        Ok(self)
+    }
+}
+
 pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
-    let gates: Vec<Gate> = if args.only.is_empty() {
-        Gate::ALL.to_vec()
-    } else {
-        Gate::ALL.into_iter().filter(|gate| args.only.iter().any(|word| gate_of(*word) == *gate)).collect()
-    };
+    let gates = gates(&args.only);
     warn_of_uncommitted(ctx, &project, args.change.as_deref());
     let watcher = watcher(&ctx.out);
     let checked = project.check(args.change.as_deref(), &gates, watcher.as_ref())?;
     drop(watcher);
-    ctx.out.success("check", data(&checked), || shown(&checked, args.explain), &next(&checked));
+    say(ctx, &checked, args.explain);
     Ok(if checked.refused() { Exit::Gate } else { Exit::Done })
 }
 
-/// What to do where a gate says no.
-pub(super) fn next(checked: &Checked) -> Vec<String> {
-    if checked.refused() { vec![format!("git orch check {} --explain", checked.what)] } else { Vec::new() }
+/// The gates of these names in their own order; all of them where none is named.
+pub(super) fn gates(only: &[Word]) -> Vec<Gate> {
+    let wanted = |gate: &Gate| only.is_empty() || only.iter().any(|word| gate_of(*word) == *gate);
+    Gate::ALL.into_iter().filter(wanted).collect()
 }
 
-/// Only commits are checked: says so where the worktree has more.
-fn warn_of_uncommitted(ctx: &Context, project: &Project, change: Option<&str>) {
-    let task = match change {
-        Some(change) => project.find_open(change).ok().map(|stored| stored.task.id),
-        None => project.task_here(&ctx.given.dir),
+/// The verdict, as text or as JSON.
+pub(super) fn say(ctx: &Context, checked: &Checked, explain: bool) {
+    ctx.out.success("check", data(checked), || shown(checked, explain), &next(checked));
+}
+
+/// What to do where a gate says no. The change is named by its commits, as each machine knows it.
+pub(super) fn next(checked: &Checked) -> Vec<String> {
+    let what = match &checked.task {
+        Some(id) => id.to_string(),
+        None => format!("{}..{}", checked.base.short(), checked.head.short()),
     };
+    if checked.refused() { vec![format!("git orch check {what} --explain")] } else { Vec::new() }
+}
+
+/// Of a branch, and of what was handed in, only commits are checked: says so where the worktree has more.
+fn warn_of_uncommitted(ctx: &Context, project: &Project, change: Option<&str>) {
+    let named = match change {
+        Some(change) => project.find_open(change).ok(),
+        None => project.task_here(&ctx.given.dir).and_then(|id| project.find_open(id.as_str()).ok()),
+    };
+    let in_hand = named.as_ref().is_some_and(|stored| stored.task.head().is_none() && !stored.task.adopted);
+    if in_hand {
+        return; // all that is in its worktree is looked at
+    }
+    let task = named.map(|stored| stored.task.id);
     let folder = match (&task, change) {
         (Some(id), _) => project.worktree_of(id),
         (None, None) => ctx.given.dir.clone(),

@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use clap::{Args, Subcommand};
 
+use crate::flow::check::{Checked, Gate};
 use crate::flow::hook::{self, Pushed, Refusal};
 use crate::guard::size::{Breach, FileChange};
 use crate::task::id::shown;
@@ -11,7 +12,10 @@ use crate::task::id::shown;
 use crate::cli::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::watcher::watcher;
 use crate::flow::FlowError;
+
+use super::check;
 
 /// Called by git hooks
 #[derive(Debug, Args)]
@@ -28,6 +32,9 @@ pub(crate) enum HookName {
         remote: Option<String>,
         /// Its address
         url: Option<String>,
+        /// Ask these gates, as `git orch check` does; without it size and paths, which takes milliseconds
+        #[arg(long, value_enum, value_delimiter = ',', value_name = "GATE,..")]
+        only: Vec<check::Word>,
         #[command(flatten)]
         manager: Manager,
     },
@@ -54,7 +61,7 @@ pub(crate) struct Manager {
 const LARGEST: usize = 3;
 
 pub(crate) fn run(ctx: &Context, args: &HookArgs) -> Result<Exit, Failure> {
-    let HookName::PrePush { remote, url: _, manager } = &args.name;
+    let HookName::PrePush { remote, url: _, only, manager } = &args.name;
     let (remote, pushed) = match (remote, &manager.remote_name) {
         (Some(remote), _) => (remote, hook::parse(&standard_input()?)?),
         (None, Some(remote)) => (remote, vec![of_manager(ctx, manager)?]),
@@ -66,11 +73,26 @@ pub(crate) fn run(ctx: &Context, args: &HookArgs) -> Result<Exit, Failure> {
             ));
         }
     };
+    if !only.is_empty() || ctx.out.is_json() {
+        return verdicts(ctx, &pushed, only);
+    }
     let refusals = hook::pre_push(&ctx.given, remote, &pushed)?;
     for refusal in &refusals {
         ctx.out.note(&render(refusal));
     }
     Ok(if refusals.is_empty() { Exit::Done } else { Exit::Gate })
+}
+
+/// One verdict for each branch, the same bytes as those of `git orch check`.
+fn verdicts(ctx: &Context, pushed: &[Pushed], only: &[check::Word]) -> Result<Exit, Failure> {
+    let gates = if only.is_empty() { vec![Gate::Size, Gate::Paths] } else { check::gates(only) };
+    let watcher = watcher(&ctx.out);
+    let verdicts = hook::verdicts(&ctx.given, pushed, &gates, watcher.as_ref())?;
+    drop(watcher);
+    for checked in &verdicts {
+        check::say(ctx, checked, false);
+    }
+    Ok(if verdicts.iter().any(Checked::refused) { Exit::Gate } else { Exit::Done })
 }
 
 /// All of standard input, as text.

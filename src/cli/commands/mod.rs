@@ -16,6 +16,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod msg;
 pub(crate) mod pick;
 pub(crate) mod queue;
 pub(crate) mod report;

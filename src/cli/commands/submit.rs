@@ -24,7 +24,7 @@ use crate::task::{State, Trouble};
 )]
 pub(crate) struct SubmitArgs {
     /// The task; without it the one whose worktree you are in
-    task: Option<String>,
+    pub(crate) task: Option<String>,
     /// The commit message; for a change over the cap, why it cannot be split
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
@@ -71,7 +71,7 @@ pub(crate) fn run(ctx: &Context, args: &SubmitArgs) -> Result<Exit, Failure> {
         text::count(files, "file"),
     );
     let mut next = vec![format!("git orch show {id}")];
-    if needs(&stored.task, &Eyes::of(&project)).is_some() {
+    if project.seat().is_none() && needs(&stored.task, &Eyes::of(&project)).is_some() {
         next.push(format!("git orch approve {id} --as NAME"));
     }
     ctx.out.success("submit", data, || line, &next);

@@ -33,6 +33,8 @@ pub(crate) fn run(ctx: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
             .hint("without it", format!("git orch sync {}", text::line(&remote))));
     }
     let synced = project.sync(&remote, !args.push_only, !args.fetch_only)?;
+    // From now on counts how long others say nothing about what they hold.
+    project.look_at_claims()?;
     let pairs = |pairs: &[(String, String)], second: &str| -> Vec<serde_json::Value> {
         pairs.iter().map(|(name, other)| json!({"ref": name, second: other})).collect()
     };

@@ -56,7 +56,8 @@ impl From<FlowError> for Failure {
             | FlowError::NoBranch(_)
             | FlowError::SayWhich(_)
             | FlowError::NoRun(_)
-            | FlowError::InsideAgent) => usage(&err),
+            | FlowError::InsideAgent
+            | FlowError::NotForAgents(_)) => usage(&err),
             FlowError::NothingReady { waiting, in_hand, needs_you } => {
                 nothing_ready(&waiting, in_hand, needs_you)
             }
@@ -169,7 +170,9 @@ fn usage(err: &FlowError) -> Failure {
             .take(5)
             .fold(failure(Code::SayWhich), |failure, id| failure.hint("look", format!("git orch show {id}"))),
         FlowError::NoRun(_) => failure(Code::NoRun).hint("see the runs", "git orch report --list"),
-        FlowError::InsideAgent => failure(Code::InsideAgent).hint("see the task", "git orch show"),
+        FlowError::InsideAgent | FlowError::NotForAgents(_) => {
+            failure(Code::InsideAgent).hint("see the task", "git orch show")
+        }
         _ => failure(Code::BadValue).hint("what the command takes", "git orch --help"),
     }
 }

@@ -69,7 +69,8 @@ pub(super) fn git(err: &GitError) -> Failure {
             plain(Exit::Usage, Code::BadValue, "see the branches", "git branch --list")
         }
         GitError::Detached(_) => plain(Exit::Failed, Code::Git, "see the worktrees", "git worktree list"),
-        GitError::Failed { .. }
+        GitError::Silent { .. }
+        | GitError::Failed { .. }
         | GitError::Answer { .. }
         | GitError::Gix { .. }
         | GitError::Io { .. }

@@ -19,6 +19,7 @@ pub(super) fn process(err: &ProcessError) -> Failure {
         | ProcessError::NotText(_)
         | ProcessError::Supervisor { .. }
         | ProcessError::Refused(_)
+        | ProcessError::TooLong { .. }
         | ProcessError::System { .. } => {
             of(Exit::Failed, Code::Program, err).hint("look for what is wrong", "git orch doctor")
         }

@@ -247,6 +247,12 @@ impl Bot {
     fn review_again(&self, pull: &Pull, reviewer: Option<&ReviewerName>) -> Result<Followed, FlowError> {
         let project = self.on_base(&pull.base_branch)?;
         let known = &project.policy.review.reviewers;
+        if project.crew(&[])?.review.is_empty() {
+            return Ok(Followed::Refused(format!(
+                "nobody reviews here: `agents.review` in orch.toml on {} names no agent",
+                code(&pull.base_branch, 100)
+            )));
+        }
         let missing = match reviewer {
             Some(name) => !known.iter().any(|known| known == name.as_str()),
             None => known.is_empty(),

@@ -135,7 +135,10 @@ impl Lander<'_> {
         tested: &Tested,
     ) -> Result<Moved, FlowError> {
         let project = &self.project;
-        if let (Some(upstream), false) = (&project.base.upstream, project.offline) {
+        if let Some(upstream) = &project.base.upstream {
+            if project.offline {
+                return Ok(Moved::Refused(offline_landing(&project.base.branch, upstream)));
+            }
             project.repo.sync_reachable(tested.commit(), old)?;
             match self.push(upstream, tested)? {
                 Moved::Here => {}
@@ -288,4 +291,13 @@ impl Lander<'_> {
         }
         Ok(tip.clone())
     }
+}
+
+/// Why nothing lands without the remote: others would land on a base that lacks it, and the two would part.
+fn offline_landing(branch: &str, upstream: &Upstream) -> String {
+    format!(
+        "a landing on {branch} is a push to {}, and --offline forbids it; to keep landings here: git config \
+         orch.queue.push false",
+        upstream.remote
+    )
 }

@@ -126,6 +126,8 @@ pub(crate) struct Lander<'a> {
     sharing: share::Sharing,
     /// Trees whose runs could not be made at all in this process: not tried again and again.
     failed: HashMap<TreeId, String>,
+    /// Runs of the base without a result that count no longer: somebody asked for another try.
+    forgiven: Option<HashMap<TreeId, u32>>,
 }
 
 /// An entry with the task that it is.
@@ -163,7 +165,14 @@ impl<'a> Lander<'a> {
             rounds: Rounds::default(),
             sharing: share::Sharing::default(),
             failed: HashMap::new(),
+            forgiven: None,
         }
+    }
+
+    /// Tests the base again where its tests gave no result before: whoever asks has mended what was missing.
+    #[must_use]
+    pub(crate) fn asked_again(self) -> Lander<'a> {
+        Lander { forgiven: Some(HashMap::new()), ..self }
     }
 
     /// Works until nothing is left that could be done now, or a bound is reached.
@@ -206,6 +215,7 @@ impl<'a> Lander<'a> {
             if let Some(text) = self.rewound()? {
                 self.stop_queue(&text)?;
             }
+            self.forgive_base()?;
             let queued = self.staying()?;
             self.recompose(&queued)?;
             let view = self.view(&queued)?;

@@ -188,6 +188,18 @@ impl Lander<'_> {
         Ok(view)
     }
 
+    /// Lets go of the runs without a result that the base had when this lander first saw it.
+    pub(super) fn forgive_base(&mut self) -> Result<(), FlowError> {
+        let Some(forgiven) = &mut self.forgiven else { return Ok(()) };
+        // The trees that come later were tested by this lander.
+        if forgiven.is_empty() {
+            let tree = self.project.repo.tree_of(&self.project.base.tip)?;
+            let times = self.project.judge(&tree, &Results::default())?.no_evidence;
+            forgiven.insert(tree, times);
+        }
+        Ok(())
+    }
+
     /// What is known of the base's tree and of each composed tree.
     pub(super) fn add_verdicts(
         &self,
@@ -240,8 +252,9 @@ impl Lander<'_> {
             (None, Some(why)) => Some(Verdict::NoEvidence { why: why.clone(), times: u32::MAX }),
             (None, None) => {
                 let judged = self.project.judge(base, &empty)?;
-                (judged.no_evidence > 0)
-                    .then_some(Verdict::NoEvidence { why: judged.why_none, times: judged.no_evidence })
+                let forgiven = self.forgiven.as_ref().and_then(|trees| trees.get(base)).copied().unwrap_or(0);
+                let times = judged.no_evidence.saturating_sub(forgiven);
+                (times > 0).then_some(Verdict::NoEvidence { why: judged.why_none, times })
             }
         };
         if let Some(verdict) = known {

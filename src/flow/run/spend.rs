@@ -1,7 +1,8 @@
 //! What a run may spend, at work: reserved before a turn starts, settled when it has ended. The rules are `plan::budget`.
 
-use crate::agent::{Agent, Kind, TurnResult};
+use crate::agent::{Agent, Kind, Tokens, TurnResult};
 use crate::flow::FlowError;
+use crate::flow::preflight::Tried;
 use crate::flow::progress::Step;
 use crate::plan::breaker::Went;
 use crate::plan::budget::{self, Allowance, Both, OpenTurn, Refusal, Told};
@@ -51,6 +52,15 @@ impl Dispatcher<'_> {
                 self.over = Some(why);
                 None
             }
+        }
+    }
+
+    /// Counts what the trials before the start used: they are part of what the run may spend.
+    pub(in crate::flow) fn count_trials(&mut self, tried: &[Tried]) {
+        for Tried { agent, used } in tried {
+            let told =
+                Told { money: used.cost.map(|cost| cost.amount().0), tokens: used.tokens.map(Tokens::total) };
+            self.tally.state.ledger.tried(agent, told);
         }
     }
 

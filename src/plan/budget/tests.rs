@@ -157,3 +157,16 @@ fn six_parallel_agents_overshoot_by_at_most_one_turn_each() {
     assert!(over > 0, "the worlds are too kind: none goes over");
     eprintln!("{over} of 200 runs over their budget, by at most {most_over} %");
 }
+
+#[test]
+fn a_trial_before_the_start_counts() {
+    let mut ledger = Ledger::default();
+    ledger.limit(Both { money: Some(1_000_000), tokens: Some(1000) });
+    ledger.tried("pi", Both { money: Some(300_000), tokens: None });
+    assert_eq!((ledger.left(Currency::Money), ledger.left(Currency::Tokens)), (Some(700_000), Some(1000)));
+    assert!(
+        ledger.summary().unwrap().starts_with("$0.30 of the run's $1.00 are spent"),
+        "{:?}",
+        ledger.summary()
+    );
+}

@@ -147,7 +147,8 @@ fn stay(told: &Told) -> std::io::Result<u8> {
     runtime.block_on(async {
         for (port, socket) in &told.carry {
             // Before the program starts, so that it finds its endpoint from its first moment.
-            let listener = TcpListener::bind(("127.0.0.1", *port)).await?;
+            let failed = |error| std::io::Error::other(format!("its port {port} cannot be opened: {error}"));
+            let listener = TcpListener::bind(("127.0.0.1", *port)).await.map_err(failed)?;
             tokio::spawn(carry(listener, socket.clone()));
         }
         let mut command = tokio::process::Command::new(&told.argv[0]);

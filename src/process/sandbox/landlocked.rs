@@ -4,7 +4,7 @@
 //! start in a folder above a hidden one cannot be read, and of the network only TCP is held.
 
 use super::{Network, Sandbox, text};
-use crate::process::{ProcessError, supervise::PORT_MARK};
+use crate::process::{ProcessError, own_program, supervise::PORT_MARK};
 use std::path::{Path, PathBuf};
 
 /// Devices that programs need; the others are disks and the like.
@@ -41,6 +41,11 @@ pub(super) fn words(sandbox: &Sandbox) -> Result<Vec<String>, ProcessError> {
     let mut read = all_but(Path::new("/"), &hidden);
     for folder in &sandbox.readable {
         read.extend(all_but(folder, &closed));
+    }
+    if sandbox.answered.is_some() {
+        // Its control socket, and this program to speak on it.
+        read.push(sandbox.scratch.join("sockets"));
+        read.extend(own_program());
     }
     for path in read {
         words.extend(["--read".to_owned(), text(&path)?]);

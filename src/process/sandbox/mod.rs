@@ -14,7 +14,7 @@ mod around;
 mod landlocked;
 
 use super::{
-    Command, Job, ProcessError, Relay, own_command, random_letters,
+    Command, Control, Job, ProcessError, Relay, own_command, random_letters,
     supervise::{PORT_MARK, RECORD, mark},
     which,
 };
@@ -22,6 +22,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::OnceLock,
+    time::Duration,
 };
 
 pub(crate) use around::surroundings;
@@ -33,6 +34,12 @@ pub(crate) const SOCKETS: &str = "/run/git-orch";
 const PORT: u16 = 4180;
 /// Name of the relay's socket.
 const RELAY: &str = "relay";
+/// Stands in a job's environment for the relay's address.
+pub(crate) const RELAY_MARK: &str = "{git-orch-relay}";
+/// Name of the control socket.
+const CONTROL: &str = "control";
+/// The variable that tells a program where its control socket is.
+pub(crate) const CONTROL_VARIABLE: &str = "GIT_ORCH_SOCKET";
 
 /// By what a program is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +79,21 @@ pub(crate) struct Sandbox {
     pub(crate) endpoints: Endpoints,
     /// Processes that it may have at the same time.
     pub(crate) processes: u32,
+    /// Who answers what it says to git-orch; nobody where this is `None`.
+    pub(crate) answered: Option<Answered>,
+    /// Files that it finds in a home of its own: path below it, text with `{relay}` for the way to its endpoints.
+    pub(crate) files: Vec<(String, String)>,
+}
+
+/// Who answers a program on its control socket: this program under the hidden word `__answer`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// For whom the program speaks, as words of that command.
+    pub(crate) words: Vec<String>,
+    /// Where it runs.
+    pub(crate) dir: PathBuf,
+    /// How long one answer may take.
+    pub(crate) limit: Duration,
 }
 
 /// What a program reaches beyond its own sockets.
@@ -88,7 +110,7 @@ pub(crate) enum Network {
 pub(crate) struct Endpoints {
     /// Host names, or addresses with `https://`; the first one is the main one.
     pub(crate) hosts: Vec<String>,
-    /// Variables that lead the program to another address than its model's own.
+    /// Variables that lead the program to another address than its model's own; `NAME=HOST/PATH` is where it goes without.
     pub(crate) base_url: Vec<String>,
 }
 
@@ -155,6 +177,8 @@ impl Sandbox {
             network: Network::Host,
             endpoints: Endpoints::default(),
             processes,
+            answered: None,
+            files: Vec::new(),
         }
     }
 
@@ -181,6 +205,10 @@ impl Sandbox {
         job.env.extend(env);
         if self.relays() {
             self.relayed(job);
+        }
+        self.furnish()?;
+        if let Some(answered) = &self.answered {
+            self.answers(answered, job)?;
         }
         job.terms.record = Some(record);
         job.terms.processes = Some(self.processes);
@@ -236,8 +264,64 @@ impl Sandbox {
     }
 
     /// Whether there is a relay: the network is closed, and there is somewhere to go.
-    fn relays(&self) -> bool {
+    pub(crate) fn relays(&self) -> bool {
         self.means != Means::Nothing && self.network == Network::Nothing && !self.endpoints.hosts.is_empty()
+    }
+
+    /// The relay's address, as the program finds it.
+    fn relay_address(&self) -> String {
+        let port = match self.means {
+            Means::Bubblewrap => PORT.to_string(),
+            Means::Landlock | Means::Nothing => PORT_MARK.to_owned(),
+        };
+        format!("http://127.0.0.1:{port}")
+    }
+
+    /// Puts files into the program's home, where it has one of its own. A file that leads to the relay is of no use where
+    /// there is none, or where its port is known only when the program starts.
+    fn furnish(&self) -> Result<(), ProcessError> {
+        if self.means == Means::Nothing {
+            return Ok(());
+        }
+        let known = self.relays() && self.means == Means::Bubblewrap;
+        for (path, text) in self.files.iter().filter(|(_, text)| known || !text.contains("{relay}")) {
+            let path = self.scratch.join("home").join(path);
+            let failed = |source| ProcessError::Folder { path: path.clone(), source };
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder).map_err(failed)?;
+            }
+            std::fs::write(&path, text.replace("{relay}", &self.relay_address())).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Opens a control socket to a job, and puts this program where it finds it.
+    fn answers(&self, answered: &Answered, job: &mut Job) -> Result<(), ProcessError> {
+        let sockets = self.scratch.join("sockets");
+        let bin = sockets.join("bin");
+        let failed = |source| ProcessError::Folder { path: bin.clone(), source };
+        std::fs::create_dir_all(&bin).map_err(failed)?;
+        let argv = own_command("__answer", &answered.words)?;
+        let link = bin.join("git-orch");
+        match std::os::unix::fs::symlink(&argv[0], &link) {
+            Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(source)),
+            Ok(()) | Err(_) => {}
+        }
+        let inside = match self.means {
+            Means::Bubblewrap => PathBuf::from(SOCKETS),
+            Means::Landlock | Means::Nothing => sockets.clone(),
+        };
+        let path = job.env.iter().position(|(name, _)| name == "PATH").map(|at| job.env.swap_remove(at).1);
+        let path = path.map_or_else(String::new, |path| format!(":{path}"));
+        job.env.push(("PATH".to_owned(), format!("{}{path}", text(&inside.join("bin"))?)));
+        job.env.push((CONTROL_VARIABLE.to_owned(), text(&inside.join(CONTROL))?));
+        job.terms.control = Some(Control {
+            socket: sockets.join(CONTROL),
+            argv,
+            dir: answered.dir.clone(),
+            limit_ms: u64::try_from(answered.limit.as_millis()).unwrap_or(u64::MAX),
+        });
+        Ok(())
     }
 
     /// Leads a job to its endpoints through a relay, with stand-ins for its keys.
@@ -249,20 +333,28 @@ impl Sandbox {
                 secrets.push((stand_in.clone(), std::mem::replace(value, stand_in)));
             }
         }
-        let port = match self.means {
-            Means::Bubblewrap => PORT.to_string(),
-            Means::Landlock | Means::Nothing => PORT_MARK.to_owned(),
-        };
-        let inside = format!("http://127.0.0.1:{port}");
+        let inside = self.relay_address();
+        for (_, value) in job.env.iter_mut().filter(|(_, value)| value.contains(RELAY_MARK)) {
+            *value = value.replace(RELAY_MARK, &inside);
+        }
         let mut hosts = self.endpoints.hosts.clone();
-        for name in &self.endpoints.base_url {
+        for entry in &self.endpoints.base_url {
+            let (name, own) = entry.split_once('=').unwrap_or((entry, ""));
             // Where the user's own setting leads elsewhere, there is the endpoint.
-            let old = job.env.iter().position(|(found, _)| found == name).map(|at| job.env.swap_remove(at).1);
-            let (host, path) = old.as_deref().map_or(("", ""), split_url);
-            if !host.is_empty() {
+            let set = job.env.iter().position(|(found, _)| found == name).map(|at| job.env.swap_remove(at).1);
+            let set = set.filter(|url| !url.is_empty());
+            let (host, path) = split_url(set.as_deref().unwrap_or(own));
+            let named = host.rsplit('/').next().unwrap_or_default();
+            if set.is_some() {
                 hosts.insert(0, host.to_owned());
             }
-            job.env.push((name.clone(), format!("{inside}{path}")));
+            // By its name: of several endpoints, the first alone is found without.
+            let way = match hosts.iter().any(|known| known == host) && !named.contains('@') {
+                true => format!("/@{named}{path}"),
+                false if set.is_some() => path.to_owned(),
+                false => String::new(),
+            };
+            job.env.push((name.to_owned(), format!("{inside}{way}")));
         }
         for name in ["HTTPS_PROXY", "https_proxy"] {
             job.env.push((name.to_owned(), inside.clone()));
@@ -311,7 +403,6 @@ fn text(path: &Path) -> Result<String, ProcessError> {
 mod tests {
     use super::*;
     use crate::process::Terms;
-    use std::time::Duration;
 
     fn job(env: &[(&str, &str)]) -> Job {
         Job {
@@ -346,8 +437,32 @@ mod tests {
         assert_eq!(relay.endpoints, ["https://gate.example", "api.example"]);
         assert_eq!(relay.secrets, [(value("X_API_KEY"), "real".to_owned())]);
         assert!(job.env.iter().all(|(_, value)| value != "real"));
-        assert_eq!(value("X_BASE_URL"), "http://127.0.0.1:4180/v9");
+        assert_eq!(value("X_BASE_URL"), "http://127.0.0.1:4180/@gate.example/v9");
         assert_eq!(value("HTTPS_PROXY"), "http://127.0.0.1:4180");
+    }
+
+    #[test]
+    fn each_address_leads_to_its_own_endpoint() {
+        let mut job = job(&[("SETTINGS", "{\"url\":\"{git-orch-relay}/@b.example/v1\"}"), ("EMPTY_URL", "")]);
+        let base_url = ["A_URL=a.example", "B_URL=b.example/v1", "OTHER_URL=c.example/v1", "EMPTY_URL"];
+        let endpoints = Endpoints {
+            hosts: ["a.example", "b.example"].map(str::to_owned).to_vec(),
+            base_url: base_url.map(str::to_owned).to_vec(),
+        };
+        let sandbox = Sandbox {
+            means: Means::Bubblewrap,
+            network: Network::Nothing,
+            endpoints,
+            ..Sandbox::nothing("/s".into(), 1)
+        };
+        sandbox.relayed(&mut job);
+        let value = |name: &str| job.env.iter().find(|(found, _)| found == name).unwrap().1.clone();
+        assert_eq!(value("A_URL"), "http://127.0.0.1:4180/@a.example");
+        assert_eq!(value("B_URL"), "http://127.0.0.1:4180/@b.example/v1");
+        // Not among the endpoints: to the first one, as without a name.
+        assert_eq!(value("OTHER_URL"), "http://127.0.0.1:4180");
+        assert_eq!(value("EMPTY_URL"), "http://127.0.0.1:4180");
+        assert_eq!(value("SETTINGS"), "{\"url\":\"http://127.0.0.1:4180/@b.example/v1\"}");
     }
 
     #[test]

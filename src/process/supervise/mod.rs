@@ -5,6 +5,8 @@
 //! outcome comes out as one. Standard input stays open as a sign of life; its end ends the job, so a killed
 //! orchestrator leaves no agent behind.
 
+/// What a program says to git-orch from within its sandbox.
+mod control;
 /// The side that asks.
 mod parent;
 /// Output into log files with a cap.
@@ -20,6 +22,7 @@ mod sweep;
 /// What the two sides send to each other.
 mod wire;
 
+pub(crate) use control::{Control, REQUEST_MAX, ask};
 pub(crate) use parent::{supervised, supervised_blocking};
 pub(super) use record::{FILE as RECORD, mark};
 pub(crate) use record::{clean_up, left_over};
@@ -66,6 +69,7 @@ pub(crate) struct Terms {
     /// for its model's whole answer does just that, so this is no short time.
     pub(crate) idle: Option<Duration>,
     pub(crate) relay: Option<Relay>,
+    pub(crate) control: Option<Control>,
 }
 
 /// How a job ended.

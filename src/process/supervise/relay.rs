@@ -1,7 +1,7 @@
 //! The one way out of a sandbox: to the endpoints that its agent's entry names, and nowhere else.
 //!
-//! It answers on a socket outside of the sandbox. A plain request goes to the first endpoint, or to one on this machine
-//! that it names; a `CONNECT` goes to any of them, for programs that only know a proxy. The agent has a stand-in for each key; the key itself is put in here,
+//! It answers on a socket outside of the sandbox. A plain request goes to the endpoint that its path names
+//! (`/@HOST/...`), else to the first one, or to one on this machine that it names; a `CONNECT` goes to any of them, for programs that only know a proxy. The agent has a stand-in for each key; the key itself is put in here,
 //! on the way to the endpoint, so an agent that gives away all that it knows gives away nothing.
 
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -145,10 +145,15 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
     if shared.endpoints.is_empty() {
         return refuse(StatusCode::FORBIDDEN, "this agent's entry names no endpoint");
     }
-    let Some(endpoint) = plain_endpoint(&request, &shared.endpoints) else {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let (endpoint, path) = match path.strip_prefix("/@") {
+        Some(named) => in_path(named, &shared.endpoints),
+        None => (plain_endpoint(&request, &shared.endpoints), path.as_str()),
+    };
+    let Some(endpoint) = endpoint else {
         return refuse(StatusCode::FORBIDDEN, "not an endpoint of this agent");
     };
-    let request = match dressed(request, endpoint, &shared.secrets) {
+    let request = match dressed(request, endpoint, path, &shared.secrets) {
         Ok(request) => request,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
     };
@@ -161,6 +166,13 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
         Ok(answer) => answer.map(BodyExt::boxed),
         Err(error) => refuse(StatusCode::BAD_GATEWAY, &format!("cannot reach the endpoint: {error}")),
     }
+}
+
+/// The endpoint that begins a path, and what is left of it: `HOST/...`.
+fn in_path<'a, 'b>(named: &'b str, endpoints: &'a [Uri]) -> (Option<&'a Uri>, &'b str) {
+    let (host, rest) = named.split_at(named.find(['/', '?']).unwrap_or(named.len()));
+    let is_it = |endpoint: &&Uri| endpoint.authority().is_some_and(|authority| authority.as_str() == host);
+    (endpoints.iter().find(is_it), if rest.is_empty() { "/" } else { rest })
 }
 
 /// Where a request goes that is not encrypted: to the first endpoint, or to the one on this machine that it names. A
@@ -181,9 +193,9 @@ fn plain_endpoint<'a>(request: &Request<Incoming>, endpoints: &'a [Uri]) -> Opti
 fn dressed(
     mut request: Request<Incoming>,
     endpoint: &Uri,
+    path: &str,
     secrets: &[(String, String)],
 ) -> Result<Request<Incoming>, String> {
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let path = with_secrets(path, secrets).unwrap_or_else(|| path.to_owned());
     let mut parts = endpoint.clone().into_parts();
     parts.path_and_query = Some(path.parse().map_err(|_| "bad path".to_owned())?);
@@ -269,6 +281,24 @@ mod tests {
         assert_eq!(read("http://api.example.com"), None);
         assert_eq!(read("ftp://127.0.0.1"), None);
         assert_eq!(read("a b"), None);
+    }
+
+    #[test]
+    fn a_path_may_name_its_endpoint() {
+        let endpoints =
+            ["a.example", "http://127.0.0.1:8080", "b.example"].map(|text| endpoint(text).unwrap()).to_vec();
+        let found = |named: &'static str| {
+            let (endpoint, rest) = in_path(named, &endpoints);
+            endpoint.map(|endpoint| (endpoint.to_string(), rest))
+        };
+        assert_eq!(found("b.example/v1/x?y=1"), Some(("https://b.example/".to_owned(), "/v1/x?y=1")));
+        assert_eq!(found("127.0.0.1:8080/v1"), Some(("http://127.0.0.1:8080/".to_owned(), "/v1")));
+        assert_eq!(found("a.example"), Some(("https://a.example/".to_owned(), "/")));
+        for other in
+            ["evil.example/v1", "a.example.evil/v1", "a.example:22/v1", "", "/a.example", "me@a.example/"]
+        {
+            assert_eq!(found(other), None, "{other}");
+        }
     }
 
     #[test]

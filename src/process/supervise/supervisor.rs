@@ -1,11 +1,11 @@
 //! The side that does: the process behind `git-orch __supervise`.
 
 use super::{
-    Ended, Job, Outcome,
+    Ended, Job, Outcome, control,
     pump::Pump,
     record::Record,
     relay,
-    sweep::{adopt_orphans, ask_to_end, signal_group, sweep},
+    sweep::{adopt_orphans, ask_to_end, signal_group, sweep, sweep_sparing},
     wire,
 };
 use crate::process::{ProcessError, procfs, short};
@@ -95,6 +95,9 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
         ),
         None => None,
     };
+    let control = job.terms.control.clone().map(control::Listening::start).transpose();
+    let control =
+        control.map_err(|source| ProcessError::System { what: "open the control socket", source })?;
     let port = relay.as_ref().and_then(|relay| relay.port);
     let job = &port.map_or_else(|| job.clone(), |port| with_port(job, port));
     let (mut child, pumps) = start(job)?;
@@ -129,8 +132,15 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
     let seconds = started.elapsed().as_secs_f64();
 
     feeder.abort();
+    let mut swept = 0;
     // A thread of its own, so that the pumps go on meanwhile.
-    let swept = tokio::task::spawn_blocking(move || sweep(pid)).await.unwrap_or_default();
+    if let Some(control) = control {
+        if let Some(spared) = control.spared() {
+            swept += tokio::task::spawn_blocking(move || sweep_sparing(spared)).await.unwrap_or_default();
+        }
+        control.close().await;
+    }
+    swept += tokio::task::spawn_blocking(move || sweep(pid)).await.unwrap_or_default();
     drop(record);
     let mut dropped = 0;
     for pump in pumps {

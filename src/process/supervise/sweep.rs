@@ -44,6 +44,39 @@ pub(super) fn ask_to_end(group: u32) {
     }
 }
 
+/// Stops everything below this process, and returns what it was: for [`let_go`].
+pub(super) fn freeze_all() -> Vec<u32> {
+    let me = std::process::id();
+    freeze(&|| procfs::descendants(me), Instant::now() + LONGEST).into_iter().collect()
+}
+
+/// Lets stopped processes go on.
+pub(super) fn let_go(frozen: &[u32]) {
+    for &pid in frozen {
+        send(pid, Signal::CONT);
+    }
+}
+
+/// Kills every descendant of this process but one and those below it; returns how many there were. It reaps only what
+/// it kills.
+pub(super) fn sweep_sparing(spared: u32) -> u32 {
+    if !procfs::available() {
+        return 0;
+    }
+    let me = std::process::id();
+    let look = || {
+        let kept = procfs::descendants(spared);
+        let mut found = procfs::descendants(me);
+        found.retain(|pid| *pid != spared && !kept.contains(pid));
+        found
+    };
+    kill_all(&look, &|killed| {
+        for pid in killed.iter().filter_map(|&pid| as_pid(pid)) {
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG); // not ours to reap where its own parent lives
+        }
+    })
+}
+
 /// Kills every descendant of this process and returns how many there were.
 ///
 /// Valid only in a supervisor that runs exactly one program, and only after that one was waited for: it reaps whatever
@@ -61,6 +94,10 @@ pub(super) fn sweep(group: u32) -> u32 {
 
 /// Kills all that a look finds, until it finds nothing more; returns how many there were.
 pub(super) fn end_all(look: &dyn Fn() -> Vec<u32>) -> u32 {
+    kill_all(look, &|_| reap())
+}
+
+fn kill_all(look: &dyn Fn() -> Vec<u32>, reap: &dyn Fn(&HashSet<u32>)) -> u32 {
     let mut killed = HashSet::new();
     let until = Instant::now() + LONGEST;
     while Instant::now() < until {
@@ -73,7 +110,7 @@ pub(super) fn end_all(look: &dyn Fn() -> Vec<u32>) -> u32 {
         }
         killed.extend(frozen);
         std::thread::sleep(PAUSE);
-        reap();
+        reap(&killed);
     }
     u32::try_from(killed.len()).unwrap_or(u32::MAX)
 }

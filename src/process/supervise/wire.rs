@@ -2,7 +2,7 @@
 //!
 //! Both sides are the same program, so there is no version in it.
 
-use super::{Ended, Job, Outcome, Relay, Terms};
+use super::{Control, Ended, Job, Outcome, Relay, Terms};
 use crate::process::ProcessError;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -36,6 +36,8 @@ struct WireJob {
     idle_ms: Option<u64>,
     #[serde(default)]
     relay: Option<Relay>,
+    #[serde(default)]
+    control: Option<Control>,
 }
 
 /// The supervisor's answer.
@@ -95,6 +97,7 @@ pub(super) fn job_line(job: &Job) -> Result<Vec<u8>, ProcessError> {
         processes: job.terms.processes,
         idle_ms: job.terms.idle.map(millis),
         relay: job.terms.relay.clone(),
+        control: job.terms.control.clone(),
     };
     Ok(line(&wire))
 }
@@ -124,6 +127,7 @@ pub(super) fn read_job(line: &str) -> Result<Job, String> {
             processes: wire.processes,
             idle: wire.idle_ms.map(Duration::from_millis),
             relay: wire.relay,
+            control: wire.control,
         },
     })
 }
@@ -201,6 +205,12 @@ mod tests {
                     socket: Some(PathBuf::from("/tmp/s")),
                     endpoints: vec!["a".to_owned()],
                     secrets: vec![("b".to_owned(), "c".to_owned())],
+                }),
+                control: Some(Control {
+                    socket: PathBuf::from("/tmp/c"),
+                    argv: vec!["d".to_owned()],
+                    dir: PathBuf::from("/"),
+                    limit_ms: 5,
                 }),
             },
         }

@@ -82,6 +82,10 @@ enum EventWire {
     Abandoned {
         because: String,
     },
+    Renewed,
+    Said {
+        text: String,
+    },
     TurnEnded {
         turn: TurnWire,
     },
@@ -183,6 +187,8 @@ fn event_wire(event: &Event) -> EventWire {
         Event::Escalated { because } => EventWire::Escalated { because: evidence(because) },
         Event::Landed { commit } => EventWire::Landed { commit: commit.to_string() },
         Event::Stopped { because } => EventWire::Stopped { because: because.clone() },
+        Event::Renewed => EventWire::Renewed,
+        Event::Said { text } => EventWire::Said { text: text.clone() },
         Event::Resumed => EventWire::Resumed,
         Event::Abandoned { because } => EventWire::Abandoned { because: because.clone() },
         Event::TurnEnded(turn) => EventWire::TurnEnded { turn: turn_wire(turn) },
@@ -226,6 +232,8 @@ fn event_of(wire: EventWire) -> Result<Event, RecordError> {
         EventWire::Escalated { because } => Event::Escalated { because: evidence_of(*because)? },
         EventWire::Landed { commit: landed } => Event::Landed { commit: commit(&landed)? },
         EventWire::Stopped { because } => Event::Stopped { because },
+        EventWire::Renewed => Event::Renewed,
+        EventWire::Said { text } => Event::Said { text },
         EventWire::Resumed => Event::Resumed,
         EventWire::Abandoned { because } => Event::Abandoned { because },
         EventWire::TurnEnded { turn } => Event::TurnEnded(turn_of(turn)),

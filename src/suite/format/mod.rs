@@ -84,6 +84,11 @@ impl Format {
             Format::Tap | Format::Libtest | Format::GoJson | Format::Exit => None,
         }
     }
+
+    /// Whether the report is what the command writes to its standard output.
+    pub(crate) fn on_output(&self) -> bool {
+        matches!(self, Format::Tap | Format::Libtest | Format::GoJson)
+    }
 }
 
 impl fmt::Display for Format {
