@@ -15,26 +15,6 @@ fn scenario_06_one_culprit_of_eight_costs_at_most_seven_runs_and_seven_land() {
 }
 
 #[test]
-fn scenario_07_eight_culprits_of_eight_cost_fifteen_runs_and_a_repetition_each() {
-    let field = Field::new("! ls bad-* >/dev/null 2>&1", "[queue]\nbatch = 8");
-    let names: Vec<String> = (1..=8).map(|number| format!("b{number}")).collect();
-    for name in &names {
-        field.sandbox.branch(name, &format!("bad-{name}"), "x\n");
-        field.add(&[name]);
-    }
-    let before = field.tip();
-    let ran = field.drain(4);
-    let mut left = super::names(&ran["needs_you"]);
-    left.sort_unstable();
-    assert_eq!((left, field.tip()), (names.iter().map(String::as_str).collect(), before));
-    for name in &names {
-        assert_eq!(field.task(name)["needs"]["confirmed"], true, "{name}");
-    }
-    // And main's own run, for the comparison.
-    assert!(field.runs().len() <= 15 + 8 + 1, "{} runs", field.runs().len());
-}
-
-#[test]
 fn scenario_08_two_that_only_fail_together_are_named_as_a_pair() {
     let both = "! { test -e a.txt && test -e b.txt; }";
     let field = Field::with_tap("", &[("pair", both), ("other", "true")]);
