@@ -122,8 +122,8 @@ pub(crate) struct Lander<'a> {
     base_commits: Vec<CommitId>,
     /// The tests that failed in runs with a task in them, as far as nothing else explains them.
     failed_with: BTreeMap<TaskId, BTreeSet<String>>,
-    /// The rates that hold at this base.
-    belief: Option<(CommitId, Belief)>,
+    /// The rates that hold at this base, after so many left.
+    belief: Option<((CommitId, usize), Belief)>,
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
     rounds: Rounds,
