@@ -104,16 +104,15 @@ impl Project {
         Ok(verdicts)
     }
 
-    /// The results of a full run of a tree, the newest.
+    /// The results of all full runs of a tree together.
     pub(crate) fn full_results(&self, tree: &TreeId) -> Result<Option<Results>, FlowError> {
         let set = self.test_set(&Which::Full);
         let verdicts = self.known_verdicts(tree)?;
-        Ok(verdicts.iter().rev().filter(|verdict| verdict.set == set).find_map(|verdict| {
-            match &verdict.said {
-                Said::Results(results) => Some(results.clone()),
-                Said::NoEvidence(_) => None,
-            }
-        }))
+        let full = verdicts.iter().filter(|verdict| verdict.set == set);
+        Ok(Results::together(full.filter_map(|verdict| match &verdict.said {
+            Said::Results(results) => Some(results.clone()),
+            Said::NoEvidence(_) => None,
+        })))
     }
 
     /// What the verdicts on a tree mean against `baseline`.

@@ -3,6 +3,7 @@
 //! Everything is read from refs at each tick; what is kept between ticks (compositions, footprints) is a memo of pure
 //! functions of commits and may be lost at any moment. The only commit point is the compare-and-swap of the base.
 
+mod baseline;
 mod commits;
 mod compose;
 mod decide;
