@@ -374,6 +374,10 @@ fn no_attack_of_a_fork_has_an_effect() {
     assert_eq!(hub.landed(), [format!("pr-{number}")], "{:?}", hub.said(number));
     let by = hub.bare_git(&["log", "-1", "--format=%(trailers:key=Orch-Approved-By,valueonly)", "main"]);
     assert_eq!(by.trim(), "bob");
+    // The queue's rounds look at every open pull request, and may say its verdict once more.
+    for (number, attack) in (7..).zip(ATTACKS) {
+        assert!(hub.said(number).iter().all(|text| is_only_text(text)), "{}", attack.name);
+    }
 }
 
 /// Each probe of the reviewer succeeds where nothing holds it: the silence above is no accident.
