@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(Marked::holder(repo, name).unwrap(), None);
         // What a killed holder leaves: its mark, and for a while a child that has its descriptor.
         let path = repo.local_path(name).unwrap();
-        let child = try_lock(&path, FlockOperation::NonBlockingLockExclusive).unwrap().unwrap();
+        let child = take_from_the_dead(&path).unwrap().unwrap();
         std::fs::write(&path, format!("{} 1\n", u32::MAX)).unwrap();
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| take_from_the_dead(&path).unwrap().map(drop));
