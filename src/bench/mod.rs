@@ -5,7 +5,7 @@
 pub(crate) mod check;
 pub(crate) mod contender;
 pub(crate) mod figures;
-mod footprints;
+pub(crate) mod footprints;
 pub(crate) mod goals;
 mod measure;
 pub(crate) mod play;

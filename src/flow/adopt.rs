@@ -1,6 +1,8 @@
 //! Branches that nobody manages, as tasks in the queue: adding one by hand is its approval.
 
-use crate::git::merge_tree::{Composer, Merged};
+use std::collections::BTreeSet;
+
+use crate::guard::size::Size;
 use crate::store::{Op, Stored, layout};
 use crate::task::event::{Edit, NewTask};
 use crate::task::id::{CommitId, TaskId};
@@ -8,6 +10,7 @@ use crate::task::state::{Change, Claim};
 use crate::task::{Event, Evidence, State, Trouble, Who};
 
 use super::gate::Measured;
+use super::intake::Intake;
 use super::task::{PRIORITY, conflict_with_base};
 use super::{FlowError, Project};
 
@@ -28,63 +31,63 @@ pub(crate) struct Adoption {
 }
 
 impl Project {
-    /// Whether a branch could be adopted now: it has a change, within the cap, that merges with the base. Writes nothing
-    /// that anybody sees.
+    /// Whether a branch could be adopted now, as [`Intake::check`] says it of many.
     ///
     /// # Errors
     /// No such branch, no change, no right, or a gate that says no.
     pub(crate) fn check_branch(&self, branch: &str, onto: Option<&CommitId>) -> Result<Measured, FlowError> {
-        self.refuse_stranger("queue add", branch, &[])?;
-        let (head, base) = self.ends(branch, onto)?;
-        let measured = self.measure(None, &base, &head)?;
-        let reproduce = format!("git merge-tree --write-tree --name-only {} {branch}", self.base.branch);
-        let refuse = |mut evidence: Evidence| {
-            if evidence.trouble == Trouble::ConflictBase {
-                evidence.reproduce = Some(reproduce.clone());
-            }
-            Err(FlowError::Gate { id: branch.to_owned(), evidence: Box::new(evidence) })
-        };
-        let subject = self.repo.read_commit(&head)?.subject;
+        let checked = Intake::open(self)?.check(&[(branch.to_owned(), onto.cloned())])?;
+        Ok(checked.into_iter().next().expect("an answer for each branch").measured)
+    }
+
+    /// Refuses a branch that says that it is not ready, and one that the gates size and paths do not let pass.
+    pub(super) fn refuse_unfit(&self, branch: &str, measured: &Measured) -> Result<(), FlowError> {
+        let subject = self.repo.read_commit(&measured.head)?.subject;
         if is_draft(&subject) {
             let text = format!("its last commit says that it is not ready: {subject}");
             let reword = format!("git rebase --interactive {} {branch}", self.base.branch);
-            return refuse(Evidence { reproduce: Some(reword), ..Evidence::new(Trouble::Draft, text) });
+            let evidence = Evidence { reproduce: Some(reword), ..Evidence::new(Trouble::Draft, text) };
+            return self.refuse(branch, evidence);
         }
-        if let Some(evidence) = measured.refusal() {
-            return refuse(evidence);
+        measured.refusal().map_or(Ok(()), |evidence| self.refuse(branch, evidence))
+    }
+
+    /// Refuses a branch that conflicts with the base in these files.
+    pub(super) fn refuse_conflict(&self, branch: &str, files: Vec<String>) -> Result<(), FlowError> {
+        self.refuse(branch, conflict_with_base(&self.base.branch, files))
+    }
+
+    fn refuse(&self, branch: &str, mut evidence: Evidence) -> Result<(), FlowError> {
+        if evidence.trouble == Trouble::ConflictBase {
+            let reproduce = format!("git merge-tree --write-tree --name-only {} {branch}", self.base.branch);
+            evidence.reproduce = Some(reproduce);
         }
-        // What it is stacked on may have landed as other commits, or is to land ahead of it.
-        let fork = match onto {
-            Some(onto) => Some(onto.clone()),
-            None => self.landed_below(&head)?,
-        };
-        match Composer::open(&self.repo)?.merge_from(fork.as_ref(), &self.base.tip, &head)? {
-            Merged::Clean(_) => Ok(measured),
-            Merged::Conflict { .. } if onto.is_some() => Ok(measured),
-            Merged::Conflict { files, .. } => refuse(conflict_with_base(&self.base.branch, files)),
-            Merged::Unrelated => {
-                refuse(conflict_with_base(&self.base.branch, vec!["(no common history)".to_owned()]))
-            }
-        }
+        Err(FlowError::Gate { id: branch.to_owned(), evidence: Box::new(evidence) })
     }
 
     /// The branch's tip, and where its own change begins.
-    fn ends(&self, branch: &str, onto: Option<&CommitId>) -> Result<(CommitId, CommitId), FlowError> {
+    pub(super) fn ends(
+        &self,
+        branch: &str,
+        onto: Option<&CommitId>,
+        landings: &mut Landings,
+    ) -> Result<Ends, FlowError> {
         let head = self
             .repo
             .tip(&layout::branch_ref(branch))?
             .ok_or_else(|| FlowError::NoBranch(crate::task::id::shown(branch)))?;
-        let base = match onto {
-            Some(onto) => onto.clone(),
-            None => match self.landed_below(&head)? {
-                Some(below) => below,
-                None => self.merge_base(&head)?,
-            },
+        let fork = match onto {
+            Some(onto) => Some(onto.clone()),
+            None => landings.below(self, &head)?,
+        };
+        let base = match &fork {
+            Some(fork) => fork.clone(),
+            None => self.merge_base(&head)?,
         };
         if base == head {
             return Err(FlowError::NoChange { branch: branch.to_owned(), base: self.base.branch.clone() });
         }
-        Ok((head, base))
+        Ok(Ends { head, base, fork })
     }
 
     /// The tip of the nearest branch below a commit that landed as other commits, squashed or rebased: its landing
@@ -93,19 +96,7 @@ impl Project {
     /// # Errors
     /// Git fails.
     pub(crate) fn landed_below(&self, head: &CommitId) -> Result<Option<CommitId>, FlowError> {
-        let fork = self.repo.merge_base(&self.base.tip, head)?;
-        let mut nearest: Option<CommitId> = None;
-        for landing in self.repo.first_parent(&self.base.tip, fork.as_ref(), usize::MAX)? {
-            let named = landing.trailers.iter().find(|(key, _)| key == LANDED_HEAD);
-            let Some(below) = named.and_then(|(_, id)| CommitId::parse(id).ok()) else { continue };
-            if self.repo.has_object(&below)?
-                && self.repo.is_ancestor(&below, head)?
-                && nearest.as_ref().map_or(Ok(true), |nearest| self.repo.is_ancestor(nearest, &below))?
-            {
-                nearest = Some(below);
-            }
-        }
-        Ok(nearest)
+        Landings::default().below(self, head)
     }
 
     /// Puts a branch that nobody manages into the queue as a task. Adding it by hand is its approval.
@@ -114,13 +105,12 @@ impl Project {
     /// No such branch, no change over the base, no right.
     pub(crate) fn adopt(&self, op: &Op, branch: &str, with: &Adoption) -> Result<Stored, FlowError> {
         self.refuse_stranger("queue add", branch, &[])?;
-        let (head, base) = self.ends(branch, with.onto.as_ref())?;
-        let size = self.size_of(&base, &head)?;
-        let claim = Claim { owner: Who(self.who.clone()), epoch: 1 };
-        let change = Change { claim, head, base, added: size.added, removed: size.removed };
+        let ends = self.ends(branch, with.onto.as_ref(), &mut Landings::default())?;
+        let size = self.size_of(&ends.base, &ends.head)?;
+        let change = self.change_by_hand(ends, &size);
         let stored = match self.adopted(branch)? {
             Some(stored) => stored,
-            None => self.add(op, self.adopted_task(branch, &change.head, with)?)?,
+            None => self.add(op, self.adopted_task(branch, &change.head, with, &BTreeSet::new())?)?,
         };
         let id = stored.task.id.clone();
         // Its branch may go, and other clones do not have it.
@@ -145,6 +135,20 @@ impl Project {
         })
     }
 
+    /// The first events of a branch's task: it is there, and queued.
+    pub(super) fn adopting(&self, new: NewTask, with: &Adoption, ends: Ends, size: &Size) -> Vec<Event> {
+        let hotfix = with.hotfix.then(|| Event::Edited(Edit { hotfix: Some(true), ..Edit::default() }));
+        let added = [Event::Added(Box::new(new))];
+        let queued = Event::Enqueued { change: self.change_by_hand(ends, size) };
+        added.into_iter().chain(hotfix).chain([queued]).collect()
+    }
+
+    /// The change of a branch that somebody put into the queue by hand.
+    fn change_by_hand(&self, ends: Ends, size: &Size) -> Change {
+        let claim = Claim { owner: Who(self.who.clone()), epoch: 1 };
+        Change { claim, head: ends.head, base: ends.base, added: size.added, removed: size.removed }
+    }
+
     /// The open task that an adopted branch already is.
     pub(crate) fn adopted(&self, branch: &str) -> Result<Option<Stored>, FlowError> {
         let rows = self.store.open_tasks()?.rows;
@@ -152,11 +156,19 @@ impl Project {
         Ok(row.map(|row| self.store.load(&row.card.id)).transpose()?.flatten())
     }
 
-    fn adopted_task(&self, branch: &str, head: &CommitId, with: &Adoption) -> Result<NewTask, FlowError> {
+    /// The task of a branch, under an id that is neither in use nor among those `given`.
+    pub(super) fn adopted_task(
+        &self,
+        branch: &str,
+        head: &CommitId,
+        with: &Adoption,
+        given: &BTreeSet<TaskId>,
+    ) -> Result<NewTask, FlowError> {
         let wanted = TaskId::from_branch(branch);
         let mut id = wanted.clone();
         for number in 2.. {
-            if self.store.load(&id)?.is_none() && self.store.archived(&id)?.is_none() {
+            let open = self.repo.tip(&layout::task_ref(&id))?.is_some();
+            if !open && !given.contains(&id) && self.store.archived(&id)?.is_none() {
                 break;
             }
             id = wanted.numbered(number);
@@ -177,33 +189,13 @@ impl Project {
         })
     }
 
-    /// Tasks in the queue that a branch is built on, with their heads: the nearest last.
-    ///
-    /// # Errors
-    /// Git fails.
-    pub(crate) fn built_on(&self, branch: &str) -> Result<Vec<(TaskId, CommitId)>, FlowError> {
-        let Some(head) = self.repo.tip(&layout::branch_ref(branch))? else { return Ok(Vec::new()) };
-        let mut below: Vec<(TaskId, CommitId)> = Vec::new();
-        for row in self.store.open_tasks()?.rows {
-            if row.card.state != "ready-for-handoff" || row.card.branch == branch {
-                continue;
-            }
-            let Some(stored) = self.store.load(&row.card.id)? else { continue };
-            let Some(other) = stored.task.head().filter(|other| **other != head) else { continue };
-            if self.repo.has_object(other)? && self.repo.is_ancestor(other, &head)? {
-                below.push((row.card.id, other.clone()));
-            }
-        }
-        self.sort_by_ancestry(below)
-    }
-
     /// The branches of a stack, the lowest first: those between the base and `branch`, and itself. Branches of tasks that
     /// git-orch manages are not among them.
     ///
     /// # Errors
     /// No such branch, or git fails.
     pub(crate) fn stack_of(&self, branch: &str) -> Result<Vec<String>, FlowError> {
-        let (head, _) = self.ends(branch, None)?;
+        let head = self.ends(branch, None, &mut Landings::default())?.head;
         let mut found = Vec::new();
         for (name, tip) in self.repo.list("refs/heads/")?.refs {
             let short = name.trim_start_matches("refs/heads/").to_owned();
@@ -224,7 +216,10 @@ impl Project {
     }
 
     /// Sorts commits of one line of history, the oldest first.
-    fn sort_by_ancestry<T>(&self, mut all: Vec<(T, CommitId)>) -> Result<Vec<(T, CommitId)>, FlowError> {
+    pub(super) fn sort_by_ancestry<T>(
+        &self,
+        mut all: Vec<(T, CommitId)>,
+    ) -> Result<Vec<(T, CommitId)>, FlowError> {
         let mut sorted: Vec<(T, CommitId)> = Vec::new();
         while let Some((name, commit)) = all.pop() {
             let mut at = sorted.len();
@@ -234,6 +229,71 @@ impl Project {
             sorted.insert(at, (name, commit));
         }
         Ok(sorted)
+    }
+}
+
+/// Where a branch begins and ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) head: CommitId,
+    /// Where its own change begins.
+    pub(super) base: CommitId,
+    /// The same, where history does not know it: to be merged as if it were the common ancestor.
+    pub(super) fork: Option<CommitId>,
+}
+
+/// What the base's first-parent history says landed as other commits, read as far back as somebody asked.
+#[derive(Default)]
+pub(super) struct Landings {
+    /// Commits that were read, newest first.
+    read: Vec<CommitId>,
+    /// Which of them name the tip of a branch that landed with them.
+    named: Vec<(usize, CommitId)>,
+    next: Option<CommitId>,
+}
+
+impl Landings {
+    /// The tip of the nearest branch below `head` that landed as other commits.
+    pub(super) fn below(
+        &mut self,
+        project: &Project,
+        head: &CommitId,
+    ) -> Result<Option<CommitId>, FlowError> {
+        let repo = &project.repo;
+        let fork = repo.merge_base(&project.base.tip, head)?;
+        let until = self.read_until(project, fork.as_ref())?;
+        let mut nearest: Option<CommitId> = None;
+        for (_, below) in self.named.iter().filter(|(at, _)| *at < until) {
+            if repo.has_object(below)?
+                && repo.is_ancestor(below, head)?
+                && nearest.as_ref().map_or(Ok(true), |nearest| repo.is_ancestor(nearest, below))?
+            {
+                nearest = Some(below.clone());
+            }
+        }
+        Ok(nearest)
+    }
+
+    /// Reads down to a commit; how many are above it.
+    fn read_until(&mut self, project: &Project, fork: Option<&CommitId>) -> Result<usize, FlowError> {
+        if let Some(at) = fork.and_then(|fork| self.read.iter().position(|commit| commit == fork)) {
+            return Ok(at);
+        }
+        if self.read.is_empty() {
+            self.next = Some(project.base.tip.clone());
+        }
+        while let Some(id) = self.next.take() {
+            let commit = project.repo.read_commit(&id)?;
+            self.next = commit.parents.first().cloned();
+            let at = self.read.len();
+            let named = commit.trailers.iter().find(|(key, _)| key == LANDED_HEAD);
+            self.named.extend(named.and_then(|(_, id)| CommitId::parse(id).ok()).map(|below| (at, below)));
+            self.read.push(id);
+            if self.read.last() == fork {
+                return Ok(at);
+            }
+        }
+        Ok(self.read.len())
     }
 }
 

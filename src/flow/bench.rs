@@ -1,5 +1,11 @@
 //! Benchmarks of whole commands against what a user would otherwise use: plain git in the same repository.
 
+mod ground;
+pub(crate) mod queue_git;
+pub(crate) mod rivals;
+pub(crate) mod search;
+pub(crate) mod side_by_side;
+
 use std::path::Path;
 use std::time::Instant;
 

@@ -88,9 +88,19 @@ impl Project {
         base: &CommitId,
         head: &CommitId,
     ) -> Result<Measured, FlowError> {
-        let changes = self.repo.changes(base, head)?;
-        let size = self.sized(&changes, head)?;
-        let files = changed_files(&changes);
+        self.measure_changes(task, base, head, &self.repo.changes(base, head)?)
+    }
+
+    /// The same, where the changes are known.
+    pub(super) fn measure_changes(
+        &self,
+        task: Option<&Task>,
+        base: &CommitId,
+        head: &CommitId,
+        changes: &[crate::git::diff::FileChange],
+    ) -> Result<Measured, FlowError> {
+        let size = self.sized(changes, head)?;
+        let files = changed_files(changes);
         let mut allowed = self.allowed_paths();
         if let Some(task) = task.filter(|task| !task.paths.is_empty()) {
             let globs = Globs::parse(&task.paths).map_err(|bad| FlowError::BadValue {

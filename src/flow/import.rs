@@ -80,7 +80,8 @@ impl Project {
             }
         }
         if !dry {
-            self.store.create_many(op, &actor, &new)?;
+            let new: Vec<(Op, Vec<Event>)> = new.into_iter().map(|events| (op.clone(), events)).collect();
+            self.store.create_many(&actor, &new)?;
             for stored in &dropped {
                 self.clean_up(&stored.task)?;
             }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::agent::{Agent, Kind, Usage};
+use crate::agent::{Agent, CODE, Kind, PromptVars, Usage, render};
 use crate::policy::agents::Output;
 use crate::process::{self, Ended, Job, Terms, free_bytes};
 
@@ -43,6 +43,7 @@ impl Project {
         let mut tried = Vec::new();
         self.services(&mut found)?;
         self.disk(&mut found);
+        self.prompts_are_whole(crew, &mut found)?;
         if request.unattended.is_some() {
             self.checkout(&mut found)?;
             self.tests_are_set(request, &mut found);
@@ -88,6 +89,33 @@ impl Project {
             let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
             let ended = super::judge::ended_in_words(outcome.ended, SERVICE_LIMIT);
             found.wrong("service", format!("`{service}`: {ended}: {last}"), service);
+        }
+        Ok(())
+    }
+
+    /// The repository's own prompts for the roles of this run: a mistake in one must not show in the middle of the night.
+    fn prompts_are_whole(&self, crew: &Crew, found: &mut Diagnosis) -> Result<(), FlowError> {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let workers = [("implement", &crew.implement), ("fix", &crew.fix)];
+        for (name, agents) in workers {
+            names.extend(agents.iter().any(|agent| !agent.answers_files()).then(|| name.to_owned()));
+            names.extend(agents.iter().any(Agent::answers_files).then(|| CODE.to_owned()));
+        }
+        for (name, agents) in [("test", &crew.test), ("clarify", &crew.clarify)] {
+            names.extend((!agents.is_empty()).then(|| name.to_owned()));
+        }
+        if !crew.review.is_empty() {
+            names.extend(self.policy.review.reviewers.iter().map(|reviewer| format!("review_{reviewer}")));
+        }
+        for name in names {
+            // Empty values are enough: what a prompt uses and does not read is a mistake with any.
+            match render(&name, self.own_prompt(&name)?.as_deref(), &PromptVars::default()) {
+                Ok(_) => found.fine("prompt", name),
+                Err(err) => {
+                    let mend = format!("git show {}:prompts/{name}.md", self.base.branch);
+                    found.wrong("prompt", err.to_string(), &mend);
+                }
+            }
         }
         Ok(())
     }
@@ -159,7 +187,7 @@ impl Project {
         watcher: &dyn Watcher,
     ) -> Result<Vec<Tried>, FlowError> {
         let mut tried = Vec::new();
-        let all = crew.implement.iter().chain(&crew.fix).chain(&crew.review);
+        let all = crew.all();
         let names: BTreeSet<&str> =
             all.filter(|agent| asks_model(agent)).map(|agent| agent.name.as_str()).collect();
         for name in names {

@@ -112,7 +112,8 @@ impl Project {
     /// # Errors
     /// As [`Project::open`].
     pub(crate) fn reopened(&self) -> Result<Project, FlowError> {
-        Ok(Project { tools: self.tools.clone(), ..Project::open(&self.given)? })
+        let anew = Project::open(&self.given)?;
+        Ok(Project { tools: self.tools.clone(), store: anew.store.clone().knowing(&self.store), ..anew })
     }
 
     /// Starts an operation: all events of one command carry its id and time.

@@ -1,7 +1,9 @@
 //! Runs tests: in a checkout of exactly the commit that is judged, under limits, never twice for the same tree.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::git::lock::FileLock;
@@ -15,7 +17,7 @@ use crate::suite::result::{Results, TestName};
 use crate::suite::set::TestSet;
 use crate::suite::worse::{self, How, Worse};
 use crate::task::evidence::FailedTest;
-use crate::task::id::{CommitId, TreeId};
+use crate::task::id::{CommitId, TreeId, shown};
 
 use super::project::now;
 use super::sandbox::{Use, named_in};
@@ -95,7 +97,7 @@ impl Project {
     }
 
     /// Verdicts on a tree that count here, with their sets.
-    pub(crate) fn known_verdicts(&self, tree: &TreeId) -> Result<Vec<Verdict>, FlowError> {
+    pub(crate) fn known_verdicts(&self, tree: &TreeId) -> Result<Vec<Arc<Verdict>>, FlowError> {
         let environment = self.environment()?;
         let mut verdicts = self.store.verdicts(tree)?;
         verdicts.retain(|verdict| verdict.environment == environment);
@@ -105,9 +107,10 @@ impl Project {
     /// The results of all full runs of a tree together.
     pub(crate) fn full_results(&self, tree: &TreeId) -> Result<Option<Results>, FlowError> {
         let set = self.test_set(&Which::Full);
-        let full = self.known_verdicts(tree)?.into_iter().filter(|verdict| verdict.set == set);
-        Ok(Results::together(full.filter_map(|verdict| match verdict.said {
-            Said::Results(results) => Some(results),
+        let verdicts = self.known_verdicts(tree)?;
+        let full = verdicts.iter().filter(|verdict| verdict.set == set);
+        Ok(Results::together(full.filter_map(|verdict| match &verdict.said {
+            Said::Results(results) => Some(results.clone()),
             Said::NoEvidence(_) => None,
         })))
     }
@@ -117,19 +120,33 @@ impl Project {
     /// # Errors
     /// Git fails.
     pub(crate) fn judge(&self, tree: &TreeId, baseline: &Results) -> Result<Judged, FlowError> {
+        Ok(self.weigh(&self.known_verdicts(tree)?, baseline))
+    }
+
+    /// What these verdicts on one tree mean against `baseline`.
+    pub(crate) fn weigh(&self, known: &[Arc<Verdict>], baseline: &Results) -> Judged {
+        if known.is_empty() {
+            return Judged::default();
+        }
         let full = self.test_set(&Which::Full);
         let targeted_lands = self.policy.queue.land == crate::policy::Land::Targeted;
         let mut judged = Judged::default();
-        for verdict in self.known_verdicts(tree)? {
+        for verdict in known {
             let whole = verdict.set == full;
-            match verdict.said {
+            match &verdict.said {
                 Said::NoEvidence(why) => {
                     judged.no_evidence += 1;
-                    judged.why_none = why;
+                    judged.why_none.clone_from(why);
                 }
                 Said::Results(results) => {
-                    let part = worse::narrowed(baseline, &results);
-                    let worse = self.unexcused(if whole { baseline } else { &part }, &results);
+                    let part;
+                    let against = if whole {
+                        baseline
+                    } else {
+                        part = worse::narrowed(baseline, results);
+                        &part
+                    };
+                    let worse = self.unexcused(against, results);
                     if !worse.is_empty() {
                         judged.red += 1;
                         judged.worse = worse;
@@ -139,7 +156,7 @@ impl Project {
                 }
             }
         }
-        Ok(judged)
+        judged
     }
 
     /// Runs tests on a commit and keeps the verdict under its tree.
@@ -240,7 +257,7 @@ impl Project {
     ) -> Result<(Ended, Said, u64), FlowError> {
         let format = &self.policy.tests.format;
         let report = format.file().map(|file| folder.join(file));
-        if let Some(report) = &report {
+        if let Some(report) = report.as_ref().filter(|report| lies_in(folder, report)) {
             // A report of an earlier run must not speak for this one.
             let _ = std::fs::remove_file(report);
         }
@@ -275,7 +292,17 @@ impl Project {
                 "the tests wrote more than {} MB: their report is not whole",
                 REPORT_MAX >> 20
             )),
-            Ended::Exited(exit) => read_report(format, report.as_deref(), log, exit)?,
+            Ended::Exited(exit) => {
+                if let Some(report) = report.as_ref().filter(|report| !lies_in(folder, report)) {
+                    let why = format!(
+                        "the report {} is no file in the worktree",
+                        shown(&report.display().to_string())
+                    );
+                    Said::NoEvidence(why)
+                } else {
+                    read_report(format, report.as_deref(), log, exit)?
+                }
+            }
             Ended::Signaled(signal) => {
                 Said::NoEvidence(format!("the test command was killed by signal {signal}"))
             }
@@ -298,7 +325,7 @@ fn read_report(format: &Format, report: Option<&Path>, log: &Path, exit: i32) ->
         return Ok(Said::NoEvidence(format!("interrupted: a program of the tests was ended by {signal}")));
     }
     let path = report.unwrap_or(log);
-    let text = match std::fs::read(path) {
+    let text = match read_bounded(path) {
         Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => None,
         Err(err) => return Err(FlowError::file("read", path)(err)),
@@ -307,6 +334,28 @@ fn read_report(format: &Format, report: Option<&Path>, log: &Path, exit: i32) ->
         Ok(results) => Said::Results(results),
         Err(why) => Said::NoEvidence(why.to_string()),
     })
+}
+
+/// Whether a report is what a test may write and we may remove: a file below the folder, or none, behind no link. Else it
+/// might be somebody's own, or a pipe that never ends.
+fn lies_in(folder: &Path, report: &Path) -> bool {
+    let plain = report.symlink_metadata().map_or(true, |found| found.is_file());
+    let inside = |parent: &Path| match (parent.canonicalize(), folder.canonicalize()) {
+        (Ok(parent), Ok(folder)) => parent.starts_with(folder),
+        (Err(_), _) => true, // not there: so there is no report either
+        (Ok(_), Err(_)) => false,
+    };
+    plain && report.parent().is_some_and(inside)
+}
+
+/// Reads a report, as much of it as counts.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(REPORT_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > REPORT_MAX {
+        true => Err(std::io::Error::other(format!("it has more than {} MB", REPORT_MAX >> 20))),
+        false => Ok(bytes),
+    }
 }
 
 /// A runtime for one wait: the queue's threads are no tokio threads.
@@ -386,9 +435,9 @@ impl Project {
     ) -> Result<bool, FlowError> {
         let set = self.test_set(which);
         let last = self.known_verdicts(tree)?.into_iter().rev().find(|verdict| verdict.set == set);
-        Ok(match last.map(|verdict| verdict.said) {
+        Ok(match last.as_ref().map(|verdict| &verdict.said) {
             Some(Said::Results(results)) => {
-                !self.unexcused(&worse::narrowed(baseline, &results), &results).is_empty()
+                !self.unexcused(&worse::narrowed(baseline, results), results).is_empty()
             }
             // No selected test may exist under the selected name: the full suite decides.
             Some(Said::NoEvidence(_)) | None => false,

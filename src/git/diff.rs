@@ -4,6 +4,10 @@ use super::command::{Git, fields};
 use super::refs::object_id;
 use super::{GitError, Repo};
 use crate::task::id::CommitId;
+use std::iter::Peekable;
+
+/// The format that [`parse`] reads.
+const RAW_AND_COUNTS: &[&str] = &["--raw", "--numstat", "--no-abbrev", "-z"];
 
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,35 @@ impl Repo {
         self.changes_between(&self.fork_point(base, head)?, head.as_str())
     }
 
+    /// What each `(base, head)` changed, as [`Repo::changes`] says it of one: all in one process.
+    pub(crate) fn changes_of(
+        &self,
+        pairs: &[(CommitId, CommitId)],
+    ) -> Result<Vec<Vec<FileChange>>, GitError> {
+        let mut headers = Vec::new();
+        for (base, head) in pairs {
+            let fork = self.merge_base(base, head)?.unwrap_or_else(|| base.clone());
+            headers.push((self.tree_of(&fork)?, self.tree_of(head)?));
+        }
+        let differ = headers.iter().filter(|(from, to)| from != to); // of the others git says nothing at all
+        let lines: String = differ.map(|(from, to)| format!("{from} {to}\n")).collect();
+        let git = self.diff_tree(RAW_AND_COUNTS).arg("--stdin").stdin(lines.into_bytes());
+        let output = git.output()?;
+        let mut rest = fields(&output).peekable();
+        let mut all = Vec::new();
+        for (from, to) in headers {
+            if from == to {
+                all.push(Vec::new());
+                continue;
+            }
+            let first = rest.next().unwrap_or_default();
+            let first = first.strip_prefix(&format!("{from} {to}\n"));
+            let changes = first.and_then(|first| parse(first.to_owned(), &mut rest));
+            all.push(self.with_sizes(changes.ok_or_else(|| git.unclear(&output))?));
+        }
+        Ok(all)
+    }
+
     /// Paths that `head` changed since it left `base`: both sides of renames. Without a process, as a queue asks for
     /// hundreds.
     pub(crate) fn paths(&self, base: &CommitId, head: &CommitId) -> Result<Vec<String>, GitError> {
@@ -57,7 +90,8 @@ impl Repo {
 
     /// What `head` changed since it left `base`, as text.
     pub(crate) fn patch(&self, base: &CommitId, head: &CommitId) -> Result<String, GitError> {
-        let git = self.diff_tree(&["-p", "--no-color"], &self.fork_point(base, head)?, head.as_str());
+        let fork = self.fork_point(base, head)?;
+        let git = self.diff_tree(&["-p", "--no-color"]).args([fork.as_str(), head.as_str(), "--"]);
         Ok(String::from_utf8_lossy(&git.output()?).into_owned())
     }
 
@@ -68,24 +102,30 @@ impl Repo {
 
     /// Changes from one commit or tree to another.
     pub(super) fn changes_between(&self, from: &str, to: &str) -> Result<Vec<FileChange>, GitError> {
-        let git = self.diff_tree(&["--raw", "--numstat", "--no-abbrev", "-z"], from, to);
+        let git = self.diff_tree(RAW_AND_COUNTS).args([from, to, "--"]);
         let output = git.output()?;
-        let mut changes = parse(&output).ok_or_else(|| git.unclear(&output))?;
-        for (change, new_id) in &mut changes {
+        let mut fields = fields(&output).peekable();
+        let Some(first) = fields.next() else { return Ok(Vec::new()) };
+        Ok(self.with_sizes(parse(first, &mut fields).ok_or_else(|| git.unclear(&output))?))
+    }
+
+    /// Adds the sizes of binary files.
+    fn with_sizes(&self, changes: Vec<(FileChange, String)>) -> Vec<FileChange> {
+        let sized = |(mut change, new_id): (FileChange, String)| {
             if change.added.is_none() && change.status != Status::Deleted {
-                change.bytes_added = self.size(new_id);
+                change.bytes_added = self.size(&new_id);
             }
-        }
-        Ok(changes.into_iter().map(|(change, _)| change).collect())
+            change
+        };
+        changes.into_iter().map(sized).collect()
     }
 
     /// The plumbing command, as the settings for `git diff` (prefixes, order, renames off) do not reach it.
-    fn diff_tree(&self, format: &[&str], from: &str, to: &str) -> Git {
+    fn diff_tree(&self, format: &[&str]) -> Git {
         Git::on(self)
             .args(["diff-tree", "-r", "-M"])
             .args(["--no-ext-diff", "--no-textconv"]) // programs that settings and attributes name
             .args(format.iter().copied())
-            .args([from, to, "--"])
     }
 
     fn size(&self, id: &str) -> u64 {
@@ -94,17 +134,21 @@ impl Repo {
     }
 }
 
-/// Reads `--raw --numstat -z`: all raw records, then all counts, in the same order.
-fn parse(output: &[u8]) -> Option<Vec<(FileChange, String)>> {
-    let mut fields = fields(output).peekable();
+/// Reads one answer to `--raw --numstat -z`: all raw records, the first of them `first`, then all counts in the same order.
+fn parse(
+    first: String,
+    fields: &mut Peekable<impl Iterator<Item = String>>,
+) -> Option<Vec<(FileChange, String)>> {
     let mut raws = Vec::new();
-    while let Some(head) = fields.next_if(|field| field.starts_with(':')) {
+    let mut next = Some(first).filter(|field| field.starts_with(':'));
+    while let Some(head) = next {
         let mut words = head.split(' ').skip(3);
         let (new_id, letter) = (words.next()?.to_owned(), words.next()?.chars().next()?);
         let first = fields.next()?;
         let (old_path, path) =
             if matches!(letter, 'R' | 'C') { (Some(first), fields.next()?) } else { (None, first) };
         raws.push(Raw { status: status(letter)?, new_id, path, old_path });
+        next = fields.next_if(|field| field.starts_with(':'));
     }
     let mut changes = Vec::new();
     for raw in raws {
@@ -177,6 +221,11 @@ mod tests {
         let paths = sandbox.repo.paths(&base, &head).unwrap();
         assert!(paths.contains(&"moved from".to_owned()) && paths.contains(&"moved\tto\n\"q\"".to_owned()));
         assert!(sandbox.repo.patch(&base, &head).unwrap().contains("+more"));
+        let pairs = [(&base, &head), (&head, &head), (&sandbox.main(), &base), (&base, &head)]
+            .map(|(from, to)| (from.clone(), to.clone()));
+        let each: Vec<_> = pairs.iter().map(|(from, to)| sandbox.repo.changes(from, to).unwrap()).collect();
+        assert_eq!(sandbox.repo.changes_of(&pairs).unwrap(), each);
+        assert_eq!(each[3], changes);
     }
 
     fn as_numstat(change: &FileChange) -> String {

@@ -230,12 +230,20 @@ fn is_half_object(path: &Path) -> bool {
 
 /// Everything below a path, the path itself included, that is wanted; does not follow links.
 fn collect(path: &Path, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
-    let Ok(kind) = path.symlink_metadata() else { return };
+    if let Ok(kind) = path.symlink_metadata() {
+        collect_known(path, kind.is_dir(), wanted, found);
+    }
+}
+
+/// The same, where it is known whether the path is a folder: a listing says so of each entry, and ten thousand loose objects
+/// need not be asked one by one.
+fn collect_known(path: &Path, is_dir: bool, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
     if wanted(path) {
         found.push(path.to_owned());
-    } else if kind.is_dir() {
+    } else if is_dir {
         for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            collect(&entry.path(), wanted, found);
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            collect_known(&entry.path(), is_dir, wanted, found);
         }
     }
 }
@@ -294,7 +302,9 @@ mod tests {
         assert_eq!(Marked::holder(repo, name).unwrap(), None);
         // What a killed holder leaves: its mark, and for a while a child that has its descriptor.
         let path = repo.local_path(name).unwrap();
-        let child = take_from_the_dead(&path).unwrap().unwrap();
+        // Again and again: a program that another test starts just now has the descriptor as well, until its `exec`.
+        let lock = || try_lock(&path, FlockOperation::NonBlockingLockExclusive);
+        let child = ask_again(UNMARKED, lock).unwrap().unwrap();
         std::fs::write(&path, format!("{} 1\n", u32::MAX)).unwrap();
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| take_from_the_dead(&path).unwrap().map(drop));

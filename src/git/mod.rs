@@ -9,13 +9,16 @@ mod clean;
 pub(crate) mod diff;
 pub(crate) mod exchange;
 pub(crate) mod lock;
+mod merge_text;
 pub(crate) mod merge_tree;
 pub(crate) mod notes;
 pub(crate) mod objects;
 pub(crate) mod refs;
+pub(crate) mod refs_many;
 pub(crate) mod repo;
 pub(crate) mod setup;
 pub(crate) mod slot;
+pub(crate) mod trunk;
 pub(crate) mod worktree;
 
 mod command;

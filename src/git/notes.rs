@@ -11,12 +11,9 @@ use rustix::fs::FlockOperation;
 const TRIES: u32 = 50;
 
 impl Repo {
-    /// The note of an object, given by its full id.
-    pub(crate) fn read_note(&self, notes_ref: &str, object: &str) -> Result<Option<Vec<u8>>, GitError> {
-        match self.tip(notes_ref)? {
-            Some(tip) => Ok(self.find_note(&tip, object)?.map(|(_, bytes)| bytes)),
-            None => Ok(None),
-        }
+    /// The note of an object, given by its full id, in one state of the notes.
+    pub(crate) fn read_note_at(&self, tip: &CommitId, object: &str) -> Result<Option<Vec<u8>>, GitError> {
+        Ok(self.find_note(tip, object)?.map(|(_, bytes)| bytes))
     }
 
     /// Changes the note of an object: `edit` gets what is there, and may be called more than once.
@@ -102,6 +99,11 @@ mod tests {
 
     const NOTES: &str = "refs/notes/test";
 
+    fn note(sandbox: &Sandbox, object: &str) -> Option<Vec<u8>> {
+        let tip = sandbox.repo.tip(NOTES).unwrap().unwrap();
+        sandbox.repo.read_note_at(&tip, object).unwrap()
+    }
+
     fn append(line: String) -> impl Fn(Option<Vec<u8>>) -> Vec<u8> {
         move |before| [before.unwrap_or_default(), line.clone().into_bytes()].concat()
     }
@@ -123,7 +125,7 @@ mod tests {
         });
         let shown = sandbox.git(&["notes", "--ref=test", "show", "main"]);
         assert_eq!(shown.lines().count(), 40);
-        assert_eq!(sandbox.repo.read_note(NOTES, main.as_str()).unwrap().unwrap(), shown.as_bytes());
+        assert_eq!(note(&sandbox, main.as_str()).unwrap(), shown.as_bytes());
     }
 
     #[test]
@@ -141,6 +143,6 @@ mod tests {
         repo.write_note(NOTES, main.as_str(), append("new\n".to_owned()), &who).unwrap();
         assert_eq!(sandbox.git(&["notes", "--ref=test", "show", "main"]), "old\nnew\n");
         assert_eq!(sandbox.git(&["ls-tree", "-r", "--name-only", NOTES]), format!("{one}/{rest}\n"));
-        assert_eq!(repo.read_note(NOTES, tree.as_str()).unwrap(), None);
+        assert_eq!(note(&sandbox, tree.as_str()), None);
     }
 }

@@ -175,32 +175,6 @@ impl Repo {
         self.change(name, Expected::At(expected), None, &git)
     }
 
-    /// Makes many refs that must not exist, in one transaction, and puts them and all objects on the disk: with one sync of
-    /// the file system instead of one for each file. False if nothing was made because one of them exists.
-    pub(crate) fn create_many(&self, refs: &[(String, CommitId)]) -> Result<bool, GitError> {
-        {
-            let mut unsynced = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let objects = self.common_dir().join("objects");
-            std::fs::File::open(&objects)
-                .and_then(|folder| rustix::fs::syncfs(&folder).map_err(Into::into))
-                .map_err(GitError::io("sync", &objects))?;
-            unsynced.clear();
-        }
-        let mut lines = String::from("start\n");
-        for (name, commit) in refs {
-            full_name(name)?;
-            lines.push_str(&format!("create {name} {commit}\n"));
-        }
-        lines.push_str("prepare\ncommit\n");
-        let git = self.update_ref()?.args(["--stdin"]).stdin(lines.into_bytes());
-        let finished = git.finish()?;
-        if finished.status == 0 {
-            return Ok(true);
-        }
-        let any_exists = refs.iter().map(|(name, _)| self.tip(name)).collect::<Result<Vec<_>, _>>()?;
-        if any_exists.iter().any(Option::is_some) { Ok(false) } else { Err(git.failed(&finished)) }
-    }
-
     /// Makes many refs that must not exist, `create NAME COMMIT` a line. Not atomic against crashes: only for scratch.
     ///
     /// # Errors
@@ -211,7 +185,7 @@ impl Repo {
     }
 
     /// The command that changes one ref, and syncs it.
-    fn update_ref(&self) -> Result<Git, GitError> {
+    pub(super) fn update_ref(&self) -> Result<Git, GitError> {
         // The reflog needs somebody; a machine without an identity still moves refs.
         let identity = self.identity();
         let (name, email) =
@@ -300,7 +274,7 @@ impl Repo {
 }
 
 impl Expected<'_> {
-    fn id(&self) -> Option<&CommitId> {
+    pub(super) fn id(&self) -> Option<&CommitId> {
         match self {
             Expected::Absent => None,
             Expected::At(id) => Some(id),

@@ -31,7 +31,8 @@ pub(crate) struct Command {
     /// Standard input; `None` is an empty one.
     pub(crate) stdin: Option<Vec<u8>>,
     /// A lock file that the program gets in place of an empty standard input: a `flock` then lives as long as the
-    /// program does, even where this process is killed before.
+    /// program does, even where this process is killed before. Where it has something to read, it gets the file as its
+    /// standard output instead, and what it writes there is of no use to anybody.
     pub(crate) holds: Option<std::sync::Arc<std::fs::File>>,
     /// How long it may take; without it half an hour.
     pub(crate) limit: Option<Duration>,
@@ -82,14 +83,18 @@ impl Command {
     /// # Errors
     /// There is no such program, it cannot be started or read from, or it was ended at its limit.
     pub(crate) fn run(&self) -> Result<Finished, ProcessError> {
+        let held = self.holds.as_ref().map(|lock| lock.try_clone()).transpose();
+        let held = held.map_err(|source| self.start_error(source))?;
         // Without duct, which starts a thread for each pipe: that costs more than all that a hook does itself.
         let mut command = std::process::Command::new(self.announce()?);
-        command.args(&self.args).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.stdin(match (&self.stdin, &self.holds) {
-            (Some(_), _) => Stdio::piped(),
-            (None, Some(lock)) => lock.try_clone().map_err(|source| self.start_error(source))?.into(),
-            (None, None) => Stdio::null(),
-        });
+        command.args(&self.args).stderr(Stdio::piped());
+        let (stdin, stdout) = match (&self.stdin, held) {
+            (Some(_), Some(lock)) => (Stdio::piped(), lock.into()),
+            (Some(_), None) => (Stdio::piped(), Stdio::piped()),
+            (None, Some(lock)) => (lock.into(), Stdio::piped()),
+            (None, None) => (Stdio::null(), Stdio::piped()),
+        };
+        command.stdin(stdin).stdout(stdout);
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }

@@ -2,6 +2,7 @@
 
 use crate::git::objects::TreeEdit;
 use crate::git::refs::Expected;
+use crate::git::refs_many::RefChange;
 use crate::task::Task;
 use crate::task::id::{CommitId, Seconds, TaskId};
 
@@ -41,9 +42,18 @@ impl Store {
     }
 
     fn drop_journals(&self, archived: &[Stored]) -> Result<(), StoreError> {
-        for stored in archived {
-            // Lost means that somebody reopened it meanwhile: then it stays open.
-            let _ = self.delete(&layout::task_ref(&stored.task.id), &stored.tip)?;
+        let names: Vec<String> = archived.iter().map(|stored| layout::task_ref(&stored.task.id)).collect();
+        let gone: Vec<RefChange<'_>> = archived
+            .iter()
+            .zip(&names)
+            .map(|(stored, name)| RefChange { name, expected: Expected::At(&stored.tip), new: None })
+            .collect();
+        let all = archived.len() > 1 && self.swap_all(&gone, "archive")?;
+        for (stored, name) in archived.iter().zip(&names) {
+            if !all {
+                // Lost means that somebody reopened it meanwhile: then it stays open.
+                let _ = self.delete(name, &stored.tip)?;
+            }
             self.forget(&stored.task.id)?;
         }
         Ok(())
@@ -169,7 +179,8 @@ impl Store {
             if commit.trailers.iter().any(|(key, _)| key == "Orch-State") {
                 break; // a journal: the first archive commit has no archive before it
             }
-            for (_, value) in commit.trailers.iter().filter(|(key, _)| key == "Orch-Task") {
+            // Those of one landing are in the order of their commits.
+            for (_, value) in commit.trailers.iter().rev().filter(|(key, _)| key == "Orch-Task") {
                 let Ok(task) = TaskId::parse(value) else { continue };
                 if self.repo.read_file(&id, &format!("{task}/task.json"))?.is_none() {
                     continue;

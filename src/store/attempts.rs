@@ -1,6 +1,7 @@
 //! Work that must not be lost: attempts, rescued worktrees, candidates of the queue. A ref each, from the first moment.
 
 use crate::git::refs::Expected;
+use crate::git::refs_many::RefChange;
 use crate::task::id::{CommitId, TaskId, TreeId};
 
 use super::journal::Store;
@@ -24,6 +25,24 @@ impl Store {
             number += 1;
         }
         Ok(number)
+    }
+
+    /// Keeps the first attempts of many tasks.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn keep_attempts(&self, works: &[(TaskId, CommitId)]) -> Result<(), StoreError> {
+        let names: Vec<String> = works.iter().map(|(id, _)| layout::attempt_ref(id, 1)).collect();
+        let first: Vec<RefChange<'_>> = works
+            .iter()
+            .zip(&names)
+            .map(|((_, work), name)| RefChange { name, expected: Expected::Absent, new: Some(work) })
+            .collect();
+        if works.len() > 1 && self.swap_all(&first, "attempt")? {
+            return Ok(());
+        }
+        // A task of that name was there before.
+        works.iter().try_for_each(|(id, work)| self.keep_attempt(id, work).map(|_| ()))
     }
 
     /// The attempts of a task that are kept, by number.

@@ -14,13 +14,11 @@ use crate::task::id::{CommitId, Nonce, Seconds, TaskId, TreeId, shown};
 use crate::task::{Actor, Event, Task};
 
 use super::record::{self, EventRecord, RecordError};
+use super::verdicts::ReadVerdicts;
 use super::{StoreError, layout};
 
 /// How often a change is decided anew when others write the same journal.
 const TRIES: u32 = 64;
-
-/// Journals that are started together.
-const BATCH: usize = 1000;
 
 /// One command as the journals see it: its events share this id and time, so that `undo` finds all of them.
 #[derive(Debug, Clone)]
@@ -42,13 +40,20 @@ pub(crate) struct Store {
     pub(crate) repo: Repo,
     /// The email address that stands in the journals' commits.
     pub(crate) email: String,
+    /// Verdicts as they were read, as long as the notes do not move; shared by clones.
+    pub(super) read: ReadVerdicts,
 }
 
 impl Store {
     /// The store of a repository.
     pub(crate) fn new(repo: Repo) -> Store {
         let email = repo.identity().map_or_else(|| "git-orch@localhost".to_owned(), |(_, email)| email);
-        Store { repo, email }
+        Store { repo, email, read: ReadVerdicts::default() }
+    }
+
+    /// This store, knowing what `other` has read of the same repository.
+    pub(crate) fn knowing(self, other: &Store) -> Store {
+        Store { read: other.read.clone(), ..self }
     }
 
     /// Reads an open task.
@@ -79,7 +84,8 @@ impl Store {
             let texts = names.iter().map(|(name, _)| file(&format!("{list}/{name}")));
             texts.filter_map(Result::transpose).collect()
         };
-        record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?).map_err(unreadable)
+        record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?, &all("notes")?)
+            .map_err(unreadable)
     }
 
     /// Starts the journal of a new task.
@@ -97,39 +103,6 @@ impl Store {
             }
             Some(_) => Err(StoreError::Exists(id)),
         }
-    }
-
-    /// Starts many journals, each with its first events. Refs that exist by then are left alone: somebody was faster.
-    ///
-    /// # Errors
-    /// An event is refused, or git fails: journals that were made by then stay.
-    pub(crate) fn create_many(
-        &self,
-        op: &Op,
-        actor: &Actor,
-        journals: &[Vec<Event>],
-    ) -> Result<(), StoreError> {
-        for some in journals.chunks(BATCH) {
-            let mut made = Vec::new();
-            for events in some {
-                let Some((first, rest)) = events.split_first() else { continue };
-                let task = Task::begin(first, actor, op.at).map_err(StoreError::NotBegun)?;
-                let tip = self.write_event(op, actor, first, None, &task)?;
-                made.push(self.prepare(op, actor, &Stored { task, tip }, rest)?);
-            }
-            let names: Vec<(String, CommitId)> =
-                made.iter().map(|stored| (layout::task_ref(&stored.task.id), stored.tip.clone())).collect();
-            let all = {
-                let _writing = Shared::wait(&self.repo)?;
-                self.repo.create_many(&names)?
-            };
-            for (stored, (name, tip)) in made.iter().zip(&names) {
-                if all || self.swap(name, Expected::Absent, tip, "added")?.is_none() {
-                    self.remember(&stored.task.id, &stored.tip)?;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Writes the first commit of a journal without making its ref: for whoever makes many refs at once.
@@ -219,7 +192,7 @@ impl Store {
         Err(StoreError::Contended { name: layout::task_ref(id), tries: TRIES }.into())
     }
 
-    fn write_event(
+    pub(super) fn write_event(
         &self,
         op: &Op,
         actor: &Actor,

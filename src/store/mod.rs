@@ -12,6 +12,7 @@ mod index_file;
 mod index_row;
 mod join;
 pub(crate) mod journal;
+mod journals;
 pub(crate) mod layout;
 pub(crate) mod record;
 pub(crate) mod repo_journal;

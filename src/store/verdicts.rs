@@ -2,6 +2,9 @@
 //!
 //! Keyed by tree id, so the same content is never tested twice, whichever commit, batch, clone or machine asks.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::{Deserialize, Serialize};
 
 use crate::git::lock::Shared;
@@ -39,6 +42,17 @@ pub(crate) struct Verdict {
     pub(crate) said: Said,
 }
 
+/// Verdicts of trees as they were read at one tip of the notes. A report of ten thousand tests takes longer to read than
+/// all else that the queue does in a tick.
+#[derive(Clone, Default)]
+pub(super) struct ReadVerdicts(Arc<Mutex<ReadAt>>);
+
+#[derive(Default)]
+struct ReadAt {
+    tip: Option<CommitId>,
+    trees: HashMap<TreeId, Vec<Arc<Verdict>>>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct NoteWire {
     v: u32,
@@ -71,9 +85,19 @@ impl Store {
     ///
     /// # Errors
     /// Git fails.
-    pub(crate) fn verdicts(&self, tree: &TreeId) -> Result<Vec<Verdict>, StoreError> {
-        let note = self.repo.read_note(layout::NOTES_TESTS, tree.as_str())?;
-        Ok(parse(note.as_deref()))
+    pub(crate) fn verdicts(&self, tree: &TreeId) -> Result<Vec<Arc<Verdict>>, StoreError> {
+        let Some(tip) = self.repo.tip(layout::NOTES_TESTS)? else { return Ok(Vec::new()) };
+        let mut read = self.read.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.tip.as_ref() != Some(&tip) {
+            *read = ReadAt { tip: Some(tip.clone()), trees: HashMap::new() };
+        }
+        if let Some(known) = read.trees.get(tree) {
+            return Ok(known.clone());
+        }
+        let note = self.repo.read_note_at(&tip, tree.as_str())?;
+        let all: Vec<Arc<Verdict>> = parse(note.as_deref()).into_iter().map(Arc::new).collect();
+        read.trees.insert(tree.clone(), all.clone());
+        Ok(all)
     }
 
     /// Adds a verdict to a tree's note.

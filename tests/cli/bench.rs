@@ -42,3 +42,57 @@ fn what_cannot_be_played_is_refused_with_the_next_command() {
     let bad = sandbox.run(&["bench", "queue", "--policy", "best"]).exits(2);
     assert!(bad.stderr.contains("no policy 'best'") && bad.stderr.contains("--policies"), "{bad:?}");
 }
+
+#[test]
+fn the_queues_work_with_git_is_measured_and_agrees_with_git() {
+    let sandbox = Sandbox::empty();
+    let data = sandbox
+        .run(&["bench", "queue-git", "--files", "400", "--entries", "10", "--json"])
+        .exits(0)
+        .json()["data"]
+        .take();
+    let figures = data["figures"].as_array().unwrap();
+    let about = |start: &str| {
+        let found = figures.iter().find(|figure| figure["what"].as_str().unwrap().starts_with(start));
+        found.unwrap_or_else(|| panic!("no figure of {start}: {figures:?}"))
+    };
+    for what in ["queue add", "queue,", "queue why", "queue conflicts", "one tick", "composing"] {
+        assert!(about(what)["millis"].as_f64().unwrap() > 0.0, "{what}");
+    }
+    // The command fails where ours and git's own answers differ; here some pairs really conflict.
+    let matrix = about("conflict matrix");
+    assert_eq!(matrix["against"], "git merge-tree x 45");
+    assert!(!matrix["what"].as_str().unwrap().ends_with(" 0 conflicts"), "{matrix}");
+}
+
+#[test]
+fn everybody_lands_the_same_branches_side_by_side() {
+    let sandbox = Sandbox::empty();
+    let args = [
+        "bench",
+        "side-by-side",
+        "--branches",
+        "6",
+        "--bad",
+        "1",
+        "--suite",
+        "0.05",
+        "--rounds",
+        "1",
+        "--json",
+    ];
+    let data = sandbox.run(&args).exits(0).json()["data"].take();
+    let runs = |table: &str, who: &str| {
+        let scores = data[table].as_array().unwrap();
+        let found = scores.iter().find(|score| score["who"].as_str().unwrap().starts_with(who));
+        found.unwrap_or_else(|| panic!("{who} did not play: {data}"))["runs"].as_f64().unwrap()
+    };
+    // Who landed what is checked by the command; these are the policies' own arithmetic.
+    assert!((runs("queues", "serial") - 6.0).abs() < 0.1, "one run each: {data}");
+    // On a busy machine nobody is behind the bad one yet when it fails.
+    assert!(runs("queues", "zuul") >= 6.0, "one run each, and again for who was behind the bad one: {data}");
+    assert!(runs("queues", "bors") > 2.0, "{data}");
+    assert!(runs("queues", "git orch") > 2.0, "a red, its search, and what lands: {data}");
+    // The whole, two or three steps of the bisection, and the rest.
+    assert!((4.0..=5.0).contains(&runs("searches", "git bisect")), "{data}");
+}

@@ -11,6 +11,8 @@ use crate::flow::bench_sandbox::{self, Held};
 use crate::process::own_program;
 
 use super::bench_queue::{self, QueueBenchArgs};
+use super::bench_queue_git::{self, QueueGitArgs};
+use super::bench_side_by_side::{self, SideBySideArgs};
 
 /// What `bench` is asked for.
 #[derive(Debug, Args)]
@@ -35,6 +37,10 @@ pub(crate) struct BenchArgs {
 enum What {
     /// Play changes against the queue's policy
     Queue(QueueBenchArgs),
+    /// Measure the queue's work with git on a large repository
+    QueueGit(QueueGitArgs),
+    /// Land the same branches by our queue, by other policies, and by tools that search culprits
+    SideBySide(SideBySideArgs),
     /// What a sandbox costs at its start, and six agents that wait
     Sandbox(SandboxBenchArgs),
 }
@@ -58,11 +64,12 @@ pub(crate) struct SandboxBenchArgs {
 const GOALS: (f64, f64, f64) = (40.0, 1.0, 30.0);
 
 pub(crate) fn run(ctx: &Context, args: &BenchArgs) -> Result<Exit, Failure> {
-    if let Some(What::Queue(args)) = &args.what {
-        return bench_queue::run(ctx, args);
-    }
-    if let Some(What::Sandbox(args)) = &args.what {
-        return sandbox(ctx, args);
+    match &args.what {
+        Some(What::Queue(args)) => return bench_queue::run(ctx, args),
+        Some(What::QueueGit(args)) => return bench_queue_git::run(ctx, args),
+        Some(What::SideBySide(args)) => return bench_side_by_side::run(ctx, args),
+        Some(What::Sandbox(args)) => return sandbox(ctx, args),
+        None => {}
     }
     let program = own_program().map_err(crate::flow::FlowError::from)?;
     ctx.out.progress(&format!("making a repository with {} tasks", args.tasks));

@@ -33,7 +33,7 @@ impl Lander<'_> {
         if self.project.policy.queue.mode == Mode::Merge {
             let message = message::merged(member.entry.task.as_str(), &title, &trailers);
             let parents = [onto.clone(), member.entry.head.clone()];
-            return Ok(repo.commit(&NewCommit {
+            return Ok(repo.commit_for_now(&NewCommit {
                 tree,
                 parents: &parents,
                 author: &person,
@@ -49,7 +49,7 @@ impl Lander<'_> {
         }
         let words: Vec<Words> = own.iter().map(words).collect();
         let author = own.first().map_or_else(|| person.clone(), |first| dated(first, head.author.time));
-        Ok(repo.commit(&NewCommit {
+        Ok(repo.commit_for_now(&NewCommit {
             tree,
             parents: std::slice::from_ref(onto),
             author: &author,
@@ -80,7 +80,7 @@ impl Lander<'_> {
             if step == repo.tree_of(&tip)? {
                 continue; // the base has it already
             }
-            tip = repo.commit(&NewCommit {
+            tip = repo.commit_for_now(&NewCommit {
                 tree: &step,
                 parents: std::slice::from_ref(&tip),
                 author: &commit.author,
@@ -88,7 +88,7 @@ impl Lander<'_> {
                 message: &message::replayed(&words(commit), &[]),
             })?;
         }
-        Ok(Some(repo.commit(&NewCommit {
+        Ok(Some(repo.commit_for_now(&NewCommit {
             tree,
             parents: std::slice::from_ref(&tip),
             author: &last.author,

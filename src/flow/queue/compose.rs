@@ -54,7 +54,8 @@ impl Lander<'_> {
         Ok(progressed)
     }
 
-    /// Forgets chains that were composed on another base, or from heads that moved.
+    /// Forgets chains that were composed on another base, or from heads that moved, or whose commits are gone: only what
+    /// is tested gets a ref, and `git gc --prune=now` may take the rest.
     pub(super) fn drop_stale(&mut self, queued: &[Queued]) {
         let tip = &self.project.base.tip;
         if self.composed_on.as_ref() != Some(tip) {
@@ -63,7 +64,16 @@ impl Lander<'_> {
         }
         let heads: BTreeMap<&TaskId, &CommitId> =
             queued.iter().map(|queued| (&queued.entry.task, &queued.entry.head)).collect();
-        self.compositions.retain(|chain, _| chain.iter().all(|(task, head)| heads.get(task) == Some(&head)));
+        let repo = &self.project.repo;
+        self.compositions.retain(|chain, composition| {
+            let there = match composition {
+                Composition::Clean { commit, .. } => repo.has_object(commit).unwrap_or_default(),
+                Composition::ConflictWithBase { .. }
+                | Composition::ConflictWith { .. }
+                | Composition::Empty => true,
+            };
+            there && chain.iter().all(|(task, head)| heads.get(task) == Some(&head))
+        });
     }
 
     /// Composes again the chains that the records say were under test: what was tested by a process that is gone must
@@ -132,7 +142,6 @@ impl Lander<'_> {
                     return Ok(Composition::Empty);
                 }
                 let commit = self.landing_commit(composer, onto, member, fork.as_ref(), &tree)?;
-                self.project.store.keep_candidate(&tree, &commit)?;
                 Ok(Composition::Clean { commit, tree })
             }
             Merged::Conflict { files, .. } => {

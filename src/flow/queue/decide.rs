@@ -14,9 +14,14 @@ use super::pair::Blame;
 use super::{Lander, Queued};
 
 impl Lander<'_> {
-    pub(super) fn phase(&mut self, task: &TaskId, event: Event) -> Result<bool, FlowError> {
-        self.change(task, |stored| {
-            let same = match (&stored.task.state, &event) {
+    pub(super) fn phase(&mut self, task: &TaskId, event: &Event) -> Result<bool, FlowError> {
+        self.phase_all(std::slice::from_ref(task), event)
+    }
+
+    /// Notes what the queue does with some entries now.
+    pub(super) fn phase_all(&mut self, tasks: &[TaskId], event: &Event) -> Result<bool, FlowError> {
+        self.change_all(tasks, |stored| {
+            let same = match (&stored.task.state, event) {
                 (State::ReadyForHandoff { phase: Phase::Waiting, .. }, Event::Waiting) => true,
                 (
                     State::ReadyForHandoff { phase: Phase::Testing { candidate: old }, .. },
@@ -43,7 +48,7 @@ impl Lander<'_> {
             None,
             format!("behind {}: conflict in {}", hold.behind, files.join(", ")),
         );
-        self.phase(task, Event::Held { behind: hold.behind.clone(), files })
+        self.phase(task, &Event::Held { behind: hold.behind.clone(), files })
     }
 
     pub(super) fn eject(

@@ -7,6 +7,7 @@ use crate::flow::progress::Step;
 use crate::git::exchange::{ExchangeError, Upstream};
 use crate::git::slot::{self, Landing, MergeSlot, Tested};
 use crate::queue::{Finished, LandedOn, View};
+use crate::store::Stored;
 use crate::task::id::{CommitId, TaskId, TreeId};
 use crate::task::{Event, State};
 
@@ -203,49 +204,51 @@ impl Lander<'_> {
     ) -> Result<(), FlowError> {
         let landings = self.project.repo.first_parent(tip, Some(old), usize::MAX)?;
         self.project = self.project.reopened()?;
-        for task in members {
-            let commit = landings
-                .iter()
-                .find(|commit| {
-                    commit.trailers.iter().any(|(key, value)| key == "Orch-Task" && value == task.as_str())
-                })
-                .map_or_else(|| tip.clone(), |commit| commit.id.clone());
-            self.complete(queued, task, &commit)?;
-        }
-        Ok(())
+        let landed = |task: &TaskId| {
+            let names = |key: &String, value: &String| key == "Orch-Task" && value == task.as_str();
+            let own =
+                landings.iter().find(|commit| commit.trailers.iter().any(|(key, value)| names(key, value)));
+            (task.clone(), own.map_or_else(|| tip.clone(), |commit| commit.id.clone()))
+        };
+        self.complete(queued, &members.iter().map(landed).collect::<Vec<_>>())
     }
 
+    /// Closes tasks that the base has, each with the commit of its landing.
     pub(super) fn complete(
         &mut self,
         queued: &[Queued],
-        task: &TaskId,
-        commit: &CommitId,
+        landed: &[(TaskId, CommitId)],
     ) -> Result<(), FlowError> {
-        let stored = self.change(task, |stored| {
-            if stored.task.state.is_finished() {
-                Vec::new()
-            } else {
-                vec![Event::Landed { commit: commit.clone() }]
-            }
+        let tasks: Vec<TaskId> = landed.iter().map(|(task, _)| task.clone()).collect();
+        let closed = self.change_all(&tasks, |stored| {
+            let own = landed.iter().find(|(task, _)| *task == stored.task.id);
+            own.filter(|_| !stored.task.state.is_finished())
+                .map(|(_, commit)| Event::Landed { commit: commit.clone() })
+                .into_iter()
+                .collect()
         })?;
-        let Some(stored) = stored else { return Ok(()) }; // another clone wrote it down
-        if matches!(stored.task.state, State::Cancelled { .. }) {
-            let text =
-                format!("was cancelled in the moment in which it landed: {} is on the base", commit.short());
-            self.say(Step::NeedsYou, std::slice::from_ref(task), None, text);
+        let closed: Vec<Stored> = closed.into_iter().flatten().collect(); // another clone wrote the others down
+        for stored in &closed {
+            let task = &stored.task.id;
+            if matches!(stored.task.state, State::Cancelled { .. }) {
+                let commit =
+                    landed.iter().find(|(other, _)| other == task).map_or("it", |(_, at)| at.short());
+                let text = format!("was cancelled in the moment in which it landed: {commit} is on the base");
+                self.say(Step::NeedsYou, std::slice::from_ref(task), None, text);
+            }
+            let before = Self::find(queued, task).map_or(&stored.task, |queued| &queued.stored.task);
+            // It has landed: what cannot be tidied up must not keep others from landing.
+            let stays = match self.project.clean_up(before) {
+                Ok(true) => None,
+                Ok(false) => Some("its worktree has uncommitted files and stays".to_owned()),
+                Err(err) => Some(format!("its worktree stays: {}", crate::store::chain(&err))),
+            };
+            if let Some(text) = stays {
+                self.say(Step::Note, std::slice::from_ref(task), None, text);
+            }
         }
-        let before = Self::find(queued, task).map_or(&stored.task, |queued| &queued.stored.task);
-        // It has landed: what cannot be tidied up must not keep others from landing.
-        let stays = match self.project.clean_up(before) {
-            Ok(true) => None,
-            Ok(false) => Some("its worktree has uncommitted files and stays".to_owned()),
-            Err(err) => Some(format!("its worktree stays: {}", crate::store::chain(&err))),
-        };
-        if let Some(text) = stays {
-            self.say(Step::Note, std::slice::from_ref(task), None, text);
-        }
-        self.project.store.archive(&self.op, std::slice::from_ref(&stored))?;
-        self.rounds.landed.push(task.clone());
+        self.project.store.archive(&self.op, &closed)?;
+        self.rounds.landed.extend(closed.into_iter().map(|stored| stored.task.id));
         Ok(())
     }
 
@@ -265,7 +268,7 @@ impl Lander<'_> {
             Finished::Contained => format!("{} has all of it already", self.project.base.branch),
         };
         self.say(Step::Land, std::slice::from_ref(task), None, text);
-        self.complete(queued, task, &commit)?;
+        self.complete(queued, &[(task.clone(), commit)])?;
         Ok(true)
     }
 

@@ -1,22 +1,32 @@
 //! The queue as it is, for whoever only looks.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crate::flow::FlowError;
 use crate::git::slot::MergeSlot;
-use crate::queue::{self, Forecast, Pace, Purpose, Running, View};
+use crate::queue::{self, Composition, Forecast, Pace, Purpose, Running, View};
 use crate::task::State;
-use crate::task::id::{CommitId, Seconds, TaskId};
+use crate::task::id::{CommitId, Seconds, TaskId, TreeId};
 use crate::task::state::Phase;
 
 use super::matrix::{Meeting, meetings};
-use super::{Lander, Queued};
+use super::{Chain, Lander, Queued};
 
 /// The queue as it is, with nothing composed.
 pub(crate) struct Sight {
     pub(crate) view: View,
     pub(crate) pace: Pace,
     pub(crate) slots: u32,
+}
+
+/// Entries that were composed into one chain.
+#[derive(Debug)]
+pub(crate) struct Composed {
+    /// Their heads, in the order of the chain.
+    pub(crate) heads: Vec<CommitId>,
+    pub(crate) tree: TreeId,
+    pub(crate) took: Duration,
 }
 
 impl Sight {
@@ -50,6 +60,37 @@ impl Lander<'_> {
         let found = meetings(&self.project.repo, &changes)?;
         let name = |at: usize| queued[at].entry.task.clone();
         Ok(found.into_iter().map(|met| (name(met.pair.0), name(met.pair.1), met)).collect())
+    }
+
+    /// Composes the first entries of which no two touch the same into one chain, and measures how long that takes once the
+    /// queue is read.
+    ///
+    /// # Errors
+    /// Git fails, or some of them do not compose all the same.
+    pub(crate) fn compose_disjoint(mut self, most: usize) -> Result<Composed, FlowError> {
+        let queued = self.queued()?;
+        let mut members: Vec<&Queued> = Vec::new();
+        for one in &queued {
+            let footprint = &one.entry.footprint;
+            if members.len() < most && !members.iter().any(|other| other.entry.footprint.overlaps(footprint))
+            {
+                members.push(one);
+            }
+        }
+        let tasks: Vec<TaskId> = members.iter().map(|one| one.entry.task.clone()).collect();
+        let heads: Vec<CommitId> = members.iter().map(|one| one.entry.head.clone()).collect();
+        let chain: Chain = tasks.iter().cloned().zip(heads.iter().cloned()).collect();
+        self.drop_stale(&queued);
+        let begun = Instant::now();
+        self.compose(&queued, &[&tasks])?;
+        let took = begun.elapsed();
+        match self.compositions.remove(&chain) {
+            Some(Composition::Clean { tree, .. }) => Ok(Composed { heads, tree, took }),
+            _ => Err(FlowError::BadValue {
+                what: "disjoint entries".to_owned(),
+                why: "they do not compose".to_owned(),
+            }),
+        }
     }
 
     /// Whether another process of this machine works on the queue now.

@@ -24,6 +24,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::git::slot::MergeSlot;
+use crate::git::trunk::Trunk;
 use crate::process::Stop;
 use crate::queue::{self, Action, Belief, Composition, Entry, Purpose, View};
 use crate::store::{Op, Stored};
@@ -35,7 +36,8 @@ use super::project::now;
 use super::report::Ran;
 use super::{FlowError, Project};
 
-pub(crate) use matrix::Meeting;
+pub(crate) use look::Composed;
+pub(crate) use matrix::{Meeting, meetings};
 
 /// Wait for a running test's end this long before everything is looked at anew: refs may change meanwhile.
 const TICK: Duration = Duration::from_secs(2);
@@ -111,6 +113,8 @@ pub(crate) struct Lander<'a> {
     /// Entries' tasks as they were read, as long as their journals do not move.
     loaded: HashMap<TaskId, Stored>,
     footprints: HashMap<(CommitId, CommitId), BTreeSet<String>>,
+    /// The base's history, as far back as entries left it.
+    trunk: Option<Trunk>,
     /// The candidates that each task was tested in, as its journal at this commit says.
     tested: HashMap<TaskId, (CommitId, Vec<CommitId>)>,
     /// What candidates hold.
@@ -156,6 +160,7 @@ impl<'a> Lander<'a> {
             forward_at: None,
             loaded: HashMap::new(),
             footprints: HashMap::new(),
+            trunk: None,
             tested: HashMap::new(),
             chains: HashMap::new(),
             base_commits: Vec::new(),
@@ -295,7 +300,7 @@ impl<'a> Lander<'a> {
                     self.land(slot, queued, &members, &commit, &tree, &on)?
                 }
                 Action::Hold { task, hold } => self.hold(queued, &task, &hold)?,
-                Action::Release { task } => self.phase(&task, Event::Waiting)?,
+                Action::Release { task } => self.phase(&task, &Event::Waiting)?,
                 Action::Eject { task, because } => self.eject(queued, &task, because)?,
                 Action::Finish { task, because } => self.finish(view, queued, &task, because)?,
                 Action::StopAll { because } => self.stop_all(&because)?,

@@ -128,8 +128,8 @@ impl Lander<'_> {
         let some = which.map(|which| self.project.test_set(which));
         let known = self.project.known_verdicts(tree)?.into_iter().rev();
         let mut counting = known.filter(|known| known.set == full || Some(&known.set) == some.as_ref());
-        Ok(counting.next().map(|known| match known.said {
-            Said::Results(results) => worse.iter().all(|worse| passes(&results, worse)),
+        Ok(counting.next().map(|known| match &known.said {
+            Said::Results(results) => worse.iter().all(|worse| passes(results, worse)),
             Said::NoEvidence(_) => false, // no reason to name anybody
         }))
     }

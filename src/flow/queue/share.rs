@@ -89,16 +89,23 @@ impl Lander<'_> {
         task: &TaskId,
         decide: impl Fn(&Stored) -> Vec<Event>,
     ) -> Result<Option<Stored>, FlowError> {
-        let changed =
-            self.project
-                .store
-                .change::<FlowError>(&self.op, &Actor::orchestrator(), task, |stored| Ok(decide(stored)));
-        match changed {
+        Ok(self.change_all(std::slice::from_ref(task), decide)?.pop().flatten())
+    }
+
+    /// Changes the tasks of several entries; an answer for each, as of [`Lander::change`].
+    pub(super) fn change_all(
+        &self,
+        tasks: &[TaskId],
+        decide: impl Fn(&Stored) -> Vec<Event>,
+    ) -> Result<Vec<Option<Stored>>, FlowError> {
+        let store = &self.project.store;
+        let changed = store
+            .change_all::<FlowError>(&self.op, &Actor::orchestrator(), tasks, |stored| Ok(decide(stored)));
+        let answer = |(task, changed): (&TaskId, Result<Stored, FlowError>)| match changed {
             Ok(stored) => Ok(Some(stored)),
-            Err(FlowError::Store(StoreError::NoTask(_))) if self.project.store.archived(task)?.is_some() => {
-                Ok(None)
-            }
+            Err(FlowError::Store(StoreError::NoTask(_))) if store.archived(task)?.is_some() => Ok(None),
             Err(err) => Err(err),
-        }
+        };
+        tasks.iter().zip(changed).map(answer).collect()
     }
 }

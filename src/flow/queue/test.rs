@@ -59,9 +59,12 @@ impl Lander<'_> {
         if self.project.test_command(&Which::Full).is_none() {
             return Err(FlowError::NoTests);
         }
-        for task in &members {
-            self.phase(task, Event::Testing { candidate: commit.clone() })?;
+        if !members.is_empty() {
+            let chain = self.project.repo.first_parent(&commit, Some(&self.project.base.tip), usize::MAX)?;
+            self.project.repo.sync_with_next(chain.iter().map(|made| &made.id))?;
+            self.project.store.keep_candidate(&tree, &commit)?;
         }
+        self.phase_all(&members, &Event::Testing { candidate: commit.clone() })?;
         let first = match purpose {
             Purpose::Baseline | Purpose::Blame => None,
             Purpose::Candidate | Purpose::Confirm => self.targeted(&members, &commit)?,

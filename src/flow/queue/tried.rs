@@ -1,7 +1,7 @@
 //! What earlier runs said of what waits now, and the rates to believe in: read from journals and verdicts, so a process
 //! that starts afresh, without any cache, knows as much as the one before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::flow::FlowError;
 use crate::queue::{Belief, Tried};
@@ -9,7 +9,7 @@ use crate::suite::result::Results;
 use crate::task::Event;
 use crate::task::id::{CommitId, Nonce, Seconds, TaskId};
 
-use super::{Lander, Queued, entry_nonce};
+use super::{Lander, Queued};
 
 /// Commits of the base at which a candidate may have been started; older ones say nothing of today.
 const BASE_COMMITS: usize = 400;
@@ -33,19 +33,22 @@ impl Lander<'_> {
         baseline: Option<&Results>,
     ) -> Result<Vec<Tried>, FlowError> {
         let empty = Results::default();
+        let waiting: HashSet<(&TaskId, &Nonce)> =
+            queued.iter().map(|one| (&one.entry.task, &one.entry.nonce)).collect();
         let mut all = Vec::new();
         for candidate in self.candidates_of(queued)? {
             let tree = self.project.repo.tree_of(&candidate)?;
             let chain = self.chain_of(&candidate)?;
-            let Some(members) = waiting(&chain, queued, landed).filter(|members| !members.is_empty()) else {
+            let Some(members) = still(&chain, &waiting, landed).filter(|members| !members.is_empty()) else {
                 continue;
             };
-            let judged = self.project.judge(&tree, baseline.unwrap_or(&empty))?;
+            let known = self.project.known_verdicts(&tree)?;
+            let judged = self.project.weigh(&known, baseline.unwrap_or(&empty));
             let green = judged.green > 0;
             if !green && judged.red == 0 {
                 continue;
             }
-            let Some(last) = self.project.known_verdicts(&tree)?.pop() else { continue };
+            let Some(last) = known.last() else { continue };
             let took = i64::try_from(last.millis / 1000).unwrap_or_default();
             let started = Seconds(last.at.0 - took);
             let worse = judged.worse.iter().map(|worse| worse.test.as_str().to_owned()).collect();
@@ -142,19 +145,16 @@ pub(super) fn failed_with(tried: &[Tried], baseline: Option<&Results>) -> BTreeM
 }
 
 /// The members of a chain that wait; `None` if one of them neither waits nor has landed: then it says nothing of today.
-fn waiting(
+fn still(
     chain: &[(TaskId, Nonce)],
-    queued: &[Queued],
+    waiting: &HashSet<(&TaskId, &Nonce)>,
     landed: &BTreeSet<(TaskId, Nonce)>,
 ) -> Option<Vec<TaskId>> {
     let mut members = Vec::new();
-    for (task, nonce) in chain {
-        let waits = queued
-            .iter()
-            .any(|one| one.entry.task == *task && entry_nonce(&one.stored.task, &one.entry.head) == *nonce);
-        if waits {
+    for one @ (task, nonce) in chain {
+        if waiting.contains(&(task, nonce)) {
             members.push(task.clone());
-        } else if !landed.contains(&(task.clone(), nonce.clone())) {
+        } else if !landed.contains(one) {
             return None;
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::flow::FlowError;
+use crate::git::trunk::Trunk;
 use crate::queue::{
     self, Base, Composition, Entry, Footprint, Known, OnWorse, Rules, Running, Verdict, View,
 };
@@ -17,6 +18,15 @@ use super::decide::hold_of;
 use super::tried::failed_with;
 use super::{BARRIERS, Lander, Queued, SKEW, entry_nonce};
 
+/// What an entry is looked at beside.
+struct Beside {
+    in_queue: BTreeSet<TaskId>,
+    open: BTreeSet<TaskId>,
+    coupled: Vec<Coupled>,
+    /// The results of today's base.
+    baseline: Option<Results>,
+}
+
 impl Lander<'_> {
     /// What waits in the queue now.
     pub(super) fn queued(&mut self) -> Result<Vec<Queued>, FlowError> {
@@ -28,19 +38,27 @@ impl Lander<'_> {
             .collect();
         let open: BTreeSet<TaskId> = rows.iter().map(|row| row.card.id.clone()).collect();
         let tips: HashMap<&TaskId, &CommitId> = rows.iter().map(|row| (&row.card.id, &row.tip)).collect();
-        let coupled = self.project.store.repo_state()?.coupled;
+        let beside = Beside {
+            in_queue,
+            open,
+            coupled: self.project.store.repo_state()?.coupled,
+            baseline: self.project.full_results(&self.project.repo.tree_of(&self.project.base.tip)?)?,
+        };
+        let mut red = HashMap::new();
         let (mut queued, mut loaded) = (Vec::new(), HashMap::new());
-        for id in &in_queue {
+        for id in &beside.in_queue {
             let known = self.loaded.remove(id).filter(|stored| tips.get(id) == Some(&&stored.tip));
             let stored = match known {
                 Some(stored) => stored,
-                None => match self.project.store.load(id)? {
-                    Some(stored) => stored,
+                None => match tips.get(id) {
+                    Some(tip) => {
+                        Stored { task: self.project.store.task_of_commit(tip)?, tip: (*tip).clone() }
+                    }
                     None => continue,
                 },
             };
             loaded.insert(id.clone(), stored.clone());
-            if let Some(entry) = self.entry(&stored, &in_queue, &open, &coupled)? {
+            if let Some(entry) = self.entry(&stored, &beside, &mut red)? {
                 queued.push(Queued { entry, stored });
             }
         }
@@ -48,21 +66,20 @@ impl Lander<'_> {
         Ok(queued)
     }
 
-    pub(super) fn entry(
+    fn entry(
         &mut self,
         stored: &Stored,
-        in_queue: &BTreeSet<TaskId>,
-        open: &BTreeSet<TaskId>,
-        coupled: &[Coupled],
+        beside: &Beside,
+        red: &mut HashMap<CommitId, bool>,
     ) -> Result<Option<Entry>, FlowError> {
         let task = &stored.task;
         let State::ReadyForHandoff { change, approval, .. } = &task.state else { return Ok(None) };
         let mut after = Vec::new();
         let mut blocked = false;
         for id in &task.after {
-            if in_queue.contains(id) {
+            if beside.in_queue.contains(id) {
                 after.push(id.clone());
-            } else if open.contains(id)
+            } else if beside.open.contains(id)
                 || self.project.finished(id) != Some(crate::plan::ready::Finished::Landed)
             {
                 blocked = true;
@@ -76,52 +93,60 @@ impl Lander<'_> {
         let mut footprint = Footprint::new(paths.clone(), &task.paths, barrier)
             .or_else(|_| Footprint::new(paths, &[], true))
             .map_err(|bad| FlowError::BadValue { what: bad.glob.clone(), why: bad.why })?;
-        self.couple(&mut footprint, coupled);
+        self.couple(&mut footprint, &beside.coupled);
         Ok(Some(Entry {
             task: task.id.clone(),
             nonce: entry_nonce(task, &change.head),
             head: change.head.clone(),
             priority: task.priority,
             hotfix: task.hotfix,
-            repairs: self.repairs(&change.head)?,
+            repairs: self.repairs(&change.head, beside.baseline.as_ref())?,
             enqueued_at: task.since,
             after,
             blocked,
             footprint,
-            suspect: self.is_suspect(&task.state)?,
+            suspect: self.is_suspect(&task.state, beside.baseline.as_ref(), red)?,
             accept_worse: approval.accept_worse,
         }))
     }
 
     /// Whether the change is known to repair something: tests that fail on the base pass on its own head, and none that
     /// passes there fails. A red base lets such a change go first.
-    fn repairs(&self, head: &CommitId) -> Result<bool, FlowError> {
-        let base = self.project.full_results(&self.project.repo.tree_of(&self.project.base.tip)?)?;
-        let Some(base) = base.filter(|base| !base.failed.is_empty()) else { return Ok(false) };
+    fn repairs(&self, head: &CommitId, baseline: Option<&Results>) -> Result<bool, FlowError> {
+        let Some(base) = baseline.filter(|base| !base.failed.is_empty()) else { return Ok(false) };
         let own = self.project.full_results(&self.project.repo.tree_of(head)?)?;
         Ok(own.is_some_and(|own| {
-            let difference = crate::suite::worse::compare(&base, &own);
+            let difference = crate::suite::worse::compare(base, &own);
             difference.worse.is_empty() && !difference.fixed.is_empty()
         }))
     }
 
-    /// Whether the last candidate that it was a part of is red.
-    fn is_suspect(&self, state: &State) -> Result<bool, FlowError> {
+    /// Whether the last candidate that it was a part of is red. `red` says it of those that were looked at in this tick.
+    fn is_suspect(
+        &self,
+        state: &State,
+        baseline: Option<&Results>,
+        red: &mut HashMap<CommitId, bool>,
+    ) -> Result<bool, FlowError> {
         let State::ReadyForHandoff { phase: Phase::Testing { candidate }, .. } = state else {
             return Ok(false);
         };
-        if !self.project.repo.has_object(candidate)? {
-            return Ok(false);
+        if let Some(known) = red.get(candidate) {
+            return Ok(*known);
         }
-        let tree = self.project.repo.tree_of(candidate)?;
-        let baseline = self.project.full_results(&self.project.repo.tree_of(&self.project.base.tip)?)?;
-        let judged = self.project.judge(&tree, &baseline.unwrap_or_default())?;
-        Ok(judged.red > 0 && judged.green == 0)
+        let mut is_red = false;
+        if self.project.repo.has_object(candidate)? {
+            let known = self.project.known_verdicts(&self.project.repo.tree_of(candidate)?)?;
+            let judged = self.project.weigh(&known, baseline.unwrap_or(&Results::default()));
+            is_red = judged.red > 0 && judged.green == 0;
+        }
+        red.insert(candidate.clone(), is_red);
+        Ok(is_red)
     }
 
     /// What a change touches on today's base: what of it has landed with another branch does not count.
     pub(super) fn paths(&mut self, base: &CommitId, head: &CommitId) -> Result<BTreeSet<String>, FlowError> {
-        let today = self.project.repo.merge_base(&self.project.base.tip, head)?;
+        let today = self.fork_of(head)?;
         let key = (today.unwrap_or_else(|| base.clone()), head.clone());
         if let Some(paths) = self.footprints.get(&key) {
             return Ok(paths.clone());
@@ -129,6 +154,16 @@ impl Lander<'_> {
         let paths: BTreeSet<String> = self.project.repo.paths(&key.0, head)?.into_iter().collect();
         self.footprints.insert(key, paths.clone());
         Ok(paths)
+    }
+
+    /// Where a change leaves today's base.
+    fn fork_of(&mut self, head: &CommitId) -> Result<Option<CommitId>, FlowError> {
+        let (repo, tip) = (&self.project.repo, &self.project.base.tip);
+        let trunk = match self.trunk.take() {
+            Some(trunk) => trunk.moved_to(repo, tip)?,
+            None => Trunk::of(repo, tip)?,
+        };
+        Ok(self.trunk.insert(trunk).fork(repo, head)?)
     }
 
     pub(super) fn view(&mut self, queued: &[Queued]) -> Result<View, FlowError> {

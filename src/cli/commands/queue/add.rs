@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::flow::adopt::Adoption;
+use crate::flow::intake::Intake;
 use crate::flow::{FlowError, Project};
 use crate::store::{Op, layout};
 use crate::task::id::{Seconds, TaskId};
@@ -58,35 +59,42 @@ pub(super) fn run(ctx: &Context, project: &Project, args: &AddArgs) -> Result<Ex
             other => meant.push(other),
         }
     }
-    let mut below = None;
+    let mut intake = Intake::open(project)?;
+    let (mut branches, mut below) = (Vec::new(), None);
     for added in &meant {
         if let Added::Branch(branch) = added {
-            let onto = adoption(project, args, branch)?.onto.or(below.filter(|_| args.stack));
-            let _ = project.check_branch(branch, onto.as_ref())?; // all of them, before anything is written
+            let onto = adoption(project, &intake, args, branch)?.onto.or(below.filter(|_| args.stack));
+            branches.push((branch.clone(), onto));
             below = project.repo.tip(&layout::branch_ref(branch)).map_err(FlowError::from)?;
         }
     }
-    let op = project.op();
+    let checked = intake.check(&branches)?; // all of them, before anything is written
+    if !args.dry.dry_run {
+        let op = project.op();
+        let mut later = i64::try_from(checked.len()).unwrap_or(i64::MAX);
+        for one in &checked {
+            later -= 1;
+            // Whoever stands first goes first: times are whole seconds, so each gets its own.
+            let at = Seconds(op.at.0 - later);
+            let with = adoption(project, &intake, args, &one.branch)?;
+            intake.plan(Op { at, ..op.clone() }, one, with)?;
+        }
+    }
+    let mut written = intake.write()?.into_iter();
     let (mut lines, mut tasks) = (String::new(), Vec::new());
-    let mut later = i64::try_from(meant.len()).unwrap_or(i64::MAX);
     for added in meant {
-        later -= 1;
         match added {
             Added::There(task) => {
                 lines.push_str(&format!("{} is in the queue already\n", task.id));
                 tasks.push(TaskJson::of(project, &task));
             }
-            Added::Branch(branch) if args.dry.dry_run => {
-                lines.push_str(&format!("would queue {}\n", text::line(&branch)));
-            }
-            Added::Branch(branch) => {
-                // Whoever stands first goes first: times are whole seconds, so each gets its own.
-                let at = Seconds(op.at.0 - later);
-                let with = adoption(project, args, &branch)?;
-                let task = project.adopt(&Op { at, ..op.clone() }, &branch, &with)?.task;
-                lines.push_str(&queued_line(&task));
-                tasks.push(TaskJson::of(project, &task));
-            }
+            Added::Branch(branch) => match written.next() {
+                None => lines.push_str(&format!("would queue {}\n", text::line(&branch))),
+                Some(stored) => {
+                    lines.push_str(&queued_line(&stored.task));
+                    tasks.push(TaskJson::of(project, &stored.task));
+                }
+            },
         }
     }
     let next = if args.dry.dry_run { Vec::new() } else { vec!["git orch queue run".to_owned()] };
@@ -102,8 +110,13 @@ fn queued_line(task: &Task) -> String {
 }
 
 /// What a branch is added with: what was asked for, and the tasks in the queue that it is built on.
-fn adoption(project: &Project, args: &AddArgs, branch: &str) -> Result<Adoption, Failure> {
-    let below = project.built_on(branch)?;
+fn adoption(
+    project: &Project,
+    intake: &Intake<'_>,
+    args: &AddArgs,
+    branch: &str,
+) -> Result<Adoption, Failure> {
+    let below = intake.built_on(branch)?;
     let mut after = project.dependencies(branch, &args.after)?;
     for (id, _) in &below {
         if !after.contains(id) {
