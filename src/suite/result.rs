@@ -50,7 +50,7 @@ impl fmt::Display for TestName {
 
 impl Results {
     /// The same with all that failed among what passed.
-    pub(crate) fn with_all_passed(mut self) -> Results {
+    pub(crate) fn taken_as_passed(mut self) -> Results {
         self.passed.extend(std::mem::take(&mut self.failed).into_keys());
         self
     }
