@@ -159,14 +159,16 @@ fn reaped_ticks(line: &str) -> Option<u64> {
     Some(fields.filter_map(|field| field.parse::<u64>().ok()).sum())
 }
 
-/// Returns all living processes of a group, those whose first environment has this text, and all below both. A process
-/// of the group that started before `since` is somebody else's: ids are used again.
+/// Returns all living processes of a group, those whose first environment has this text, and all below both. Ids are used
+/// again: where the group's leader is another one than started at `since`, or nobody knows when it did, the group is
+/// somebody else's; and so is a process of it that started before.
 pub(super) fn marked(group: u32, since: u64, mark: &str) -> Vec<u32> {
     let me = std::process::id();
+    let ours = since > 0 && Stat::of(group).is_none_or(|leader| leader.started == since);
     let mut found = std::collections::BTreeSet::new();
     for pid in all() {
         let Some(stat) = Stat::of(pid) else { continue };
-        let of_group = stat.group == group && stat.started >= since;
+        let of_group = ours && stat.group == group && stat.started >= since;
         let has_mark = || {
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes())
@@ -237,6 +239,19 @@ mod tests {
         assert!(alive(me, started));
         assert!(!alive(me, started + 1));
         assert!(!alive(u32::MAX, started));
+    }
+
+    #[test]
+    fn a_group_whose_number_was_used_again_is_somebody_elses() {
+        use std::os::unix::process::CommandExt as _;
+        let mut sleep = std::process::Command::new("sleep");
+        let mut child = sleep.arg("30").process_group(0).spawn().unwrap();
+        let started = start_time(child.id()).unwrap();
+        assert_eq!(marked(child.id(), started, "NO=MARK"), [child.id()]);
+        assert_eq!(marked(child.id(), started - 1, "NO=MARK"), [] as [u32; 0]);
+        assert_eq!(marked(child.id(), 0, "NO=MARK"), [] as [u32; 0]);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

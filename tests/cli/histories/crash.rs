@@ -22,6 +22,8 @@ const WRAPPER: &str = r#"#!/bin/sh
 case " $* " in
 *" version "*|*" rev-list "*|*" cat-file "*|*" for-each-ref "*|*" ls-tree "*|*" ls-files "*|*" worktree list "*) exec {git} "$@" ;;
 esac
+# Whoever was started beside a queue that is dead by now has another parent, and must not kill that.
+read -r parent 2>/dev/null </proc/$PPID/comm && test "$parent" = git-orch || exec {git} "$@"
 printf x >>{folder}/count
 read -r at how 2>/dev/null <{folder}/plan || exec {git} "$@"
 read -r count <{folder}/count
