@@ -89,7 +89,10 @@ fn everybody_lands_the_same_branches_side_by_side() {
     };
     // Who landed what is checked by the command; these are the policies' own arithmetic.
     assert!((runs("queues", "serial") - 6.0).abs() < 0.1, "one run each: {data}");
-    assert!(runs("queues", "zuul") > 6.0, "who is behind the bad one is tested again: {data}");
+    assert!(
+        runs("queues", "zuul") >= 6.0,
+        "one for each, and one more for whoever stood on a bad one: {data}"
+    );
     assert!(runs("queues", "bors") > 2.0, "{data}");
     assert!(runs("queues", "git orch") > 2.0, "a red, its search, and what lands: {data}");
     // The whole, two or three steps of the bisection, and the rest.
