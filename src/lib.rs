@@ -10,7 +10,7 @@
 mod task;
 /// Which task comes next: dependencies, priority, nearly-done work first.
 mod plan;
-/// What reviewers answer: severities, findings, the verdict.
+/// What agents answer in agreed forms: verdicts and findings, why an attempt failed, plans.
 mod review;
 /// Which tests a change needs: globs with captures over the changed files.
 mod select;
@@ -18,6 +18,8 @@ mod select;
 mod suite;
 /// Hard limits of a change: size and paths.
 mod guard;
+/// What workers that cannot write answer: `FILE:` blocks, and several answers made one.
+mod synthesis;
 /// The merge queue's planner.
 mod queue;
 /// The queue under invented or recorded traffic, with a clock of its own: benchmarks of the policy.

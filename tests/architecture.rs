@@ -19,6 +19,7 @@ const ROOMS: &[(&str, Kind)] = &[
     ("select", Pure),
     ("suite", Pure),
     ("guard", Pure),
+    ("synthesis", Pure),
     ("queue", Pure),
     ("bench", Pure),
     ("policy", Pure),

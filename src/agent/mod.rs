@@ -13,16 +13,26 @@ mod price;
 mod prompt;
 /// The agent that replays recorded changes.
 mod script;
+/// Workers that do one task together.
+mod team;
 /// One call of an agent.
 mod turn;
 
-use crate::{policy::agents::AgentEntry, process::ProcessError, task::id::TaskId};
+use crate::{
+    policy::agents::{AgentEntry, Answer},
+    process::ProcessError,
+    task::id::TaskId,
+};
 use std::{collections::BTreeMap, io, path::PathBuf};
 
 pub(crate) use output::{FailureKind, Tokens};
-pub(crate) use prompt::{FindingVars, LimitVars, PromptError, PromptVars, Rendered, TaskVars, render};
+pub(crate) use prompt::{
+    AttemptVars, CODE, ContractVars, FileVars, FindingVars, LimitVars, NoteVars, PromptError, PromptVars,
+    Rendered, TaskVars, TestVars, Tools, front, render,
+};
 pub(crate) use script::script_main;
-pub(crate) use turn::{Access, Cost, Turn, TurnResult, take};
+pub(crate) use team::take_together;
+pub(crate) use turn::{Access, Cost, Told, Turn, TurnResult, Usage, take, told_by_logs};
 
 /// An agent as it was named in the settings or on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +47,8 @@ pub(crate) struct Agent {
 pub(crate) enum Kind {
     /// A program, by its entry.
     Program(Box<AgentEntry>),
+    /// Workers whose answers are made one change, in the order in which they were named; the entry is the team's own.
+    Team { entry: Box<AgentEntry>, workers: Vec<Agent> },
     /// Recorded changes: `<task-id>.toml` in a folder, and `_default.toml` for turns that it leaves out.
     Script { folder: PathBuf },
 }
@@ -49,6 +61,8 @@ pub(crate) enum AgentError {
          script:FOLDER"
     )]
     Unknown { given: String, known: String },
+    #[error("agent.{team}.workers names '{worker}', {why}")]
+    Worker { team: String, worker: String, why: &'static str },
     #[error("agent '{agent}:' names no model behind the colon")]
     NoModel { agent: String },
     #[error("{program}, the program of agent '{agent}', is not installed: it is not found in PATH")]
@@ -79,7 +93,10 @@ pub(crate) fn parse(text: &str, named: &BTreeMap<String, AgentEntry>) -> Result<
     let program =
         |name: &str, entry: AgentEntry| Agent { name: name.to_owned(), kind: Kind::Program(Box::new(entry)) };
     if let Some(entry) = named.get(text) {
-        return Ok(program(text, entry.clone()));
+        return match entry.workers.is_empty() {
+            true => Ok(program(text, entry.clone())),
+            false => team(text, entry, named),
+        };
     }
     let unknown = || AgentError::Unknown {
         given: crate::task::id::shown(text),
@@ -101,6 +118,51 @@ pub(crate) fn parse(text: &str, named: &BTreeMap<String, AgentEntry>) -> Result<
             Ok(Agent { name: "script".to_owned(), kind: Kind::Script { folder: PathBuf::from(rest) } })
         }
         _ => Err(unknown()),
+    }
+}
+
+/// An agent that lets others work. They answer with files: two that change one worktree would disturb each other.
+fn team(name: &str, entry: &AgentEntry, named: &BTreeMap<String, AgentEntry>) -> Result<Agent, AgentError> {
+    let worker = |text: &String| {
+        let wrong =
+            |why| AgentError::Worker { team: name.to_owned(), worker: crate::task::id::shown(text), why };
+        if text == name {
+            return Err(wrong("which is the team itself"));
+        }
+        match parse(text, named)? {
+            Agent { kind: Kind::Team { .. }, .. } => Err(wrong("which is a team itself")),
+            Agent { kind: Kind::Program(worker), .. } if worker.answer == Answer::Edits => {
+                Err(wrong("whose answer is no files: set answer = \"files\" for it"))
+            }
+            Agent { kind: Kind::Script { .. }, .. } => Err(wrong("which replays recorded changes")),
+            worker @ Agent { kind: Kind::Program(_), .. } => Ok(worker),
+        }
+    };
+    let workers = entry.workers.iter().map(worker).collect::<Result<_, _>>()?;
+    Ok(Agent { name: name.to_owned(), kind: Kind::Team { entry: Box::new(entry.clone()), workers } })
+}
+
+impl Agent {
+    /// Its entry in the settings, where it has one.
+    pub(crate) fn entry(&self) -> Option<&AgentEntry> {
+        match &self.kind {
+            Kind::Program(entry) | Kind::Team { entry, .. } => Some(entry),
+            Kind::Script { .. } => None,
+        }
+    }
+
+    /// Whether its answer holds the files that it would change.
+    pub(crate) fn answers_files(&self) -> bool {
+        match &self.kind {
+            Kind::Program(entry) => entry.answer == Answer::Files,
+            Kind::Team { .. } => true,
+            Kind::Script { .. } => false,
+        }
+    }
+
+    /// Whether it asks nobody who charges: it replays what was recorded.
+    pub(crate) fn is_free(&self) -> bool {
+        matches!(self.kind, Kind::Script { .. })
     }
 }
 

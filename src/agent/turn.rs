@@ -7,7 +7,7 @@ use super::{
     price, script,
 };
 use crate::{
-    policy::agents::{Call, Output},
+    policy::agents::{AgentEntry, Call, Output},
     process::{self, Job, Outcome, Stop, Terms, sandbox::Sandbox},
     task::{
         id::{RunId, TaskId},
@@ -95,6 +95,8 @@ pub(crate) struct TurnResult {
     /// Log of standard error.
     pub(crate) error_log: PathBuf,
     pub(crate) usage: Usage,
+    /// The answers of a team's workers, by name; empty where one agent answered.
+    pub(crate) parts: Vec<(String, String)>,
 }
 
 /// What a turn cost. Unknown stays unknown: it is never 0.
@@ -138,10 +140,7 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
             temp
         }
     };
-    let entry = match &agent.kind {
-        Kind::Program(entry) => Some(entry.as_ref()),
-        Kind::Script { .. } => None,
-    };
+    let entry = agent.entry();
     if let Some(Call::Argv(argv)) = entry.map(|entry| &entry.call)
         && let Some(program) = argv.first().filter(|program| process::which(program).is_none())
     {
@@ -149,6 +148,8 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
     }
     let Started { argv, stdin } = match &agent.kind {
         Kind::Program(entry) => call::start(entry, turn, &Files { prompt: &prompt, temp: &temp })?,
+        // Its workers are called, one by one.
+        Kind::Team { .. } => return Err(AgentError::Empty { kind: "team" }),
         Kind::Script { folder } => Started { argv: script::call(folder, turn)?, stdin: String::new() },
     };
     let (log, error_log) = (folder.join("stdout.log"), folder.join("stderr.log"));
@@ -213,7 +214,36 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         model,
         log,
         error_log,
+        parts: Vec::new(),
     })
+}
+
+/// What the logs of a turn tell, whose end nobody saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) tokens: Option<u64>,
+    pub(crate) cost: Option<Cost>,
+    pub(crate) model: Option<String>,
+}
+
+/// Reads what a turn used from the logs in its folder, as far as they go: the orchestrator was killed, and its agent with
+/// it. What a program tells only at its end stays unknown.
+pub(crate) fn told_by_logs(entry: Option<&AgentEntry>, folder: &Path, log_cap: u64) -> Told {
+    let form = entry.map_or(Output::Text, |entry| entry.output);
+    let text =
+        |name: &str| read_end(&folder.join(name), log_cap, log_cap).map(|(text, _)| text).unwrap_or_default();
+    let (stdout, stderr) = (text("stdout.log"), text("stderr.log"));
+    if stdout.trim().is_empty() {
+        return Told::default();
+    }
+    let said = output::read_unfinished(form, &stdout, &stderr);
+    let model = said.model.or_else(|| entry.and_then(|entry| entry.model.clone()));
+    let cost = match said.cost_usd_micros {
+        Some(micros) => Some(Cost::Reported(MicroUsd(micros))),
+        None => price::estimate(entry, model.as_deref(), said.tokens.filter(|_| !said.only_sum))
+            .map(Cost::Estimated),
+    };
+    Told { tokens: said.tokens.map(Tokens::total), cost, model }
 }
 
 /// Reads the end of a log, where the answer is; tells whether there was more.
@@ -253,7 +283,7 @@ fn failed(path: &Path, source: std::io::Error) -> AgentError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::agents::{AgentEntry, PromptBy};
+    use crate::policy::agents::PromptBy;
     use crate::process::Ended;
     use std::collections::BTreeMap;
     use tempfile::TempDir;

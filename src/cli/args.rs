@@ -112,6 +112,9 @@ pub(crate) enum Command {
     /// Add a task
     #[command(display_order = 20)]
     Add(commands::add::AddArgs),
+    /// Let an agent cut a goal into tasks, for you to say yes to
+    #[command(display_order = 21)]
+    Plan(commands::plan::PlanArgs),
     /// Change a task: title, spec, priority, paths, dependencies
     #[command(display_order = 21)]
     Edit(commands::edit::EditArgs),

@@ -6,6 +6,7 @@ pub(crate) enum Code {
     Usage,
     BadValue,
     BadId,
+    Vague,
     Unknown,
     Ambiguous,
     Exists,
@@ -92,6 +93,14 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
         "E-BAD-ID",
         "Task ids are 1 to 64 characters of a-z, 0-9 and '-', and do not begin with '-': each id is also a \
          ref, a folder and a word on a command line.",
+    ),
+    (
+        Code::Vague,
+        "E-VAGUE",
+        "Nobody could tell when this task is done. One line is enough where it names a thing. A spec with \
+         headings, and a task of tier 3 or 4, also says how one sees that it is done (Acceptance criteria, or a \
+         line 'Done when: ...'); a heading that is there says something. spec.require asks for more. A draft \
+         (--draft) may say what it likes: nobody takes it before it is approved.",
     ),
     (
         Code::Unknown,

@@ -309,6 +309,11 @@ pub(crate) fn options(task: &Task, who: &str) -> Vec<(String, &'static str)> {
                 let again = (format!("git orch queue add {}", task.branch), "once the branch is mended");
                 return vec![(approve, anyway), again, see, give_up];
             }
+            if because.trouble == Trouble::Unclear {
+                let say =
+                    (format!("git orch edit {id} -m \"...\""), "say what is missing: it goes back to work");
+                return vec![say, (approve, anyway), give_up];
+            }
             let again = was.change().is_none() || !because.trouble.may_be_accepted();
             vec![(if again { approve } else { looked_at }, anyway), reject, see, give_up]
         }

@@ -192,6 +192,7 @@ impl Command {
             Command::Approve(args) => args.acts_as.clone(),
             Command::Reject(args) => args.acts_as.clone(),
             Command::Add(args) => args.acts_as.clone(),
+            Command::Plan(args) => args.acts_as.clone(),
             Command::Import(args) => args.acts_as.clone(),
             Command::Stop(args) => args.acts_as.clone(),
             Command::Queue(args) => args.acts_as.clone(),
@@ -225,7 +226,7 @@ fn refuse_agents(ctx: &Context, command: &Command) -> Result<(), Failure> {
         Command::Approve(_) | Command::Reject(_) | Command::Stop(_) | Command::Undo(_) | Command::Run(_) => {
             true
         }
-        Command::Bot(_) => true,
+        Command::Bot(_) | Command::Plan(_) => true,
         Command::Queue(args) => args.changes(),
         _ => false,
     };
@@ -239,6 +240,7 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => commands::doctor::run(ctx, args),
         Command::Demo(args) => commands::demo::run(ctx, args),
         Command::Add(args) => commands::add::run(ctx, args),
+        Command::Plan(args) => commands::plan::run(ctx, args),
         Command::Edit(args) => commands::edit::run(ctx, args),
         Command::Import(args) => commands::import::run(ctx, args),
         Command::Run(args) => commands::run::run(ctx, args),

@@ -295,19 +295,18 @@ impl Project {
 
     fn examine_agents(&self, found: &mut Diagnosis) {
         let agents = &self.policy.agents;
-        let set = [&agents.implement, &agents.review, &agents.fix, &agents.test].into_iter().flatten();
+        let set =
+            [&agents.implement, &agents.review, &agents.fix, &agents.test, &agents.clarify, &agents.plan];
+        let set = set.into_iter().flatten();
         let known = self.settings.agent_entries().unwrap_or_default();
         let mut missing = Vec::new();
         let mut there = Vec::new();
         for agent in set.map(String::as_str).collect::<std::collections::BTreeSet<_>>() {
             let ok = match crate::agent::parse(agent, &known) {
-                Ok(Agent { kind: Kind::Program(entry), .. }) => match &entry.call {
-                    Call::Shell(command) => {
-                        first_program(command).is_none_or(|program| which(&program).is_some())
-                    }
-                    Call::Argv(argv) => argv.first().is_some_and(|program| which(program).is_some()),
-                },
-                Ok(Agent { kind: Kind::Script { folder }, .. }) => folder.is_dir(),
+                Ok(Agent { kind: Kind::Team { workers, .. }, .. }) => {
+                    workers.iter().all(|worker| is_found(&worker.kind))
+                }
+                Ok(Agent { kind, .. }) => is_found(&kind),
                 Err(_) => false,
             };
             if ok {
@@ -402,6 +401,18 @@ fn sandbox(found: &mut Diagnosis) {
 /// Where landings are pushed to, as people write it: `origin/main`.
 pub(crate) fn destination(upstream: &crate::git::exchange::Upstream) -> String {
     format!("{}/{}", upstream.remote, upstream.branch.trim_start_matches("refs/heads/"))
+}
+
+/// Whether what an agent runs is there.
+fn is_found(kind: &Kind) -> bool {
+    match kind {
+        Kind::Program(entry) => match &entry.call {
+            Call::Shell(command) => first_program(command).is_none_or(|program| which(&program).is_some()),
+            Call::Argv(argv) => argv.first().is_some_and(|program| which(program).is_some()),
+        },
+        Kind::Script { folder } => folder.is_dir(),
+        Kind::Team { .. } => true,
+    }
 }
 
 /// The program that a shell command starts with; nothing where it starts with something else than a plain word.

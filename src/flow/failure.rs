@@ -12,6 +12,7 @@ use crate::policy::PolicyError;
 use crate::process::ProcessError;
 use crate::store::StoreError;
 use crate::task::Evidence;
+use crate::task::contract::Gap;
 use crate::task::id::{BadId, CommitId, Seconds, TaskId};
 use crate::task::state::Column;
 
@@ -132,11 +133,30 @@ pub(crate) enum FlowError {
     /// A pull request is at another commit than the one that this is about.
     #[error("pull request {number} is no longer at {head}")]
     PullMoved { number: u64, head: String },
+    /// A manager gave no plan that could be used.
+    #[error("no plan by {agent}: {why}")]
+    NoPlan { agent: String, why: String },
+    /// A spec says too little for anybody to work by it.
+    #[error("'{title}' is too vague to hand out")]
+    Vague { what: Vaguely, title: String, gaps: Vec<Gap> },
     #[error("inside an agent's worktree: your work is handed in when you end")]
     InsideAgent,
     /// What an agent must not ask for, in words.
     #[error("{0}")]
     NotForAgents(String),
+}
+
+/// What was tried with a spec that is too vague.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Vaguely {
+    /// To add a task.
+    Added,
+    /// To plan by it.
+    Planned,
+    /// To change this one.
+    Edited(TaskId),
+    /// To let a draft be worked on.
+    Approved(TaskId),
 }
 
 impl FlowError {

@@ -1,5 +1,7 @@
 //! The gates size and paths, measured on real changes. The same code on a laptop, in the hook and in the queue.
 
+use std::collections::BTreeSet;
+
 use crate::git::diff::Status;
 use crate::guard::generated::Attributes;
 use crate::guard::paths::{self, OutsidePath, Whose};
@@ -9,6 +11,7 @@ use crate::select::globs::Globs;
 use crate::task::id::{CommitId, shown};
 use crate::task::{Evidence, Task, Trouble};
 
+use super::workflows::HOST_FILES;
 use super::{FlowError, Project};
 
 /// Conflict markers as git writes them at the start of a line.
@@ -50,16 +53,27 @@ impl Project {
     /// # Errors
     /// Git fails.
     pub(crate) fn size_of(&self, base: &CommitId, head: &CommitId) -> Result<Size, FlowError> {
-        Ok(self.sized(&self.repo.changes(base, head)?)?)
+        Ok(self.sized(&self.repo.changes(base, head)?, head)?)
     }
 
-    fn sized(&self, changes: &[crate::git::diff::FileChange]) -> Result<Size, crate::git::GitError> {
+    fn sized(
+        &self,
+        changes: &[crate::git::diff::FileChange],
+        head: &CommitId,
+    ) -> Result<Size, crate::git::GitError> {
+        let mut own = BTreeSet::new();
+        for file in HOST_FILES.iter().filter(|file| changes.iter().any(|change| change.path == file.path)) {
+            if self.repo.read_file(head, file.path)?.is_some_and(|text| text == file.text.as_bytes()) {
+                own.insert(file.path.to_owned());
+            }
+        }
         let attributes = self.repo.read_file(&self.base.tip, ".gitattributes")?.unwrap_or_default();
         let attributes = Attributes::parse(&String::from_utf8_lossy(&attributes));
         let changes: Vec<FileChange> = changes.iter().map(measured).collect();
         let exclusions = Exclusions {
             globs: self.policy.cap.exclude.clone(),
             generated: attributes.generated(changes.iter().map(|change| change.path.as_str())),
+            own,
         };
         Ok(size::measure(&changes, &exclusions, self.policy.cap.caps))
     }
@@ -85,7 +99,7 @@ impl Project {
         head: &CommitId,
         changes: &[crate::git::diff::FileChange],
     ) -> Result<Measured, FlowError> {
-        let size = self.sized(changes)?;
+        let size = self.sized(changes, head)?;
         let files = changed_files(changes);
         let mut allowed = self.allowed_paths();
         if let Some(task) = task.filter(|task| !task.paths.is_empty()) {

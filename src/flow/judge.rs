@@ -1,25 +1,34 @@
 //! A turn that ended, judged by its evidence: the diff, the gate, and what its program says of itself. Never by an exit
 //! code alone.
 
+/// Of somebody who looked at a failed attempt.
+mod clarified;
 /// Of a worker that handed in by itself.
 mod handed_in;
 /// Of a reviewer.
 mod reviewed;
+/// Of a tester.
+mod tested;
 
 use std::time::Duration;
 
-use crate::agent::{Cost, FailureKind, Kind, Tokens, TurnResult};
+use crate::agent::{Cost, FailureKind, Tokens, TurnResult};
 use crate::git::GitError;
 use crate::plan::breaker::Went;
+use crate::plan::memory::summary;
 use crate::plan::turns::Work;
 use crate::process::Ended;
+use crate::review::clarify::{self, Clarified};
 use crate::store::{Op, Stored};
+use crate::synthesis::Overlap;
 use crate::task::event::ReviewGiven;
 use crate::task::id::{CommitId, TaskId};
-use crate::task::record::{MicroUsd, TurnRecord};
+use crate::task::record::{MicroUsd, Note, TurnRecord};
 use crate::task::{Actor, Event, Evidence, State, Trouble};
 
+use super::audit::Audited;
 use super::contract::changelog_in;
+use super::memory::tags_of;
 use super::progress::Step;
 use super::submit::HandIn;
 pub(super) use reviewed::answer_of;
@@ -33,6 +42,8 @@ pub(crate) struct Judged {
     pub(crate) text: String,
     /// What it says about its agent, if anything.
     pub(crate) went: Option<Went>,
+    /// Another agent, whose failure was the task's fault.
+    pub(crate) forgiven: Option<String>,
     pub(crate) record: TurnRecord,
 }
 
@@ -41,15 +52,16 @@ struct Verdict {
     step: Step,
     text: String,
     went: Option<Went>,
+    forgiven: Option<String>,
 }
 
 impl Verdict {
     fn well(step: Step, text: String) -> Verdict {
-        Verdict { step, text, went: Some(Went::Well) }
+        Verdict { step, text, went: Some(Went::Well), forgiven: None }
     }
 
     fn note(text: impl Into<String>) -> Verdict {
-        Verdict { step: Step::Note, text: text.into(), went: None }
+        Verdict { step: Step::Note, text: text.into(), went: None, forgiven: None }
     }
 }
 
@@ -63,14 +75,21 @@ impl Project {
         op: &Op,
         ready: &Ready,
         result: &TurnResult,
+        audited: &Audited,
     ) -> Result<Judged, FlowError> {
-        let record = record_of(ready, result);
+        let tags =
+            self.store.load(ready.work.task())?.map(|stored| tags_of(&stored.task)).unwrap_or_default();
+        let record = TurnRecord { note: note_of(ready, result, audited, tags), ..record_of(ready, result) };
         self.keep_record(op, ready.work.task(), &record)?;
-        let Verdict { step, text, went } = match &ready.work {
+        let Verdict { step, text, went, forgiven } = match &ready.work {
             Work::Review { task, reviewer } => self.judge_review(op, ready, result, task, reviewer)?,
-            Work::Fix { task } | Work::Implement { task } => self.judge_change(op, ready, result, task)?,
+            Work::Test { task } => self.judge_test(op, ready, result, task, audited)?,
+            Work::Clarify { task } => self.judge_clarify(op, ready, result, task)?,
+            Work::Fix { task } | Work::Implement { task } => {
+                self.judge_change(op, ready, result, task, audited)?
+            }
         };
-        Ok(Judged { step, text, went, record })
+        Ok(Judged { step, text, went, forgiven, record })
     }
 
     /// Adds a turn to what its task has used.
@@ -95,6 +114,7 @@ impl Project {
         ready: &Ready,
         result: &TurnResult,
         id: &TaskId,
+        audited: &Audited,
     ) -> Result<Verdict, FlowError> {
         let Some(stored) = self.store.load(id)? else {
             return Ok(Verdict::note("was finished by a person"));
@@ -126,7 +146,7 @@ impl Project {
             let text = format!("{name}: {failure}");
             self.back_to_pool(op, &stored, &text)?;
             let text = format!("{text}; back to the pool, without counting as a try");
-            return Ok(Verdict { step: Step::Note, text, went: Some(went(failure.kind)) });
+            return Ok(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) });
         }
         if result.outcome.ended == Ended::TimedOut {
             let limit = ready.turn.limit.as_secs();
@@ -138,7 +158,13 @@ impl Project {
             return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
         }
         let ended = how_it_ended(result, ready.turn.limit);
-        if let Kind::Program(entry) = &ready.agent.kind {
+        if let Some(evidence) = &audited.refused {
+            return match clarify::unclear(&result.answer).filter(|_| evidence.trouble == Trouble::NoChange) {
+                Some(why) => self.unclear(op, &stored, &why),
+                None => self.attempt_failed(op, id, evidence),
+            };
+        }
+        if let Some(entry) = ready.agent.entry() {
             self.remove_litter(&ready.turn.dir, &entry.litter)?;
         }
         let actor = Actor::orchestrator();
@@ -146,6 +172,9 @@ impl Project {
         let (claim, measured) = match self.collect(&actor, &stored, &hand_in) {
             Ok(collected) => collected,
             Err(FlowError::NoChange { .. }) => {
+                if let Some(why) = clarify::unclear(&result.answer) {
+                    return self.unclear(op, &stored, &why);
+                }
                 let text = format!("{name} ended without a change ({ended})");
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
             }
@@ -191,6 +220,10 @@ impl Project {
         if result.outcome.ended != Ended::Exited(0) || !result.complete {
             text.push_str(&format!("; its change counts, though it ended so: {ended}"));
         }
+        if !audited.overlaps.is_empty() {
+            let overlaps: Vec<String> = audited.overlaps.iter().map(Overlap::text).collect();
+            text.push_str(&format!("; overlaps: {}", overlaps.join("; ")));
+        }
         Ok(Verdict::well(Step::Submit, text))
     }
 
@@ -211,9 +244,10 @@ impl Project {
                 };
                 self.give_review(op, ready, task, given)?;
             }
-            Work::Fix { task } | Work::Implement { task } => {
+            Work::Fix { task } | Work::Implement { task } | Work::Test { task } => {
                 self.attempt_failed(op, task, &Evidence::new(Trouble::NotStarted, why))?;
             }
+            Work::Clarify { .. } => {}
         }
         Ok(())
     }
@@ -224,13 +258,15 @@ impl Project {
     /// Git fails.
     pub(crate) fn turn_not_possible(&self, op: &Op, ready: &Ready, why: &str) -> Result<(), FlowError> {
         match &ready.work {
-            Work::Review { .. } => Ok(()),
-            Work::Fix { task } | Work::Implement { task } => match self.store.load(task)? {
-                Some(stored) if matches!(stored.task.state, State::InProgress { .. }) => {
-                    self.back_to_pool(op, &stored, why)
+            Work::Review { .. } | Work::Clarify { .. } => Ok(()),
+            Work::Fix { task } | Work::Implement { task } | Work::Test { task } => {
+                match self.store.load(task)? {
+                    Some(stored) if matches!(stored.task.state, State::InProgress { .. }) => {
+                        self.back_to_pool(op, &stored, why)
+                    }
+                    Some(_) | None => Ok(()),
                 }
-                Some(_) | None => Ok(()),
-            },
+            }
         }
     }
 
@@ -250,6 +286,17 @@ impl Project {
         Ok(())
     }
 
+    /// The worker says that nobody could do the task as it is written: a person's matter, and no mark against the worker.
+    fn unclear(&self, op: &Op, stored: &Stored, why: &str) -> Result<Verdict, FlowError> {
+        self.park(&stored.task)?;
+        let because = Evidence::new(Trouble::Unclear, format!("its spec cannot be worked by: {why}"));
+        let text = because.text.clone();
+        let event = Event::Escalated { because };
+        let actor = Actor::orchestrator();
+        self.store.change::<FlowError>(op, &actor, &stored.task.id, |_| Ok(vec![event.clone()]))?;
+        Ok(Verdict { step: Step::NeedsYou, ..Verdict::note(text) })
+    }
+
     /// An attempt failed before it was handed in: once more in place, then a person. Its work is kept.
     fn attempt_failed(&self, op: &Op, id: &TaskId, because: &Evidence) -> Result<Verdict, FlowError> {
         if let Some(stored) = self.store.load(id)? {
@@ -266,7 +313,7 @@ impl Project {
                 (Step::Retry, format!("{} {tries}", because.text))
             }
         };
-        Ok(Verdict { step, text, went: Some(Went::Badly) })
+        Ok(Verdict { step, text, went: Some(Went::Badly), forgiven: None })
     }
 
     /// An attempt that failed before its turn could start.
@@ -312,7 +359,7 @@ fn record_of(ready: &Ready, result: &TurnResult) -> TurnRecord {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one turn")]
     let seconds = result.outcome.seconds.round() as u64;
     // What replays recorded changes asks nobody who charges.
-    let free = matches!(ready.agent.kind, Kind::Script { .. }).then_some(0);
+    let free = ready.agent.is_free().then_some(0);
     TurnRecord {
         role: ready.turn.role.to_string(),
         agent: ready.agent.name.clone(),
@@ -326,7 +373,31 @@ fn record_of(ready: &Ready, result: &TurnResult) -> TurnRecord {
         model: result.model.clone(),
         tier: Some(ready.choice.tier.to_string()),
         chosen: Some(ready.choice.why.clone()),
+        note: None,
     }
+}
+
+/// What a turn has found, for later ones: its own words, or what was found out about an attempt. A reviewer's findings
+/// have a place of their own, and an agent that could not ask its model has found nothing.
+fn note_of(ready: &Ready, result: &TurnResult, audited: &Audited, tags: Vec<String>) -> Option<Note> {
+    let failed = result.failure.as_ref().is_some_and(|failure| failure.kind.is_of_agent());
+    if failed || result.outcome.ended == Ended::Stopped {
+        return None;
+    }
+    let text = match &ready.work {
+        Work::Review { .. } => None,
+        Work::Clarify { .. } => Some(match clarify::read(&result.answer) {
+            Some(Clarified::Attempt { advice }) => advice,
+            Some(Clarified::Spec { missing }) => format!("The text of the task is at fault: {missing}"),
+            None => "Nothing was found out.".to_owned(),
+        }),
+        Work::Test { .. } => Some(summary(&result.answer).unwrap_or_else(|| "Nothing was said.".to_owned())),
+        Work::Implement { .. } | Work::Fix { .. } => summary(&result.answer),
+    };
+    let overlaps: String = audited.overlaps.iter().map(|overlap| format!("\n{}", overlap.text())).collect();
+    let text = text.map(|text| format!("{text}{overlaps}"))?;
+    let role = ready.work.role();
+    Some(Note { role, try_number: ready.turn.try_number, tags, text })
 }
 
 /// How a turn ended, with all that its program says about it.

@@ -3,6 +3,7 @@
 
 pub(crate) mod adopt;
 pub(crate) mod agent_hook;
+mod audit;
 pub(crate) mod bench;
 pub(crate) mod bench_sandbox;
 pub(crate) mod bot;
@@ -25,7 +26,9 @@ mod judge;
 mod lease;
 mod ping;
 mod preflight;
+pub(crate) mod plan;
 pub(crate) mod progress;
+mod memory;
 mod moved;
 pub(crate) mod project;
 pub(crate) mod queue;
@@ -36,15 +39,17 @@ mod roster;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod seat;
+pub(crate) mod sent;
 pub(crate) mod stop;
 pub(crate) mod submit;
 pub(crate) mod suite;
 pub(crate) mod sync;
+mod synthesis;
 pub(crate) mod task;
 pub(crate) mod tree;
 pub(crate) mod turn;
 pub(crate) mod undo;
 mod workflows;
 
-pub(crate) use failure::FlowError;
+pub(crate) use failure::{FlowError, Vaguely};
 pub(crate) use project::Project;

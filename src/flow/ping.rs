@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::agent::{self, Access, Agent, Cost, Kind, Tokens, Turn, TurnResult};
+use crate::agent::{self, Access, Agent, Cost, Kind, Tokens, Turn, TurnResult, Usage};
 use crate::git::Repo;
 use crate::policy::agents::{AgentEntry, Call};
 use crate::process::{self, Ended, Job, Stop, Terms, random_letters, which};
@@ -24,11 +24,11 @@ const FILE: &str = "ping.txt";
 const WORD: &str = "pong";
 
 impl Project {
-    /// Tries an agent as a run would call it.
+    /// Tries an agent as a run would call it; answers also what that used, where a turn came about.
     ///
     /// # Errors
     /// There is no such agent, or no scratch repository can be made. What is wrong with the agent is in the diagnosis.
-    pub(crate) fn ping(&self, text: &str) -> Result<Diagnosis, FlowError> {
+    pub(crate) fn ping(&self, text: &str) -> Result<(Diagnosis, Option<Usage>), FlowError> {
         let agent = agent::parse(text, &self.settings.agent_entries()?)?;
         let local = self.local();
         let scratch = tempfile::tempdir().map_err(FlowError::file("make a temporary folder for", &local))?;
@@ -37,7 +37,7 @@ impl Project {
         Repo::init(&dir, "main")?;
         let mut found = Diagnosis::default();
         if !self.is_installed(&agent, scratch.path(), &mut found) {
-            return Ok(found);
+            return Ok((found, None));
         }
         // Where the agent can read its prompt: temporary folders are its own.
         let logs = local.join("logs");
@@ -45,11 +45,17 @@ impl Project {
         let logs = tempfile::tempdir_in(&logs).map_err(FlowError::file("make a folder in", &logs))?;
         let mut turn = self.ping_turn(&dir, logs.path());
         let _room = self.house(&mut turn, &agent)?;
-        match take(&agent, &turn) {
-            Ok(result) => answered(&agent, &turn, &result, &mut found),
-            Err(err) => found.wrong("called", crate::store::chain(&err), "git orch config list"),
-        }
-        Ok(found)
+        let used = match take(&agent, &turn) {
+            Ok(result) => {
+                answered(&agent, &turn, &result, &mut found);
+                Some(result.usage)
+            }
+            Err(err) => {
+                found.wrong("called", crate::store::chain(&err), "git orch config list");
+                None
+            }
+        };
+        Ok((found, used))
     }
 
     fn is_installed(&self, agent: &Agent, scratch: &Path, found: &mut Diagnosis) -> bool {

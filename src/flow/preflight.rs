@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::agent::{Agent, Kind};
+use crate::agent::{Agent, CODE, Kind, PromptVars, Usage, render};
 use crate::policy::agents::Output;
 use crate::process::{self, Ended, Job, Terms, free_bytes};
 
@@ -16,6 +16,12 @@ use super::run::RunRequest;
 use super::turn::Crew;
 use super::{FlowError, Project};
 
+/// An agent that was tried before the start, and what that used.
+pub(super) struct Tried {
+    pub(super) agent: String,
+    pub(super) used: Usage,
+}
+
 /// Time for one service to answer.
 const SERVICE_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of what it says.
@@ -23,7 +29,7 @@ const SERVICE_LOG: u64 = 4096;
 const MB: u64 = 1 << 20;
 
 impl Project {
-    /// Looks at all that a run needs.
+    /// Looks at all that a run needs; answers what the trials of its agents used.
     ///
     /// # Errors
     /// Something is missing: the failure lists all of it, each with the command that helps.
@@ -32,10 +38,12 @@ impl Project {
         request: &RunRequest,
         crew: &Crew,
         watcher: &dyn Watcher,
-    ) -> Result<(), FlowError> {
+    ) -> Result<Vec<Tried>, FlowError> {
         let mut found = Diagnosis::default();
+        let mut tried = Vec::new();
         self.services(&mut found)?;
         self.disk(&mut found);
+        self.prompts_are_whole(crew, &mut found)?;
         if request.unattended.is_some() {
             self.checkout(&mut found)?;
             self.tests_are_set(request, &mut found);
@@ -43,13 +51,13 @@ impl Project {
             someone_works(crew, &mut found);
             // An agent costs something: only where nothing else is wrong.
             if found.is_healthy() {
-                self.agents_answer(crew, &mut found, watcher)?;
+                tried = self.agents_answer(crew, &mut found, watcher)?;
             }
             let text = format!("looked at {} things before the start", found.checks.len());
             watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
         }
         let wrong: Vec<Check> = found.checks.into_iter().filter(|check| !check.ok).collect();
-        if wrong.is_empty() { Ok(()) } else { Err(FlowError::NotFit(wrong)) }
+        if wrong.is_empty() { Ok(tried) } else { Err(FlowError::NotFit(wrong)) }
     }
 
     fn services(&self, found: &mut Diagnosis) -> Result<(), FlowError> {
@@ -81,6 +89,33 @@ impl Project {
             let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
             let ended = super::judge::ended_in_words(outcome.ended, SERVICE_LIMIT);
             found.wrong("service", format!("`{service}`: {ended}: {last}"), service);
+        }
+        Ok(())
+    }
+
+    /// The repository's own prompts for the roles of this run: a mistake in one must not show in the middle of the night.
+    fn prompts_are_whole(&self, crew: &Crew, found: &mut Diagnosis) -> Result<(), FlowError> {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let workers = [("implement", &crew.implement), ("fix", &crew.fix)];
+        for (name, agents) in workers {
+            names.extend(agents.iter().any(|agent| !agent.answers_files()).then(|| name.to_owned()));
+            names.extend(agents.iter().any(Agent::answers_files).then(|| CODE.to_owned()));
+        }
+        for (name, agents) in [("test", &crew.test), ("clarify", &crew.clarify)] {
+            names.extend((!agents.is_empty()).then(|| name.to_owned()));
+        }
+        if !crew.review.is_empty() {
+            names.extend(self.policy.review.reviewers.iter().map(|reviewer| format!("review_{reviewer}")));
+        }
+        for name in names {
+            // Empty values are enough: what a prompt uses and does not read is a mistake with any.
+            match render(&name, self.own_prompt(&name)?.as_deref(), &PromptVars::default()) {
+                Ok(_) => found.fine("prompt", name),
+                Err(err) => {
+                    let mend = format!("git show {}:prompts/{name}.md", self.base.branch);
+                    found.wrong("prompt", err.to_string(), &mend);
+                }
+            }
         }
         Ok(())
     }
@@ -150,12 +185,14 @@ impl Project {
         crew: &Crew,
         found: &mut Diagnosis,
         watcher: &dyn Watcher,
-    ) -> Result<(), FlowError> {
-        let all = crew.implement.iter().chain(&crew.fix).chain(&crew.review);
+    ) -> Result<Vec<Tried>, FlowError> {
+        let mut tried = Vec::new();
+        let all = crew.all();
         let names: BTreeSet<&str> =
             all.filter(|agent| asks_model(agent)).map(|agent| agent.name.as_str()).collect();
         for name in names {
-            let answer = self.ping(name)?;
+            let (answer, used) = self.ping(name)?;
+            tried.extend(used.map(|used| Tried { agent: name.to_owned(), used }));
             let usage = answer.checks.iter().find(|check| check.check == "usage");
             let used = usage.map(|check| check.message.clone()).unwrap_or_default();
             let text = format!("tried {name}: {used}");
@@ -164,7 +201,7 @@ impl Project {
                 found.checks.push(Check { message: format!("{name}: {}", check.message), ..check });
             }
         }
-        Ok(())
+        Ok(tried)
     }
 }
 

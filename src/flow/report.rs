@@ -22,6 +22,8 @@ use super::{FlowError, Project};
 
 /// The log's file in the run's tree: what a person saw, with its times.
 pub(crate) const LOG: &str = "log.txt";
+/// The file of what turns have found, for people.
+const MEMORY: &str = "memory.md";
 
 /// Something that was run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +90,27 @@ impl Tally {
         run: &RunId,
         subject: &str,
     ) -> Result<(), FlowError> {
-        let files = [(LOG, self.log.clone().into_bytes()), (run_state::FILE, state_json(&self.state))];
+        self.save_with(project, op, run, subject, Vec::new())
+    }
+
+    /// Keeps log and state in the run's chain, and other files beside them.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn save_with(
+        &self,
+        project: &Project,
+        op: &Op,
+        run: &RunId,
+        subject: &str,
+        others: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), FlowError> {
+        let mut files = others;
+        files.push((LOG.to_owned(), self.log.clone().into_bytes()));
+        files.push((run_state::FILE.to_owned(), state_json(&self.state)));
+        files.push((MEMORY.to_owned(), super::memory::as_text(&self.state.turns).into_bytes()));
+        let files: Vec<(&str, Vec<u8>)> =
+            files.iter().map(|(path, bytes)| (path.as_str(), bytes.clone())).collect();
         project.store.append_run(op, run, subject, &files)?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::agent::Agent;
 use crate::plan::breaker::{Breaker, Gate, Rules, Went};
-use crate::plan::route::{self, Candidate, Choice, Needs, Nobody};
+use crate::plan::route::{self, Candidate, Choice, Needs, Nobody, Tier};
 use crate::plan::turns::{Roles, Work};
 use crate::process::random_share;
 use crate::task::id::Seconds;
@@ -32,18 +32,24 @@ impl Roster {
         Roster { crew, breakers: BTreeMap::new(), opened: Vec::new(), patient }
     }
 
-    /// For which roles there is an agent.
-    pub(super) fn roles(&self) -> Roles {
+    /// For which roles there is an agent. Whoever only helps is passed over while they pause: the work goes on without.
+    pub(super) fn roles(&self, now: Seconds) -> Roles {
         Roles {
             implement: !self.crew.implement.is_empty(),
             fix: !self.crew.fix.is_empty(),
             review: !self.crew.review.is_empty(),
+            test: self.any_free(&self.crew.test, now),
+            clarify: self.any_free(&self.crew.clarify, now),
         }
     }
 
     /// Whether any agent could take this turn now: a quick look, before the task is read.
     pub(super) fn may(&self, work: &Work, now: Seconds) -> bool {
-        self.crew.of(work).iter().any(|agent| self.gate(&agent.name, now) == Gate::Free)
+        self.any_free(self.crew.of(work), now)
+    }
+
+    fn any_free(&self, agents: &[Agent], now: Seconds) -> bool {
+        agents.iter().any(|agent| self.gate(&agent.name, now) == Gate::Free)
     }
 
     fn gate(&self, agent: &str, now: Seconds) -> Gate {
@@ -58,6 +64,7 @@ impl Roster {
         &self,
         work: &Work,
         task: &Task,
+        asked: Option<Tier>,
         now: Seconds,
         busy: impl Fn(&str) -> usize,
     ) -> Result<(Agent, Choice), Nobody> {
@@ -72,7 +79,7 @@ impl Roster {
                 busy: busy(&agent.name),
             })
             .collect();
-        let choice = route::choose(&candidates, &needs(work, task))?;
+        let choice = route::choose(&candidates, &needs(work, task, asked))?;
         Ok((agents[choice.index].clone(), choice))
     }
 
@@ -89,6 +96,13 @@ impl Roster {
         let opened = breaker.ended(went, why, now, random_share(), Rules::DEFAULT)?;
         self.opened.push((agent.to_owned(), opened.clone()));
         Some(opened)
+    }
+
+    /// A turn that went badly was the task's fault.
+    pub(super) fn forgive(&mut self, agent: &str) {
+        if let Some(breaker) = self.breakers.get_mut(agent) {
+            breaker.forgive();
+        }
     }
 
     /// When an agent's pause ends that time alone may mend.
@@ -129,9 +143,10 @@ impl Project {
         } else {
             Work::Implement { task: id }
         };
-        let needs = needs(&work, task);
+        let asked = self.prompt_tier(&work.role())?;
+        let needs = needs(&work, task, asked);
         let roster = Roster::new(self.crew(&[])?, false);
-        let agent = match roster.choose(&work, task, super::project::now(), |_| 0) {
+        let agent = match roster.choose(&work, task, asked, super::project::now(), |_| 0) {
             Ok((agent, choice)) => format!("a run would take {}: {}", agent.name, choice.why),
             Err(_) => "no agent is set".to_owned(),
         };
@@ -140,14 +155,16 @@ impl Project {
 }
 
 /// What a turn on a task needs. Reviews do not get dearer with the worker's failures.
-pub(super) fn needs<'a>(work: &Work, task: &'a Task) -> Needs<'a> {
+pub(super) fn needs<'a>(work: &Work, task: &'a Task, asked: Option<Tier>) -> Needs<'a> {
     let failures = match work {
-        Work::Review { .. } => 0,
-        Work::Implement { .. } | Work::Fix { .. } => task.try_number.saturating_sub(1) + task.rounds,
+        Work::Review { .. } | Work::Clarify { .. } => 0,
+        Work::Implement { .. } | Work::Fix { .. } | Work::Test { .. } => {
+            task.try_number.saturating_sub(1) + task.rounds
+        }
     };
     let holder = match &task.state {
         State::Assigned { claim } if failures > 0 => claim.owner.0.rsplit_once('@').map(|(agent, _)| agent),
         _ => None,
     };
-    Needs { weight: task.tier, domain: task.domain.as_deref(), failures, failed: holder }
+    Needs { weight: task.tier, domain: task.domain.as_deref(), asked, failures, failed: holder }
 }

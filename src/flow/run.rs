@@ -23,12 +23,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::agent::{AgentError, TurnResult};
 use crate::git::lock::Marked;
+use crate::plan::Card;
+use crate::plan::retry;
 use crate::plan::turns::{Work, Workload, wanted};
 use crate::process::{Interrupts, Level, Stop, random_letters};
 use crate::store::Op;
 use crate::store::index::Row;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
+use super::audit::Audited;
 use super::moved::Moved;
 use super::progress::{Line, Now, Recorder, Step, Watcher};
 use super::project::now;
@@ -99,9 +102,19 @@ enum Why {
     Failure(TaskId),
 }
 
+/// A turn that came to its end, and what came of looking at its work.
+struct TurnEnd {
+    ready: Box<Ready>,
+    result: Result<TurnResult, AgentError>,
+    audited: Result<Audited, FlowError>,
+}
+
+/// The turns that go on.
+type Turns = tokio::task::JoinSet<TurnEnd>;
+
 /// What the loop hears.
 enum News {
-    Turn(Box<Ready>, Result<TurnResult, AgentError>),
+    Turn(Box<TurnEnd>),
     Queue(Result<Rounds, FlowError>),
     Interrupt(Level),
     Tick,
@@ -135,7 +148,7 @@ pub(crate) fn run(
     if let Some(text) = project.agents_held_by(&crew)? {
         watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
     }
-    project.preflight(request, &crew, watcher)?;
+    let tried = project.preflight(request, &crew, watcher)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {
         doing: "start",
@@ -143,8 +156,10 @@ pub(crate) fn run(
         source,
     })?;
     std::thread::scope(|scope| {
-        let dispatcher = Dispatcher::new(project, request, crew, &recorder, op)?;
-        runtime.block_on(dispatcher.work(scope))
+        let mut dispatcher = Dispatcher::new(project, request, crew, &recorder, op)?;
+        dispatcher.count_trials(&tried);
+        // Turns stay on this thread: what they write at their end goes through this project's repository.
+        tokio::task::LocalSet::new().block_on(&runtime, dispatcher.work(scope))
     })
 }
 
@@ -247,7 +262,7 @@ impl<'a> Dispatcher<'a> {
             let news = tokio::select! {
                 Some(news) = self.news.recv() => news,
                 level = interrupts.next() => News::Interrupt(level),
-                Some(Ok((ready, result))) = turns.join_next(), if !turns.is_empty() => News::Turn(ready, result),
+                Some(Ok(ended)) = turns.join_next(), if !turns.is_empty() => News::Turn(Box::new(ended)),
                 () = tokio::time::sleep(TICK) => News::Tick,
             };
             if let Err(err) = self.hear(news) {
@@ -255,8 +270,8 @@ impl<'a> Dispatcher<'a> {
             }
         };
         self.stop.request();
-        while let Some(Ok((ready, result))) = turns.join_next().await {
-            let _ = self.turn_ended(&ready, result);
+        while let Some(Ok(ended)) = turns.join_next().await {
+            let _ = self.turn_ended(ended);
         }
         result?;
         self.finish()
@@ -266,7 +281,7 @@ impl<'a> Dispatcher<'a> {
     fn step<'scope, 'env>(
         &mut self,
         scope: &'scope Scope<'scope, 'env>,
-        turns: &mut tokio::task::JoinSet<(Box<Ready>, Result<TurnResult, AgentError>)>,
+        turns: &mut Turns,
     ) -> Result<bool, FlowError>
     where
         'a: 'scope,
@@ -341,6 +356,18 @@ impl<'a> Dispatcher<'a> {
         self.tally.save(&self.project, &self.op, &self.run, subject)
     }
 
+    /// Keeps what is sent to an agent with where the run stands: what one was told can be read as long as the run is
+    /// there.
+    fn save_sent(&mut self, work: &Work, sent: String) -> Result<(), FlowError> {
+        let number = self.tally.state.turns.len() + self.busy.len() + 1;
+        let path = format!("prompts/{}/{number:03}-{}.md", work.task(), work.role());
+        for (at, line) in self.watcher.take() {
+            self.tally.note(at, &line);
+        }
+        let subject = format!("{} {}", work.role(), work.task());
+        self.tally.save_with(&self.project, &self.op, &self.run, &subject, vec![(path, sent.into_bytes())])
+    }
+
     fn say_resumed(&self) {
         if self.tally.state.resumed > 0 {
             let text = format!("{} goes on: it was killed", self.run);
@@ -360,7 +387,7 @@ impl<'a> Dispatcher<'a> {
     fn hear(&mut self, news: News) -> Result<(), FlowError> {
         match news {
             News::Tick => Ok(()),
-            News::Turn(ready, result) => self.turn_ended(&ready, result),
+            News::Turn(ended) => self.turn_ended(*ended),
             News::Queue(result) => {
                 self.landing = false;
                 match result {
@@ -409,7 +436,7 @@ impl<'a> Dispatcher<'a> {
             if row.card.state != "under-review" || asked || !self.wanted_task(&row.card.id) {
                 continue;
             }
-            if !self.roster.roles().review {
+            if !self.roster.roles(self.op.at).review {
                 continue;
             }
             let Some(stored) = self.project.store.load(&row.card.id)? else { continue };
@@ -428,7 +455,7 @@ impl<'a> Dispatcher<'a> {
         let at_work = |id: &TaskId| {
             self.busy.keys().any(|work| work.task() == id && !matches!(work, Work::Review { .. }))
         };
-        let reviews_wanted = self.roster.roles().review;
+        let reviews_wanted = self.roster.roles(self.op.at).review;
         for card in cards.iter().filter(|card| card.state == "under-review" && reviews_wanted) {
             if at_work(&card.id) {
                 continue; // handed in, and not yet at its end
@@ -437,11 +464,25 @@ impl<'a> Dispatcher<'a> {
                 reviews.insert(card.id.clone(), self.project.reviewers_to_ask(&stored.task));
             }
         }
+        let (mut to_test, mut to_clarify) = (BTreeSet::new(), BTreeSet::new());
+        let roles = self.roster.roles(self.op.at);
+        let tried = |card: &&Card| card.sent_back || (card.state == "pending" && card.try_number > 1);
+        for card in cards.iter().filter(tried).filter(|_| roles.test || roles.clarify) {
+            let Some(stored) = self.project.store.load(&card.id)? else { continue };
+            if retry::to_test(&stored.task) {
+                to_test.insert(card.id.clone());
+            }
+            if retry::to_clarify(&stored.task) {
+                to_clarify.insert(card.id.clone());
+            }
+        }
         Ok(Workload {
             cards,
             reviews,
+            to_test,
+            to_clarify,
             busy: self.busy.keys().cloned().collect(),
-            roles: self.roster.roles(),
+            roles: self.roster.roles(self.op.at),
             only: self.request.only.iter().cloned().collect(),
             ours: format!("@{}", self.project.clone_id()?),
             lapsed,
@@ -450,11 +491,7 @@ impl<'a> Dispatcher<'a> {
 
     fn show(&self) -> Result<(), FlowError> {
         let busy = self.busy.iter().map(|(work, (agent, since))| {
-            let role = match work {
-                Work::Review { reviewer, .. } => format!("review {reviewer}"),
-                Work::Fix { .. } => "fix".to_owned(),
-                Work::Implement { .. } => "implement".to_owned(),
-            };
+            let role = work.role().replacen('_', " ", 1);
             (work.task().clone(), role, agent.clone(), since.elapsed().as_secs())
         });
         let rows = self.project.store.open_tasks()?.rows;

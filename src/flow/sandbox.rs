@@ -30,6 +30,9 @@ pub(crate) enum Use {
     Look,
 }
 
+/// Processes at once of a program that people answer for: this project's own tests come to more than 512.
+const PROCESSES: u32 = 4096;
+
 impl Project {
     /// By what agents are held: the strongest means of this machine, or nothing where a person said so.
     ///
@@ -97,14 +100,15 @@ impl Project {
         Ok(Room { sandbox, scratch })
     }
 
-    /// The room of a program that nothing has to hold: ours, or one that people answer for. Its processes are watched
-    /// all the same.
+    /// The room of a program that nothing has to hold: ours, or one that people answer for, such as the tests. Its
+    /// processes are counted all the same, with more of them than an agent may have: suites start many side by side.
     ///
     /// # Errors
     /// Its folder cannot be made.
     pub(crate) fn open_room(&self) -> Result<Room, FlowError> {
         let scratch = self.scratch()?;
-        let sandbox = Sandbox::nothing(scratch.path().to_owned(), self.policy.sandbox.processes);
+        let sandbox =
+            Sandbox::nothing(scratch.path().to_owned(), PROCESSES.max(self.policy.sandbox.processes));
         Ok(Room { sandbox, scratch })
     }
 

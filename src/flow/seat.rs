@@ -34,7 +34,10 @@ pub(crate) struct Seat {
 impl Seat {
     /// Whether it changes files, and hands them in.
     pub(crate) fn works(&self) -> bool {
-        !matches!(self.role, Role::Review(_))
+        match self.role {
+            Role::Implement | Role::Fix | Role::Test => true,
+            Role::Review(_) | Role::Clarify | Role::Manager => false,
+        }
     }
 
     /// Who acts when it speaks.

@@ -1,6 +1,7 @@
 //! Runs tests: in a checkout of exactly the commit that is judged, under limits, never twice for the same tree.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::suite::result::{Results, TestName};
 use crate::suite::set::TestSet;
 use crate::suite::worse::{self, How, Worse};
 use crate::task::evidence::FailedTest;
-use crate::task::id::{CommitId, TreeId};
+use crate::task::id::{CommitId, TreeId, shown};
 
 use super::project::now;
 use super::sandbox::{Use, named_in};
@@ -103,16 +104,15 @@ impl Project {
         Ok(verdicts)
     }
 
-    /// The results of a full run of a tree, the newest.
+    /// The results of all full runs of a tree together.
     pub(crate) fn full_results(&self, tree: &TreeId) -> Result<Option<Results>, FlowError> {
         let set = self.test_set(&Which::Full);
         let verdicts = self.known_verdicts(tree)?;
-        Ok(verdicts.iter().rev().filter(|verdict| verdict.set == set).find_map(|verdict| {
-            match &verdict.said {
-                Said::Results(results) => Some(results.clone()),
-                Said::NoEvidence(_) => None,
-            }
-        }))
+        let full = verdicts.iter().filter(|verdict| verdict.set == set);
+        Ok(Results::together(full.filter_map(|verdict| match &verdict.said {
+            Said::Results(results) => Some(results.clone()),
+            Said::NoEvidence(_) => None,
+        })))
     }
 
     /// What the verdicts on a tree mean against `baseline`.
@@ -257,7 +257,7 @@ impl Project {
     ) -> Result<(Ended, Said, u64), FlowError> {
         let format = &self.policy.tests.format;
         let report = format.file().map(|file| folder.join(file));
-        if let Some(report) = &report {
+        if let Some(report) = report.as_ref().filter(|report| lies_in(folder, report)) {
             // A report of an earlier run must not speak for this one.
             let _ = std::fs::remove_file(report);
         }
@@ -292,7 +292,17 @@ impl Project {
                 "the tests wrote more than {} MB: their report is not whole",
                 REPORT_MAX >> 20
             )),
-            Ended::Exited(exit) => read_report(format, report.as_deref(), log, exit)?,
+            Ended::Exited(exit) => {
+                if let Some(report) = report.as_ref().filter(|report| !lies_in(folder, report)) {
+                    let why = format!(
+                        "the report {} is no file in the worktree",
+                        shown(&report.display().to_string())
+                    );
+                    Said::NoEvidence(why)
+                } else {
+                    read_report(format, report.as_deref(), log, exit)?
+                }
+            }
             Ended::Signaled(signal) => {
                 Said::NoEvidence(format!("the test command was killed by signal {signal}"))
             }
@@ -315,7 +325,7 @@ fn read_report(format: &Format, report: Option<&Path>, log: &Path, exit: i32) ->
         return Ok(Said::NoEvidence(format!("interrupted: a program of the tests was ended by {signal}")));
     }
     let path = report.unwrap_or(log);
-    let text = match std::fs::read(path) {
+    let text = match read_bounded(path) {
         Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => None,
         Err(err) => return Err(FlowError::file("read", path)(err)),
@@ -324,6 +334,28 @@ fn read_report(format: &Format, report: Option<&Path>, log: &Path, exit: i32) ->
         Ok(results) => Said::Results(results),
         Err(why) => Said::NoEvidence(why.to_string()),
     })
+}
+
+/// Whether a report is what a test may write and we may remove: a file below the folder, or none, behind no link. Else it
+/// might be somebody's own, or a pipe that never ends.
+fn lies_in(folder: &Path, report: &Path) -> bool {
+    let plain = report.symlink_metadata().map_or(true, |found| found.is_file());
+    let inside = |parent: &Path| match (parent.canonicalize(), folder.canonicalize()) {
+        (Ok(parent), Ok(folder)) => parent.starts_with(folder),
+        (Err(_), _) => true, // not there: so there is no report either
+        (Ok(_), Err(_)) => false,
+    };
+    plain && report.parent().is_some_and(inside)
+}
+
+/// Reads a report, as much of it as counts.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(REPORT_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > REPORT_MAX {
+        true => Err(std::io::Error::other(format!("it has more than {} MB", REPORT_MAX >> 20))),
+        false => Ok(bytes),
+    }
 }
 
 /// A runtime for one wait: the queue's threads are no tokio threads.

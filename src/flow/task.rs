@@ -13,7 +13,7 @@ use crate::task::id::{CommitId, TaskId};
 use crate::task::state::{Claim, Phase};
 use crate::task::{Actor, Event, Evidence, State, Task, Trouble, Who};
 
-use super::{FlowError, Project};
+use super::{FlowError, Project, Vaguely};
 
 /// What `add` was asked for.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +43,7 @@ impl Project {
     /// The event that `add` would write.
     ///
     /// # Errors
-    /// A bad or used id, an unknown dependency, a bad glob.
+    /// A bad or used id, an unknown dependency, a bad glob, a spec that is too vague and no draft.
     pub(crate) fn plan_add(&self, request: &AddRequest) -> Result<NewTask, FlowError> {
         let id = match &request.id {
             Some(text) => self.free_id(text)?,
@@ -51,6 +51,10 @@ impl Project {
         };
         check_globs("--paths", &request.paths)?;
         let after = self.dependencies(id.as_str(), &request.after)?;
+        if !request.draft {
+            let tier = request.tier.unwrap_or(1);
+            self.refuse_vague(Vaguely::Added, &request.title, &request.spec, tier)?;
+        }
         Ok(NewTask {
             branch: layout::branch_of(&id),
             id,
@@ -126,7 +130,7 @@ impl Project {
     /// Turns what `edit` was asked for into an edit, with its dependencies looked up and checked for cycles.
     ///
     /// # Errors
-    /// An unknown dependency, a cycle, a bad glob.
+    /// An unknown dependency, a cycle, a bad glob, a spec that is too vague for a task that may be taken.
     pub(crate) fn plan_edit(
         &self,
         task: &Task,
@@ -135,6 +139,13 @@ impl Project {
     ) -> Result<Edit, FlowError> {
         if let Some(paths) = &edit.paths {
             check_globs("--paths", paths)?;
+        }
+        let says = edit.title.is_some() || edit.spec.is_some() || edit.tier.is_some();
+        if says && !task.adopted && task.state != State::InPlanning {
+            let title = edit.title.as_ref().unwrap_or(&task.title);
+            let spec = edit.spec.as_ref().unwrap_or(&task.spec);
+            let what = Vaguely::Edited(task.id.clone());
+            self.refuse_vague(what, title, spec, edit.tier.unwrap_or(task.tier))?;
         }
         if edit.delegates.is_some() || edit.hotfix == Some(true) {
             self.refuse_stranger("edit", task.id.as_str(), &[])?; // a delegate cannot pass it on
@@ -337,7 +348,7 @@ impl Project {
     /// A person's yes.
     ///
     /// # Errors
-    /// Own work, a head that moved since it was looked at, or nothing that could be approved.
+    /// Own work, a head that moved since it was looked at, a draft that is too vague, or nothing that could be approved.
     pub(crate) fn approve(
         &self,
         op: &Op,
@@ -349,6 +360,9 @@ impl Project {
             let head = seen.cloned().or_else(|| stored.task.head().cloned());
             self.refuse_stranger("approve", stored.task.id.as_str(), &stored.task.delegates)?;
             self.refuse_moved(&stored.task)?;
+            if let Task { id, title, spec, tier, state: State::InPlanning, .. } = &stored.task {
+                self.refuse_vague(Vaguely::Approved(id.clone()), title, spec, *tier)?;
+            }
             Ok(vec![Event::Approved { head, note: note.map(str::to_owned) }])
         })
     }
@@ -393,8 +407,9 @@ impl Project {
     /// # Errors
     /// Nothing that could be rejected.
     pub(crate) fn reject(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
+        let (project, _nothing_lands) = self.withdrawing()?;
         self.store.change(op, &self.person(), id, |stored: &Stored| {
-            self.refuse_landed(&stored.task)?;
+            project.refuse_landed(&stored.task)?;
             Ok(vec![Event::Rejected { because: because.to_owned() }])
         })
     }
@@ -410,8 +425,9 @@ impl Project {
         abandon: bool,
         because: &str,
     ) -> Result<Stored, FlowError> {
+        let (project, nothing_lands) = self.withdrawing()?;
         let stored = self.store.change(op, &self.person(), id, |stored: &Stored| {
-            self.refuse_landed(&stored.task)?;
+            project.refuse_landed(&stored.task)?;
             self.park(&stored.task)?;
             let because = because.to_owned();
             let waits = matches!(stored.task.state, State::Escalated { .. } | State::Blocked { .. });
@@ -421,6 +437,7 @@ impl Project {
                 vec![Event::Stopped { because }]
             })
         })?;
+        drop(nothing_lands);
         if stored.task.state.is_finished() {
             self.clean_up(&stored.task)?;
             self.store.archive(op, std::slice::from_ref(&stored))?;
@@ -433,12 +450,13 @@ impl Project {
     /// # Errors
     /// It is not in the queue.
     pub(crate) fn drop_from_queue(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
+        let (project, _nothing_lands) = self.withdrawing()?;
         self.store.change(op, &self.person(), id, |stored: &Stored| match &stored.task.state {
             State::ReadyForHandoff {
                 phase: Phase::Waiting | Phase::Held { .. } | Phase::Testing { .. },
                 ..
             } => {
-                self.refuse_landed(&stored.task)?;
+                project.refuse_landed(&stored.task)?;
                 Ok(vec![Event::Stopped { because: because.to_owned() }])
             }
             state => {

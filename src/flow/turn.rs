@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::agent::{self, Access, Agent, Kind, Turn};
+use crate::agent::{self, Access, Agent, AgentError, Kind, Tools, Turn, TurnResult};
 use crate::plan::route::{Choice, Tier};
 use crate::plan::turns::Work;
 use crate::policy::agents::AgentEntry;
-use crate::process::random_letters;
 use crate::process::sandbox::{Endpoints, Means, strongest};
+use crate::process::{Stop, random_letters};
+use crate::report::TurnLine;
 use crate::store::{Op, Stored};
 use crate::task::id::{CommitId, RunId, TaskId};
 use crate::task::role::{ReviewerName, Role};
 use crate::task::state::Claim;
 use crate::task::{Actor, Authority, State, Who};
 
+use super::contract::Brief;
 use super::sandbox::{Room, Use, needed_by};
 use super::seat::Seat;
 use super::suite::Slot;
@@ -26,33 +28,39 @@ pub(crate) struct Crew {
     pub(crate) implement: Vec<Agent>,
     pub(crate) fix: Vec<Agent>,
     pub(crate) review: Vec<Agent>,
+    /// Nobody unless somebody is named: then whoever fixes does it.
+    pub(crate) test: Vec<Agent>,
+    /// Nobody unless somebody is named: then the evidence is all that the next attempt gets.
+    pub(crate) clarify: Vec<Agent>,
 }
 
 impl Crew {
+    /// Everybody, for whatever role.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Agent> {
+        let Crew { implement, fix, review, test, clarify } = self;
+        [implement, fix, review, test, clarify].into_iter().flatten()
+    }
+
     /// The agents that may take a turn.
     pub(crate) fn of(&self, work: &Work) -> &[Agent] {
         match work {
             Work::Review { .. } => &self.review,
             Work::Fix { .. } => &self.fix,
             Work::Implement { .. } => &self.implement,
+            Work::Test { .. } => &self.test,
+            Work::Clarify { .. } => &self.clarify,
         }
     }
 }
 
 /// What an agent costs, roughly.
 pub(crate) fn tier_of(agent: &Agent) -> Tier {
-    match &agent.kind {
-        Kind::Program(entry) => entry.tier,
-        Kind::Script { .. } => Tier::Cheap,
-    }
+    agent.entry().map_or(Tier::Cheap, |entry| entry.tier)
 }
 
 /// Domains whose tasks an agent is preferred for.
 pub(crate) fn domains_of(agent: &Agent) -> &[String] {
-    match &agent.kind {
-        Kind::Program(entry) => &entry.domains,
-        Kind::Script { .. } => &[],
-    }
+    agent.entry().map_or(&[], |entry| &entry.domains)
 }
 
 /// A turn that is ready to be taken.
@@ -62,10 +70,14 @@ pub(crate) struct Ready {
     /// Why it is this agent.
     pub(crate) choice: Choice,
     pub(crate) turn: Turn,
-    /// The commit that a reviewer looks at.
+    /// The commit that a reviewer looks at, or that a tester's fix starts from.
     pub(crate) head: Option<CommitId>,
-    /// The blob id of the prompt.
+    /// The blob id of what is sent: of several workers, all of it.
     pub(crate) prompt: String,
+    /// What is sent, to be kept with the run.
+    pub(crate) sent: String,
+    /// The turns of a team's workers, each with its own room.
+    pub(crate) workers: Vec<(Agent, Turn)>,
     /// The claim under which it works, where it changes files.
     pub(crate) claim: Option<Claim>,
     /// Held while a reviewer looks at its own checkout.
@@ -73,14 +85,27 @@ pub(crate) struct Ready {
     pub(crate) slot: Option<Slot>,
     /// Held while the agent works.
     #[expect(dead_code, reason = "held, not read")]
-    pub(crate) room: Room,
+    pub(crate) room: Vec<Room>,
 }
 
 impl Ready {
+    /// Takes the turn.
+    ///
+    /// # Errors
+    /// The agent could not be called.
+    pub(crate) async fn take(&self, stop: &Stop) -> Result<TurnResult, AgentError> {
+        if self.workers.is_empty() {
+            agent::take(&self.agent, &self.turn, stop.clone()).await
+        } else {
+            agent::take_together(&self.workers, stop).await
+        }
+    }
+
     /// The sandbox of its agent, for reports; nothing for what needs none.
     pub(crate) fn held_by(&self) -> String {
-        match (&self.agent.kind, &self.turn.sandbox) {
-            (Kind::Program(_), Some(sandbox)) => format!(" ({})", sandbox.means),
+        let turn = self.workers.first().map_or(&self.turn, |(_, turn)| turn);
+        match &turn.sandbox {
+            Some(sandbox) if !self.agent.is_free() => format!(" ({})", sandbox.means),
             _ => String::new(),
         }
     }
@@ -92,8 +117,7 @@ impl Project {
     /// # Errors
     /// Agents are to run, and nothing on this machine can hold them.
     pub(crate) fn agents_held_by(&self, crew: &Crew) -> Result<Option<String>, FlowError> {
-        let all = [&crew.implement, &crew.fix, &crew.review].into_iter().flatten();
-        if !all.into_iter().any(|agent| matches!(agent.kind, Kind::Program(_))) {
+        if crew.all().all(Agent::is_free) {
             return Ok(None);
         }
         Ok(match self.means()? {
@@ -117,11 +141,30 @@ impl Project {
                 None => Ok(Vec::new()),
             }
         };
+        // A general `--agent` is for work that has to be done; these are for whoever asks for them.
+        let special = |role: &str, set: Option<&String>| -> Result<Vec<Agent>, FlowError> {
+            let named = given.iter().rev().find(|(to, _)| to.as_deref() == Some(role)).map(|(_, text)| text);
+            named.or(set).map_or_else(|| Ok(Vec::new()), |text| self.agents(text))
+        };
         let implement = of("implement", agents.implement.as_ref())?;
         let fix = of("fix", agents.fix.as_ref())?;
+        let review = of("review", agents.review.as_ref())?;
+        let (test, clarify) =
+            (special("test", agents.test.as_ref())?, special("clarify", agents.clarify.as_ref())?);
+        for (role, named) in [("review", &review), ("test", &test), ("clarify", &clarify)] {
+            if let Some(agent) = named.iter().find(|agent| agent.answers_files()) {
+                let why = "answers with files: it can implement and fix, and nothing else";
+                return Err(FlowError::BadValue {
+                    what: format!("agent '{}' for {role}", crate::task::id::shown(&agent.name)),
+                    why: why.to_owned(),
+                });
+            }
+        }
         Ok(Crew {
             fix: if fix.is_empty() { implement.clone() } else { fix },
-            review: of("review", agents.review.as_ref())?,
+            review,
+            test,
+            clarify,
             implement,
         })
     }
@@ -145,7 +188,7 @@ impl Project {
     }
 
     /// Prepares a turn of an agent: claims, makes the worktree, writes the prompt. `None` if the work is no longer
-    /// there.
+    /// there. `run_turns` are the turns of the run so far, whose notes may help.
     ///
     /// # Errors
     /// Git fails, or the remote cannot be reached. What is wrong with the task itself becomes its own evidence.
@@ -153,14 +196,16 @@ impl Project {
         &self,
         op: &Op,
         run: &RunId,
-        agent: &Agent,
-        choice: Choice,
+        chosen: (&Agent, Choice),
         work: &Work,
+        run_turns: &[TurnLine],
     ) -> Result<Option<Ready>, FlowError> {
         match work {
-            Work::Review { task, reviewer } => self.prepare_review(run, agent, choice, task, reviewer),
-            Work::Fix { .. } => self.prepare_change(op, run, agent, choice, work, &Role::Fix),
-            Work::Implement { .. } => self.prepare_change(op, run, agent, choice, work, &Role::Implement),
+            Work::Review { task, reviewer } => self.prepare_review(run, chosen, task, reviewer),
+            Work::Clarify { task } => self.prepare_clarify(run, chosen, task),
+            Work::Fix { .. } | Work::Implement { .. } | Work::Test { .. } => {
+                self.prepare_change(op, run, chosen, work, run_turns)
+            }
         }
     }
 
@@ -168,10 +213,9 @@ impl Project {
         &self,
         op: &Op,
         run: &RunId,
-        agent: &Agent,
-        choice: Choice,
+        (agent, choice): (&Agent, Choice),
         work: &Work,
-        role: &Role,
+        run_turns: &[TurnLine],
     ) -> Result<Option<Ready>, FlowError> {
         let task = work.task();
         let actor = self.worker(agent)?;
@@ -199,24 +243,35 @@ impl Project {
             Err(err) => return Err(err),
         };
         let stored = &picked.stored;
-        // Given back by an agent that could not ask its model: what is to be mended still is.
+        // Given back by an agent that could not ask its model: what is to be mended still is. And where the spec was all
+        // that was wrong, it is begun anew.
         let mends = stored.task.evidence.is_some();
-        let role = if mends { &Role::Fix } else { role };
-        let mut turn = self.turn(run, stored, role, stored.task.try_number, picked.worktree)?;
-        let room = self.house(&mut turn, agent)?;
+        let role = match work {
+            Work::Test { .. } => Role::Test,
+            _ if mends => Role::Fix,
+            _ => Role::Implement,
+        };
+        let head = self.repo.worktree_head(&picked.worktree)?;
+        let brief = Brief {
+            files: agent.answers_files(),
+            notes: self.notes_for(&stored.task, run_turns)?,
+            head: Some(head.clone()),
+            ..Brief::default()
+        };
+        let turn = self.turn(run, stored, &role, stored.task.try_number, picked.worktree, &brief)?;
         let claim = stored.task.state.claim().cloned();
-        self.seated(&mut turn, agent, &actor, claim.as_ref());
-        let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
-        let (work, agent) = (work.clone(), agent.clone());
-        Ok(Some(Ready { work, agent, choice, turn, head: None, prompt, claim, slot: None, room }))
+        let ready = self.ready(agent, choice, work, turn, Some(head), |part| {
+            let brief = Brief { part: part.to_owned(), ..brief.clone() };
+            Ok(self.prompt(&role, &stored.task, &brief)?.text)
+        })?;
+        Ok(Some(self.seated(Ready { claim, ..ready }, &actor)))
     }
 
     /// A reviewer gets a checkout of its own: what it writes there changes nothing.
     fn prepare_review(
         &self,
         run: &RunId,
-        agent: &Agent,
-        choice: Choice,
+        (agent, choice): (&Agent, Choice),
         task: &TaskId,
         reviewer: &str,
     ) -> Result<Option<Ready>, FlowError> {
@@ -226,17 +281,79 @@ impl Project {
             what: "review.reviewers".to_owned(),
             why: bad.to_string(),
         })?;
-        let slot = Slot::take(self)?;
-        slot.check_out(self, &change.head)?;
-        let dir = slot.folder.clone();
-        let mut turn = self.turn(run, &stored, &Role::Review(name), stored.task.rounds + 1, dir)?;
-        let room = self.house(&mut turn, agent)?;
-        self.seated(&mut turn, agent, &self.worker(agent)?, None);
-        let prompt = self.repo.write_blob(turn.prompt.as_bytes())?;
+        let head = change.head.clone();
         let work = Work::Review { task: task.clone(), reviewer: reviewer.to_owned() };
-        let head = Some(change.head.clone());
-        let (agent, slot) = (agent.clone(), Some(slot));
-        Ok(Some(Ready { work, agent, choice, turn, head, prompt, claim: None, slot, room }))
+        let (role, round) = (Role::Review(name), stored.task.rounds + 1);
+        self.looker(run, (agent, choice), &work, &stored, &role, round, head)
+    }
+
+    /// Whoever looks at a failed attempt reads what the attempt left, in a checkout of its own.
+    fn prepare_clarify(
+        &self,
+        run: &RunId,
+        (agent, choice): (&Agent, Choice),
+        task: &TaskId,
+    ) -> Result<Option<Ready>, FlowError> {
+        let Some(stored) = self.store.load(task)? else { return Ok(None) };
+        if !matches!(stored.task.state, State::Assigned { .. } | State::Pending) {
+            return Ok(None);
+        }
+        let head = self.work_of(&stored.task)?.unwrap_or_else(|| self.base.tip.clone());
+        let work = Work::Clarify { task: task.clone() };
+        let number = stored.task.try_number;
+        self.looker(run, (agent, choice), &work, &stored, &Role::Clarify, number, head)
+    }
+
+    /// A turn of somebody who only reads.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one turn")]
+    fn looker(
+        &self,
+        run: &RunId,
+        (agent, choice): (&Agent, Choice),
+        work: &Work,
+        stored: &Stored,
+        role: &Role,
+        number: u32,
+        head: CommitId,
+    ) -> Result<Option<Ready>, FlowError> {
+        let slot = Slot::take(self)?;
+        slot.check_out(self, &head)?;
+        let brief = Brief { head: Some(head.clone()), ..Brief::default() };
+        let turn = self.turn(run, stored, role, number, slot.folder.clone(), &brief)?;
+        let ready = self.ready(agent, choice, work, turn, Some(head), |_| Ok(String::new()))?;
+        Ok(Some(self.seated(Ready { slot: Some(slot), ..ready }, &self.worker(agent)?)))
+    }
+
+    /// Houses a turn, and those of its workers where it is a team's. `prompt_of` is the prompt of a part.
+    fn ready(
+        &self,
+        agent: &Agent,
+        choice: Choice,
+        work: &Work,
+        mut turn: Turn,
+        head: Option<CommitId>,
+        prompt_of: impl Fn(&str) -> Result<String, FlowError>,
+    ) -> Result<Ready, FlowError> {
+        let mut rooms = Vec::new();
+        let mut workers = Vec::new();
+        let mut sent = turn.prompt.clone();
+        if let Kind::Team { workers: members, .. } = &agent.kind {
+            sent.clear();
+            for member in members {
+                let part = member.entry().and_then(|entry| entry.part.clone()).unwrap_or_default();
+                let log_folder = turn.log_folder.join(member.name.replace(['/', ':'], "-"));
+                let mut own = Turn { prompt: prompt_of(&part)?, log_folder, ..turn.clone() };
+                rooms.push(self.house(&mut own, member)?);
+                sent.push_str(&format!("<!-- {} -->\n{}\n", member.name, own.prompt));
+                workers.push((member.clone(), own));
+            }
+        } else {
+            rooms.push(self.house(&mut turn, agent)?);
+        }
+        let prompt = self.repo.write_blob(sent.as_bytes())?;
+        let (work, agent) = (work.clone(), agent.clone());
+        let (claim, slot, room) = (None, None, rooms);
+        Ok(Ready { work, agent, choice, turn, head, prompt, sent, workers, claim, slot, room })
     }
 
     fn turn(
@@ -246,30 +363,26 @@ impl Project {
         role: &Role,
         try_number: u32,
         dir: PathBuf,
+        brief: &Brief,
     ) -> Result<Turn, FlowError> {
         let task = &stored.task;
-        let limit = match role {
-            Role::Implement => self.policy.limits.implement,
-            Role::Fix => self.policy.limits.fix,
-            Role::Test => self.policy.limits.test,
-            Role::Review(_) => self.policy.limits.review,
-        };
         let folder = format!("{role}-{try_number}-{}", random_letters(4));
+        let rendered = self.prompt(role, task, brief)?;
         Ok(Turn {
             task: task.id.clone(),
             role: role.clone(),
             try_number,
             run: run.clone(),
             dir,
-            access: match role {
-                Role::Review(_) => Access::Read,
-                Role::Implement | Role::Fix | Role::Test => Access::Edit,
+            access: match rendered.front.tools {
+                Tools::Edit => Access::Edit,
+                Tools::Read => Access::Read,
             },
             model: None,
             budget: None,
-            prompt: self.prompt(role, task)?.text,
+            prompt: rendered.text,
             contract: self.contract(task).to_string(),
-            limit: limit.max(Duration::from_secs(1)),
+            limit: self.turn_limit(role).max(Duration::from_secs(1)),
             log_folder: self.local().join("logs").join(task.id.as_str()).join(folder),
             log_cap: self.policy.limits.log_bytes,
             env_allowed: self.policy.agents.env.clone(),
@@ -278,16 +391,31 @@ impl Project {
         })
     }
 
-    /// Lets an agent speak from within its sandbox, for its task and role alone.
-    fn seated(&self, turn: &mut Turn, agent: &Agent, actor: &Actor, claim: Option<&Claim>) {
-        let seat = Seat {
-            task: turn.task.clone(),
-            role: turn.role.clone(),
-            who: actor.who.0.clone(),
-            epoch: claim.map(|claim| claim.epoch),
-        };
-        if let (Kind::Program(_), Some(sandbox)) = (&agent.kind, &mut turn.sandbox) {
-            sandbox.answered = Some(self.answered(&seat));
+    /// Lets whoever takes a turn speak from within their sandbox, for this task and role alone.
+    fn seated(&self, mut ready: Ready, actor: &Actor) -> Ready {
+        let turns = ready.workers.iter_mut().map(|(_, turn)| turn).chain(std::iter::once(&mut ready.turn));
+        for turn in turns {
+            let seat = Seat {
+                task: turn.task.clone(),
+                role: turn.role.clone(),
+                who: actor.who.0.clone(),
+                epoch: ready.claim.as_ref().map(|claim| claim.epoch),
+            };
+            if let (false, Some(sandbox)) = (ready.agent.is_free(), &mut turn.sandbox) {
+                sandbox.answered = Some(self.answered(&seat));
+            }
+        }
+        ready
+    }
+
+    /// How long a turn of a role may take.
+    pub(crate) fn turn_limit(&self, role: &Role) -> Duration {
+        let limits = &self.policy.limits;
+        match role {
+            Role::Implement => limits.implement,
+            Role::Fix => limits.fix,
+            Role::Test => limits.test,
+            Role::Review(_) | Role::Clarify | Role::Manager => limits.review,
         }
     }
 
@@ -302,7 +430,8 @@ impl Project {
         };
         let room = match &agent.kind {
             Kind::Program(entry) => self.room(&turn.dir, to, needed_by(&entry.call), endpoints(entry))?,
-            Kind::Script { .. } => self.open_room()?,
+            // Each of a team's workers has its own.
+            Kind::Script { .. } | Kind::Team { .. } => self.open_room()?,
         };
         let mut room = room;
         if let Kind::Program(entry) = &agent.kind {

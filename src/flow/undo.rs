@@ -16,6 +16,9 @@ const DAYS: i64 = 30;
 /// Events of one journal that are looked at.
 const EVENTS: usize = 200;
 
+/// Why a task is given up whose adding is undone.
+const ADDING_UNDONE: &str = "its adding was undone";
+
 /// What was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Undone {
@@ -29,6 +32,14 @@ struct Journal {
     stored: Stored,
     finished: bool,
     events: Vec<(CommitId, EventRecord)>,
+}
+
+impl Journal {
+    /// Whether all that there was to it is taken back.
+    fn is_undone(&self) -> bool {
+        let last = self.events.last().map(|(_, event)| &event.event);
+        matches!(last, Some(Event::Abandoned { because }) if because == ADDING_UNDONE)
+    }
 }
 
 impl Project {
@@ -45,7 +56,7 @@ impl Project {
                 journal.events.iter().map(|(_, event)| event).filter(|event| event.op == op).collect();
             let Some(first) = own.first() else { continue };
             let id = &journal.stored.task.id;
-            if let Some(last) = last_standing(journal).filter(|last| last.op != op) {
+            if let Some(last) = last_standing(journal, &op).filter(|last| last.op != op) {
                 let what = last.event.subject(&last.actor.who);
                 return Err(FlowError::NothingToUndo(format!("{id} went on since: {what}")));
             }
@@ -77,7 +88,7 @@ impl Project {
                 let restored = Box::new(self.store.task_of_commit(before)?);
                 Event::Undone { op: undone.to_owned(), restored }
             }
-            None => Event::Abandoned { because: "its adding was undone".to_owned() },
+            None => Event::Abandoned { because: ADDING_UNDONE.to_owned() },
         };
         let next = if journal.finished {
             self.store.reopen(op, &self.person(), stored, &[event])?
@@ -141,16 +152,17 @@ impl Project {
                 ))),
             };
         }
-        // What has landed stays. The ids of operations begin with their time, so those of one second are in order.
+        // The ids of operations begin with their time, so those of one second are in order.
         let last = journals
             .iter()
-            .filter(|journal| !matches!(journal.stored.task.state, State::Completed { .. }))
+            .filter(|journal| !journal.is_undone())
             .flat_map(|journal| &journal.events)
             .map(|(_, event)| event)
             .filter(|event| done(event))
             .max_by_key(|event| (event.at, &event.op));
-        last.map(|event| event.op.clone())
-            .ok_or_else(|| FlowError::NothingToUndo("nothing to undo".to_owned()))
+        let last = last.ok_or_else(|| FlowError::NothingToUndo("nothing to undo".to_owned()))?;
+        self.refuse_landing(journals, &last.op)?;
+        Ok(last.op.clone())
     }
 
     /// A landing stays: main is never rewritten.
@@ -158,8 +170,10 @@ impl Project {
         for journal in journals {
             let landed = matches!(journal.stored.task.state, State::Completed { .. });
             if landed && journal.events.iter().any(|(_, event)| event.op == op) {
-                let text =
-                    format!("{} has landed: revert it on a branch, and queue that", journal.stored.task.id);
+                let text = format!(
+                    "{} has landed: revert it on a branch, and queue that; an earlier step is undone by its name",
+                    journal.stored.task.id
+                );
                 return Err(FlowError::NothingToUndo(text));
             }
         }
@@ -167,13 +181,14 @@ impl Project {
     }
 }
 
-/// The last event of a person that was not taken back.
-fn last_standing(journal: &Journal) -> Option<&EventRecord> {
+/// The last event that was not taken back: the operation `op` itself, or what a person or a worker did after it.
+fn last_standing<'a>(journal: &'a Journal, op: &str) -> Option<&'a EventRecord> {
     let mut undone = BTreeSet::new();
     for (_, event) in journal.events.iter().rev() {
+        let work = event.actor.authority == Authority::Worker;
         if let Event::Undone { op, .. } = &event.event {
             undone.insert(op.as_str());
-        } else if counts(event) && !undone.contains(event.op.as_str()) {
+        } else if (event.op == op || work || counts(event)) && !undone.contains(event.op.as_str()) {
             return Some(event);
         }
     }

@@ -54,17 +54,68 @@ impl Repo {
         let _ = git().args(["update-index", "-q", "--refresh"]).finish()?;
         let trial = git().args(["read-tree", "-m", "-u", "-n", old.as_str(), new.as_str()]);
         let finished = trial.finish()?;
+        // Git takes ignored files for nothing, but a key in one of them is not in any commit.
+        let hidden = self.hidden_in_the_way(&git(), worktree, old, new)?;
         if finished.status == 0 {
-            return Ok(Vec::new());
+            return Ok(hidden);
         }
         let changed = git().args(["diff-index", "--name-only", "--no-renames", "-z", old.as_str(), "--"]);
         let mut own: Vec<String> = fields(&changed.output()?).collect();
         own.extend(self.status(worktree)?.into_iter().filter(|line| line.code == "??").map(|line| line.path));
         let moved = self.names_between(old, new)?;
         own.retain(|path| moved.contains(path));
+        own.extend(hidden);
         own.sort();
         own.dedup();
         if own.is_empty() { Err(trial.failed(&finished)) } else { Ok(own) }
+    }
+
+    /// Ignored files that stand where `new` has a file or a folder, and `old` has none. One that is the same already is
+    /// in nobody's way.
+    fn hidden_in_the_way(
+        &self,
+        git: &Git,
+        worktree: &Path,
+        old: &CommitId,
+        new: &CommitId,
+    ) -> Result<Vec<String>, GitError> {
+        let diff = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=A"];
+        let diff = Git::on(self).args(diff).args([old.as_str(), new.as_str(), "--"]).output()?;
+        let added: Vec<String> = fields(&diff).collect();
+        let there = |path: &str| worktree.join(path).symlink_metadata().is_ok();
+        let stands = |path: &String| {
+            // A file in the place of one of its folders counts as well.
+            Path::new(path).ancestors().filter_map(Path::to_str).any(|part| {
+                let found = worktree.join(part).symlink_metadata();
+                found.is_ok_and(|found| part == path || (!part.is_empty() && !found.is_dir()))
+            })
+        };
+        let met: Vec<&String> = added.iter().filter(|path| stands(path)).collect();
+        if met.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ignored =
+            git.clone().args(["ls-files", "-z", "--others", "--ignored", "--exclude-standard"]).output()?;
+        let mut files: Vec<String> = Vec::new();
+        for file in fields(&ignored).filter(|file| there(file)) {
+            let below = |one: &str, other: &str| {
+                one == other || one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
+            };
+            let meets = met.iter().any(|path| below(&file, path) || below(path, &file));
+            if meets && !self.is_as_in(worktree, new, &file)? {
+                files.push(file);
+            }
+        }
+        Ok(files)
+    }
+
+    fn is_as_in(&self, worktree: &Path, commit: &CommitId, path: &str) -> Result<bool, GitError> {
+        let file = worktree.join(path);
+        if !file.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            return Ok(false);
+        }
+        let there = std::fs::read(&file).map_err(GitError::io("read", &file))?;
+        Ok(self.read_file(commit, path)?.is_some_and(|whole| whole == there))
     }
 
     /// Ends a [`Repo::bring_along`] that was killed in the middle. A file that is as in `old` or as in `new` becomes
@@ -195,6 +246,29 @@ mod tests {
         assert_eq!(repo.bring_along(sandbox.path(), &second, &third).unwrap(), Brought::Done);
         assert_eq!(std::fs::read_to_string(sandbox.path().join("a.txt")).unwrap(), "mine");
         assert_eq!(sandbox.git(&["status", "--porcelain"]), " M a.txt\n");
+    }
+
+    #[test]
+    fn an_ignored_file_is_in_the_way_like_any_other() {
+        let sandbox = Sandbox::new();
+        let (first, repo) = (sandbox.main(), &sandbox.repo);
+        let second =
+            sandbox.commit_on(&first, &[(".env", "tracked\n"), ("local", "file\n"), ("deep/er", "x\n")]);
+        sandbox.move_main(&second);
+        let write = |name: &str, text: &str| std::fs::write(sandbox.path().join(name), text).unwrap();
+        std::fs::write(repo.exclude_file(), ".env\nlocal/\ndeep\n").unwrap();
+        write(".env", "SECRET");
+        write("deep", "a file where a folder comes");
+        std::fs::create_dir(sandbox.path().join("local")).unwrap();
+        write("local/data", "DB");
+        let left = [".env", "deep", "local/data"].map(str::to_owned).to_vec();
+        assert_eq!(repo.bring_along(sandbox.path(), &first, &second).unwrap(), Brought::Left { files: left });
+        assert_eq!(std::fs::read_to_string(sandbox.path().join("local/data")).unwrap(), "DB");
+        // What is the same already is in nobody's way.
+        write(".env", "tracked\n");
+        std::fs::remove_file(sandbox.path().join("deep")).unwrap();
+        std::fs::remove_dir_all(sandbox.path().join("local")).unwrap();
+        assert_eq!(repo.bring_along(sandbox.path(), &first, &second).unwrap(), Brought::Done);
     }
 
     #[test]

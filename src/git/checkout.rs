@@ -69,10 +69,24 @@ impl Repo {
     ) -> Result<(), GitError> {
         let admin = self.admin(path)?;
         self.restore_git_file(&admin, path)?;
+        self.unmark(&admin, path)?;
+        self.put_there(&admin, path, commit, keep).or_else(|_| {
+            super::worktree::make_removable(path);
+            self.put_there(&admin, path, commit, keep)
+        })
+    }
+
+    fn put_there(
+        &self,
+        admin: &Path,
+        path: &Path,
+        commit: &CommitId,
+        keep: &[String],
+    ) -> Result<(), GitError> {
         let checkout = ["checkout", "--quiet", "--force", "--detach", "--no-recurse-submodules"];
-        let git = Git::in_worktree(self, &admin, path).holding(Shared::wait(self)?.into_file());
+        let git = Git::in_worktree(self, admin, path).holding(Shared::wait(self)?.into_file());
         git.args(checkout).args([commit.as_str(), "--"]).output()?;
-        let mut clean = Git::in_worktree(self, &admin, path)
+        let mut clean = Git::in_worktree(self, admin, path)
             .holding(Shared::wait(self)?.into_file())
             .args(["clean", "--quiet", "-d"])
             .arg("-x") // ignored files are what a test leaves for the next one
@@ -81,6 +95,25 @@ impl Repo {
             clean = clean.arg(format!("--exclude=/{}", escape_pattern(kept)));
         }
         clean.output().map(|_| ())
+    }
+
+    /// Takes the marks off by which git looks at no file any more: a test may have set them, and its own version of a file
+    /// would stay for all that are tested after it.
+    fn unmark(&self, admin: &Path, path: &Path) -> Result<(), GitError> {
+        let git = || Git::in_worktree(self, admin, path);
+        let listed = git().args(["ls-files", "-v", "-z"]).output()?;
+        let marked: Vec<String> = fields(&listed)
+            .filter(|line| line.starts_with(|tag: char| tag.is_ascii_lowercase() || tag == 'S'))
+            .filter_map(|line| line.get(2..).map(str::to_owned))
+            .collect();
+        if marked.is_empty() {
+            return Ok(());
+        }
+        for mark in ["--no-skip-worktree", "--no-assume-unchanged"] {
+            let git = git().args(["update-index", mark, "-z", "--stdin"]);
+            git.stdin(marked.join("\0").into_bytes()).output()?;
+        }
+        Ok(())
     }
 
     /// What is changed in a worktree, untracked files too, ignored ones not.
@@ -331,6 +364,7 @@ fn first_line(stderr: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::git::testing::{Sandbox, git, person};
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
 
     fn commit_all(sandbox: &Sandbox, path: &Path) -> Result<Option<CommitId>, GitError> {
@@ -401,6 +435,27 @@ mod tests {
         sandbox.repo.switch_detached(&path, &commit, &[]).unwrap();
         assert!(!mark.exists());
         assert!(std::fs::read_to_string(path.join(".git")).unwrap().contains("worktrees/wt"));
+    }
+
+    #[test]
+    fn what_a_test_hides_from_git_does_not_stay_for_the_next() {
+        let sandbox = Sandbox::new();
+        let (repo, path) = (&sandbox.repo, sandbox.beside("slot"));
+        let first = sandbox.commit_on(&sandbox.main(), &[("check.sh", "test\n"), ("b", "b\n")]);
+        sandbox.git(&["sparse-checkout", "set", "nothing"]);
+        repo.add_detached(&path, &first).unwrap();
+        assert!(path.join("check.sh").exists(), "a slot has all files, whatever the checkout has");
+        for mark in ["--skip-worktree", "--assume-unchanged"] {
+            git(&path, &["update-index", mark, "check.sh"]);
+            std::fs::write(path.join("check.sh"), "exit 0\n").unwrap();
+            let folder = path.join("module/read-only");
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("f"), "").unwrap();
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o555)).unwrap();
+            repo.switch_detached(&path, &first, &[]).unwrap();
+            assert_eq!(std::fs::read_to_string(path.join("check.sh")).unwrap(), "test\n", "{mark}");
+            assert!(!path.join("module").exists());
+        }
     }
 
     #[test]

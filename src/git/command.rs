@@ -59,6 +59,7 @@ const FOREIGN: &[&str] = &[
 ];
 
 /// A git command before it runs.
+#[derive(Clone)]
 pub(super) struct Git(Command);
 
 impl Git {
@@ -71,7 +72,19 @@ impl Git {
     /// never reads the worktree's own `.git` file, that may point at a repository with programs in its settings.
     pub(super) fn in_worktree(repo: &Repo, admin: &Path, worktree: &Path) -> Git {
         let git = Git::bare(worktree).env("GIT_DIR", admin).env("GIT_WORK_TREE", worktree);
+        // What was changed must be seen, whatever the settings save: else a test leaves its own files to the next one.
+        let git = git
+            .config("core.trustctime", "true")
+            .config("core.checkStat", "default")
+            .config("core.ignoreStat", "false")
+            .config("core.untrackedCache", "false");
+        let git = if admin == repo.common_dir() { git } else { git.whole() };
         git.without_local_filters(repo)
+    }
+
+    /// Takes all files, where the user's own checkout has only a part of them: what is tested is all that lands.
+    pub(super) fn whole(self) -> Git {
+        self.config("core.sparseCheckout", "false").config("index.sparse", "false")
     }
 
     /// Switches off filter drivers in the repository's own settings: whoever writes into `.git` can define them. The

@@ -302,7 +302,9 @@ mod tests {
         assert_eq!(Marked::holder(repo, name).unwrap(), None);
         // What a killed holder leaves: its mark, and for a while a child that has its descriptor.
         let path = repo.local_path(name).unwrap();
-        let child = try_lock(&path, FlockOperation::NonBlockingLockExclusive).unwrap().unwrap();
+        // Again and again: a program that another test starts just now has the descriptor as well, until its `exec`.
+        let lock = || try_lock(&path, FlockOperation::NonBlockingLockExclusive);
+        let child = ask_again(UNMARKED, lock).unwrap().unwrap();
         std::fs::write(&path, format!("{} 1\n", u32::MAX)).unwrap();
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| take_from_the_dead(&path).unwrap().map(drop));

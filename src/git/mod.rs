@@ -9,6 +9,7 @@ mod clean;
 pub(crate) mod diff;
 pub(crate) mod exchange;
 pub(crate) mod lock;
+mod merge_text;
 pub(crate) mod merge_tree;
 pub(crate) mod notes;
 pub(crate) mod objects;

@@ -116,6 +116,16 @@ impl Repo {
         let _ = rustix::fs::utimensat(CWD, self.loose_path(id), &times, AtFlags::empty());
     }
 
+    /// Reads a blob by its id; `None` where there is none.
+    pub(crate) fn read_blob(&self, id: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let Ok(id) = hex(id) else { return Ok(None) };
+        if !self.gix.has_object(id) {
+            return Ok(None);
+        }
+        let mut blob = self.gix.find_blob(id).map_err(GitError::gix(format!("read {id}")))?;
+        Ok(Some(blob.take_data()))
+    }
+
     /// Reads a file as it is in a commit; `None` where there is no file at that path.
     pub(crate) fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
         self.read_in(object_id(commit)?, path, u64::MAX)

@@ -10,6 +10,7 @@ use super::{GitError, Repo, lock};
 use crate::task::id::CommitId;
 use rustix::fs::FlockOperation;
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,8 +71,11 @@ impl Repo {
     }
 
     fn add_command(&self, lock: impl Into<Arc<File>>) -> Git {
-        let git =
-            Git::on(self).holding(lock).without_local_filters(self).config("submodule.recurse", "false");
+        let git = Git::on(self)
+            .holding(lock)
+            .without_local_filters(self)
+            .whole()
+            .config("submodule.recurse", "false");
         git.args(["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON])
     }
 
@@ -238,9 +242,26 @@ fn refuse_dirty(status: Vec<StatusLine>) -> Result<(), RemoveRefused> {
     if files.is_empty() { Ok(()) } else { Err(RemoveRefused::Dirty { files }) }
 }
 
+/// Lets folders below one be emptied: what a test or an agent wrote may forbid it (Go's module cache does).
+pub(super) fn make_removable(folder: &Path) {
+    let Ok(found) = folder.symlink_metadata() else { return };
+    if !found.is_dir() {
+        return;
+    }
+    let _ =
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(found.permissions().mode() | 0o700));
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        make_removable(&entry.path());
+    }
+}
+
 /// Removes a folder that nobody misses; what is left of it goes at the next start.
 fn sweep_folder(path: &Path) {
-    if let Err(err) = std::fs::remove_dir_all(path) {
+    let removed = std::fs::remove_dir_all(path).or_else(|_| {
+        make_removable(path);
+        std::fs::remove_dir_all(path)
+    });
+    if let Err(err) = removed {
         tracing::debug!(path = %path.display(), %err, "a removed worktree is not gone yet");
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Exclusions {
     pub(crate) globs: Globs,
     /// Paths that `.gitattributes` of the base marks as generated.
     pub(crate) generated: BTreeSet<String>,
+    /// Paths of files that are, byte for byte, what this program itself puts there.
+    pub(crate) own: BTreeSet<String>,
 }
 
 /// Why a file does not count.
@@ -41,6 +43,7 @@ pub(crate) enum Excluded {
     LockFile,
     Snapshot,
     Generated,
+    Own,
     Glob(String),
 }
 
@@ -170,6 +173,9 @@ fn excluded_path(path: &str, exclusions: &Exclusions) -> Option<Excluded> {
     if exclusions.generated.contains(path) {
         return Some(Excluded::Generated);
     }
+    if exclusions.own.contains(path) {
+        return Some(Excluded::Own);
+    }
     exclusions.globs.first_match(path).map(|glob| Excluded::Glob(glob.to_owned()))
 }
 
@@ -196,6 +202,7 @@ impl fmt::Display for Excluded {
             Excluded::LockFile => f.write_str("lock file"),
             Excluded::Snapshot => f.write_str("snapshot"),
             Excluded::Generated => f.write_str("linguist-generated"),
+            Excluded::Own => f.write_str("put there by git orch init"),
             Excluded::Glob(glob) => write!(f, "cap.exclude: {glob}"),
         }
     }
@@ -258,6 +265,7 @@ mod tests {
         let exclusions = Exclusions {
             globs: Globs::parse(&["vendor/"]).unwrap(),
             generated: BTreeSet::from(["api.pb.go".to_owned()]),
+            own: BTreeSet::from(["own.yml".to_owned()]),
         };
         let size = measure(changes, &exclusions, CAPS);
         let mut lines = vec![format!("{} = +{} -{}", size.counted, size.added, size.removed)];

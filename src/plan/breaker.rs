@@ -143,6 +143,19 @@ impl Breaker {
         })
     }
 
+    /// One of the turns that went badly was not the agent's fault: it does not count, nor does the pause that it led to.
+    pub(crate) fn forgive(&mut self) {
+        match &self.open {
+            // A pause for turns that went badly: the others alone would not have opened it.
+            Some(Open { until: Some(_), worth_waiting: false, .. }) => {
+                self.open = None;
+                self.opened = self.opened.saturating_sub(1);
+            }
+            Some(_) => {}
+            None => self.failed = self.failed.saturating_sub(1),
+        }
+    }
+
     /// How often in a row it opened.
     pub(crate) fn opened(&self) -> u32 {
         self.opened
@@ -185,6 +198,26 @@ mod tests {
         breaker.started();
         assert_eq!(ended(&mut breaker, Went::Well, NOW), None);
         assert_eq!(breaker.gate(NOW), Gate::Free);
+    }
+
+    #[test]
+    fn what_was_not_its_fault_does_not_count() {
+        let mut breaker = Breaker::default();
+        for _ in 0..2 {
+            ended(&mut breaker, Went::Badly, NOW);
+            ended(&mut breaker, Went::Badly, NOW);
+            breaker.forgive();
+            breaker.forgive();
+        }
+        assert_eq!(breaker, Breaker::default());
+        for _ in 0..3 {
+            ended(&mut breaker, Went::Badly, NOW);
+        }
+        breaker.forgive();
+        assert_eq!((breaker.gate(NOW), breaker.opened()), (Gate::Free, 0));
+        ended(&mut breaker, Went::Later, NOW);
+        breaker.forgive();
+        assert!(matches!(breaker.gate(NOW), Gate::Later { .. }), "a limit of its model is no task's fault");
     }
 
     #[test]

@@ -32,6 +32,16 @@ pub(crate) struct OpenTurn {
     pub(crate) reserved: Both<u64>,
     /// It asks nobody who charges.
     pub(crate) free: bool,
+    pub(crate) seen: Seen,
+}
+
+/// What a turn that goes on is known by: all there is of it where its end is not seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Seen {
+    /// The blob id of what was sent.
+    pub(crate) prompt: Option<String>,
+    /// Folders with its logs, machine-local: one, or each worker's of a team.
+    pub(crate) logs: Vec<String>,
 }
 
 /// What is known of the turns of an agent in a role.
@@ -287,16 +297,33 @@ impl Ledger {
         })
     }
 
-    /// Turns of a run that was killed: what they used is not known, and stays reserved.
-    pub(crate) fn bury(&mut self) -> Vec<OpenTurn> {
-        let dead = std::mem::take(&mut self.open);
-        for turn in dead.iter().filter(|turn| !turn.free) {
-            for of in Currency::ALL {
-                let account = of.of_mut(&mut self.accounts);
-                account.untold.push((turn.agent.clone(), turn.role.clone(), *of.of(&turn.reserved)));
+    /// A trial of an agent before the start. Nothing was reserved for it, so one that does not tell holds nothing.
+    pub(crate) fn tried(&mut self, agent: &str, told: Told) {
+        for of in Currency::ALL {
+            let account = of.of_mut(&mut self.accounts);
+            match *of.of(&told) {
+                Some(amount) => account.spent = account.spent.saturating_add(amount),
+                None => account.untold.push((agent.to_owned(), "trial".to_owned(), 0)),
             }
         }
-        dead
+    }
+
+    /// A turn of a run that was killed. What its logs told is spent; it may have used more than that, so what was reserved
+    /// beyond it stays reserved.
+    pub(crate) fn bury(&mut self, turn: &OpenTurn, told: Told) {
+        self.open.retain(|open| open != turn);
+        if turn.free {
+            return;
+        }
+        for of in Currency::ALL {
+            let told = of.of(&told).unwrap_or_default();
+            let account = of.of_mut(&mut self.accounts);
+            account.spent = account.spent.saturating_add(told);
+            let rest = of.of(&turn.reserved).saturating_sub(told);
+            if rest > 0 || told == 0 {
+                account.untold.push((turn.agent.clone(), turn.role.clone(), rest));
+            }
+        }
     }
 }
 

@@ -4,7 +4,9 @@ pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod card;
 pub(crate) mod graph;
+pub(crate) mod memory;
 pub(crate) mod ready;
+pub(crate) mod retry;
 pub(crate) mod route;
 pub(crate) mod turns;
 

@@ -64,6 +64,8 @@ pub(crate) struct Needs<'a> {
     /// The task's weight, 1 to 4.
     pub(crate) weight: u8,
     pub(crate) domain: Option<&'a str>,
+    /// The tier that the prompt of its role asks for; without it the task's weight decides.
+    pub(crate) asked: Option<Tier>,
     /// Attempts that failed or were sent back.
     pub(crate) failures: u32,
     /// Whose attempt failed the last time: another agent sees it with other eyes.
@@ -73,7 +75,12 @@ pub(crate) struct Needs<'a> {
 impl Needs<'_> {
     /// The tier that the task has come to.
     pub(crate) fn tier(&self) -> Tier {
-        Tier::start(self.weight).raised(self.failures / FAILURES_RAISE)
+        self.start().raised(self.failures / FAILURES_RAISE)
+    }
+
+    /// The tier that it begins with.
+    fn start(&self) -> Tier {
+        self.asked.unwrap_or_else(|| Tier::start(self.weight))
     }
 }
 
@@ -104,7 +111,7 @@ pub(crate) enum Nobody {
 /// # Errors
 /// Nobody may work now, or at all.
 pub(crate) fn choose(candidates: &[Candidate<'_>], needs: &Needs<'_>) -> Result<Choice, Nobody> {
-    let start = Tier::start(needs.weight);
+    let start = needs.start();
     let wanted = needs.tier();
     // Where there is no choice of tiers, there is no dear one to be careful with.
     let mixed = candidates.windows(2).any(|pair| pair[0].tier != pair[1].tier);
@@ -138,6 +145,7 @@ fn why(
         return "the only agent of its role".to_owned();
     }
     let mut why = match needs.failures {
+        0 | 1 if needs.asked.is_some() => format!("{start}, as the prompt of its role asks for"),
         0 | 1 => format!("{start} for a task of tier {}", needs.weight),
         failures if wanted == start => format!("{failures} failures, and {start} is the highest tier"),
         failures => format!("{failures} failures raised it from {start} to {wanted}"),
@@ -187,7 +195,7 @@ mod tests {
     }
 
     fn needs(weight: u8, failures: u32) -> Needs<'static> {
-        Needs { weight, domain: None, failures, failed: None }
+        Needs { weight, domain: None, asked: None, failures, failed: None }
     }
 
     #[test]
@@ -210,6 +218,15 @@ mod tests {
         dear: expensive for a task of tier 4
         dear: 2 failures, and expensive is the highest tier
         ");
+    }
+
+    #[test]
+    fn a_prompt_may_ask_for_a_tier() {
+        let all = [one("small", Tier::Cheap), one("good", Tier::Mid)];
+        let asked = Needs { asked: Some(Tier::Cheap), ..needs(4, 0) };
+        let choice = choose(&all, &asked).unwrap();
+        assert_eq!((choice.index, choice.why.as_str()), (0, "cheap, as the prompt of its role asks for"));
+        assert_eq!(Needs { failures: 2, ..asked }.tier(), Tier::Mid, "failures raise it all the same");
     }
 
     #[test]

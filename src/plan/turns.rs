@@ -22,22 +22,48 @@ pub(crate) enum Work {
     Implement {
         task: TaskId,
     },
+    /// A task whose tests failed, for a small fix by a tester.
+    Test {
+        task: TaskId,
+    },
+    /// A task whose attempt failed: somebody finds out why before the next one.
+    Clarify {
+        task: TaskId,
+    },
 }
 
 impl Work {
     pub(crate) fn task(&self) -> &TaskId {
         match self {
-            Work::Review { task, .. } | Work::Fix { task } | Work::Implement { task } => task,
+            Work::Review { task, .. }
+            | Work::Fix { task }
+            | Work::Implement { task }
+            | Work::Test { task }
+            | Work::Clarify { task } => task,
+        }
+    }
+
+    /// The role of whoever takes the turn, as records have it.
+    pub(crate) fn role(&self) -> String {
+        match self {
+            Work::Review { reviewer, .. } => format!("review_{reviewer}"),
+            Work::Fix { .. } => "fix".to_owned(),
+            Work::Implement { .. } => "implement".to_owned(),
+            Work::Test { .. } => "test".to_owned(),
+            Work::Clarify { .. } => "clarify".to_owned(),
         }
     }
 }
 
 /// For which roles there is an agent.
+#[expect(clippy::struct_excessive_bools, reason = "one per role")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Roles {
     pub(crate) implement: bool,
     pub(crate) fix: bool,
     pub(crate) review: bool,
+    pub(crate) test: bool,
+    pub(crate) clarify: bool,
 }
 
 /// What the turns are chosen from.
@@ -46,6 +72,10 @@ pub(crate) struct Workload {
     pub(crate) cards: Vec<Card>,
     /// Reviewers that are still to be asked, by task under review.
     pub(crate) reviews: BTreeMap<TaskId, Vec<String>>,
+    /// Tasks that were sent back with tests that a tester may look at first.
+    pub(crate) to_test: BTreeSet<TaskId>,
+    /// Tasks whose last attempt failed and was not looked at yet.
+    pub(crate) to_clarify: BTreeSet<TaskId>,
     /// Turns that are going on.
     pub(crate) busy: BTreeSet<Work>,
     pub(crate) roles: Roles,
@@ -80,9 +110,19 @@ pub(crate) fn wanted(load: &Workload, finished: &impl Fn(&TaskId) -> Option<Fini
     };
     let lapsed = |card: &Card| load.lapsed.contains(&card.id) && !card.adopted;
     let mends = |card: &Card| card.sent_back || card.try_number > 1;
-    for card in cards.iter().filter(|card| !at_work(&card.id) && load.roles.fix) {
-        if returned(card) || (again(card) && free(card)) || (lapsed(card) && mends(card)) {
-            turns.push(Work::Fix { task: card.id.clone() });
+    for card in cards.iter().filter(|card| !at_work(&card.id)) {
+        let back = returned(card) || (again(card) && free(card)) || (lapsed(card) && mends(card));
+        if !back {
+            continue;
+        }
+        let task = card.id.clone();
+        // Whoever finds out why comes before the next attempt, a small fix before a large one.
+        if load.roles.clarify && load.to_clarify.contains(&task) {
+            turns.push(Work::Clarify { task });
+        } else if load.roles.test && load.to_test.contains(&task) {
+            turns.push(Work::Test { task });
+        } else if load.roles.fix {
+            turns.push(Work::Fix { task });
         }
     }
     for card in cards.iter().filter(|card| !at_work(&card.id) && load.roles.implement) {

@@ -25,6 +25,12 @@ pub(crate) struct AgentEntry {
     pub(crate) prompt: PromptBy,
     /// How answer, tokens and cost are read from its output.
     pub(crate) output: Output,
+    /// Whether it changes files, or its answer holds them.
+    pub(crate) answer: Answer,
+    /// Agents that do a task together in its place.
+    pub(crate) workers: Vec<String>,
+    /// Its part of a task among other workers.
+    pub(crate) part: Option<String>,
     /// The model to ask for; without one, the program's own choice.
     pub(crate) model: Option<String>,
     /// Arguments that a call gets in this or that case. `{model}` and `{budget}` stand in the first and the last.
@@ -74,6 +80,21 @@ pub(crate) enum PromptBy {
     File,
     /// As the last argument; by file all the same where the call has `{prompt}`.
     Argument,
+}
+
+/// Where the work of an agent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Answer {
+    /// In the worktree.
+    #[default]
+    Edits,
+    /// In its answer, as `FILE: path` blocks: it can write nothing itself (E3).
+    Files,
+}
+
+impl Answer {
+    /// The words of the setting.
+    pub(crate) const WORDS: &'static [&'static str] = &["edits", "files"];
 }
 
 /// The forms of output that are understood.
@@ -136,6 +157,9 @@ impl AgentEntry {
             call,
             prompt: PromptBy::Stdin,
             output: Output::Text,
+            answer: Answer::Edits,
+            workers: Vec::new(),
+            part: None,
             model: None,
             model_args: Vec::new(),
             edit_args: Vec::new(),
@@ -184,7 +208,10 @@ impl Settings {
                 None => Some(Call::Argv(argv)),
             }
         });
-        let call = call.ok_or_else(|| PolicyError::NoCommand { name: name.to_owned() })?;
+        let workers = list("workers");
+        // Who lets others work is not called itself.
+        let nobody = || (!workers.is_empty()).then(|| Call::Argv(Vec::new()));
+        let call = call.or_else(nobody).ok_or_else(|| PolicyError::NoCommand { name: name.to_owned() })?;
         let holds_prompt = match &call {
             Call::Shell(command) => command.contains("{prompt}"),
             Call::Argv(argv) => argv.iter().any(|part| part.contains("{prompt}")),
@@ -213,6 +240,12 @@ impl Settings {
                 _ => PromptBy::Stdin,
             },
             output: Output::parse(&first("output").unwrap_or_default()),
+            answer: match first("answer").as_deref() {
+                Some("files") => Answer::Files,
+                _ => Answer::Edits,
+            },
+            workers,
+            part: first("part"),
             model: first("model"),
             model_args: list("model_args"),
             edit_args: list("edit_args"),

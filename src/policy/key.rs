@@ -1,8 +1,9 @@
 //! The one table of settings: name, shape, kind, default, documentation.
 
-use super::agents::Output;
+use super::agents::{Answer, Output};
 use super::value::Value;
 use crate::plan::route::Tier;
+use crate::task::contract::Require;
 
 /// A setting.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,6 +97,7 @@ pub(crate) const KEYS: &[Key] = &[
         "lines added + removed in one task, without lock files and generated files",
     ),
     key("cap.binary_mb", Count, Limit(Smaller), "10", "size of one binary that a task may add, in MB"),
+    key("cap.fix", Count, Limit(Smaller), "40", "lines that a tester may change of somebody else's work"),
     key("cap.exclude", Shape::Globs, Limit(OnlyBase), "", "globs of files that do not count as diff"),
     key(
         "paths.allow",
@@ -105,6 +107,13 @@ pub(crate) const KEYS: &[Key] = &[
         "globs of files that tasks may touch; empty for all",
     ),
     key("paths.deny", Shape::Globs, Limit(Union), "", "globs of files that no task may touch"),
+    key(
+        "spec.require",
+        Choice(Require::WORDS),
+        Shared,
+        "brief",
+        "what each spec must say: brief (a thing), checkable (acceptance criteria too), full (all six sections)",
+    ),
     key("tests.all", Text, Shared, "", "command that runs the full test suite"),
     key("tests.some", TestsCommand, Shared, "", "command that runs the tests in {tests}"),
     key(
@@ -149,6 +158,13 @@ pub(crate) const KEYS: &[Key] = &[
         "10",
         "a green full run that takes less than this share of the median is not believed",
     ),
+    key(
+        "audit.commands",
+        Words,
+        Shared,
+        "",
+        "commands that must exit with 0 on what agents wrote before it is handed in: types, tests, audit",
+    ),
     key("review.reviewers", Words, Shared, "safety,architecture,quality", "the reviewers that must agree"),
     key("review.approvers", Words, Shared, "", "people who may approve; empty for anybody but the owner"),
     key(
@@ -168,7 +184,28 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "agent that fixes what review or tests found; without it the one that does tasks",
     ),
-    key("agents.test", Text, Preference, "", "agent that hunts for bugs; without it the one that does tasks"),
+    key(
+        "agents.test",
+        Text,
+        Preference,
+        "",
+        "agent that mends tests which fail, where that is small; without it the one that fixes",
+    ),
+    key(
+        "agents.clarify",
+        Text,
+        Preference,
+        "",
+        "agent that finds out why an attempt failed, before the next one; without it the evidence alone",
+    ),
+    key(
+        "agents.plan",
+        Text,
+        Preference,
+        "",
+        "agent that plans; without it the one that reviews, or does tasks",
+    ),
+    key("agents.memory_kb", Count, Preference, "8", "size of the notes of earlier work in one prompt, in KB"),
     key("agents.env", Words, Preference, "", "names of environment variables that agents get"),
     key("agent.*.extends", Text, Preference, "", "the agent that this one starts from, such as claude"),
     key("agent.*.command", Text, Preference, "", "shell command of an agent of your own"),
@@ -181,6 +218,15 @@ pub(crate) const KEYS: &[Key] = &[
         "how that agent gets its prompt; without it stdin, or file where the call has {prompt}",
     ),
     key("agent.*.output", Choice(Output::WORDS), Preference, "", "how its output is read; without it text"),
+    key(
+        "agent.*.answer",
+        Choice(Answer::WORDS),
+        Preference,
+        "",
+        "edits it changes files itself; files its answer holds them, and it writes nothing; without it edits",
+    ),
+    key("agent.*.workers", Words, Preference, "", "agents with answers of files that do one task together"),
+    key("agent.*.part", Text, Preference, "", "the part of a task that it does among other workers"),
     key("agent.*.model", Text, Preference, "", "the model that it is asked to use"),
     key("agent.*.model_args", Words, Preference, "", "arguments that name {model}"),
     key("agent.*.edit_args", Words, Preference, "", "arguments that let it change files"),
@@ -289,6 +335,13 @@ pub(crate) const KEYS: &[Key] = &[
         Shared,
         "land",
         "while the queue is closed below a priority: land what is tested already, or hold it",
+    ),
+    key(
+        "queue.vouch",
+        Choice(&["land", "confirm"]),
+        Shared,
+        "land",
+        "green together, though fewer of them were red: land them, or test the fewer once more first",
     ),
     key("queue.push", Switch, Preference, "true", "push landings to the upstream of the base"),
     // The group that is as likely green as red where 3 of 100 tasks are broken; the policy takes fewer where it learns

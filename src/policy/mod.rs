@@ -19,7 +19,7 @@ use crate::{
         globs::{BadGlob, Globs},
     },
     suite::format::{BadFormat, Format},
-    task::record::MicroUsd,
+    task::{contract::Require, record::MicroUsd},
 };
 use layers::Settings;
 use std::time::Duration;
@@ -32,7 +32,11 @@ pub(crate) struct Policy {
     pub(crate) base: Option<String>,
     pub(crate) cap: Cap,
     pub(crate) paths: Paths,
+    /// What each spec must say.
+    pub(crate) require: Require,
     pub(crate) tests: Tests,
+    /// Commands that look at what agents wrote.
+    pub(crate) audit: Vec<String>,
     pub(crate) review: Review,
     pub(crate) agents: Agents,
     /// Agents that work at the same time.
@@ -57,6 +61,8 @@ pub(crate) struct Cap {
     pub(crate) caps: SizeCaps,
     /// Files that do not count.
     pub(crate) exclude: Globs,
+    /// Lines that a tester may change.
+    pub(crate) fix: u64,
 }
 
 /// `[paths]`
@@ -107,6 +113,10 @@ pub(crate) struct Agents {
     pub(crate) review: Option<String>,
     pub(crate) fix: Option<String>,
     pub(crate) test: Option<String>,
+    pub(crate) clarify: Option<String>,
+    pub(crate) plan: Option<String>,
+    /// Bytes of notes in one prompt.
+    pub(crate) memory: usize,
     /// Names of variables that are handed on.
     pub(crate) env: Vec<String>,
 }
@@ -168,6 +178,8 @@ pub(crate) struct QueueRules {
     pub(crate) land: Land,
     pub(crate) on_worse: OnWorse,
     pub(crate) mode: Mode,
+    /// Whether a green of more lands all although less was red.
+    pub(crate) vouch: bool,
     /// Whether what is tested lands although the queue is closed below a priority.
     pub(crate) land_when_closed: bool,
     /// Whether landings go to the upstream of the base.
@@ -239,6 +251,7 @@ impl Settings {
                     binary_bytes: self.megabytes("cap.binary_mb"),
                 },
                 exclude: self.globs("cap.exclude")?,
+                fix: self.count("cap.fix"),
             },
             paths: Paths {
                 allow: self
@@ -248,7 +261,9 @@ impl Settings {
                     .collect::<Result<_, _>>()?,
                 deny: self.globs("paths.deny")?,
             },
+            require: self.text("spec.require").and_then(|word| Require::parse(&word)).unwrap_or_default(),
             tests: self.tests()?,
+            audit: self.words("audit.commands"),
             review: Review {
                 reviewers: self.words("review.reviewers"),
                 approvers: self.words("review.approvers"),
@@ -330,6 +345,9 @@ impl Settings {
             review: self.text("agents.review"),
             fix: self.text("agents.fix"),
             test: self.text("agents.test"),
+            clarify: self.text("agents.clarify"),
+            plan: self.text("agents.plan"),
+            memory: self.small("agents.memory_kb") as usize * 1024,
             env: self.words("agents.env"),
         }
     }
@@ -344,6 +362,7 @@ impl Settings {
                 Some("rebase") => Mode::Rebase,
                 _ => Mode::Merge,
             },
+            vouch: !is("queue.vouch", "confirm"),
             land_when_closed: !is("queue.closed", "hold"),
             push: self.switch("queue.push"),
             batch: self.small("queue.batch"),

@@ -2,18 +2,63 @@
 
 use crate::select::preset::Preset;
 
+/// What a repository holds, besides the language of its tests: what is asked of tasks and who reviews them (B11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Holds {
+    #[default]
+    Code,
+    /// Texts: documentation, a site, a book.
+    Content,
+    /// Data, and the code that makes it.
+    Data,
+}
+
 const HEAD: &str = r#"# Settings of git orch for everybody. They count once they are committed on the base branch.
 # All settings: git orch config list. One of them: git orch config explain cap.diff
 
-[cap]
-diff = 200            # lines that one task may change, without lock files and generated files
-
 "#;
 
-const TAIL: &str = r#"
+const CODE: [&str; 2] = [
+    r#"[cap]
+diff = 200            # lines that one task may change, without lock files and generated files
+
+"#,
+    r#"
 [review]
 reviewers = ["safety", "architecture", "quality"]    # [] leaves the review to a person
+"#,
+];
 
+const CONTENT: [&str; 2] = [
+    r#"[cap]
+diff = 400            # lines that one task may change; a page that is written anew is many
+
+[spec]
+require = "checkable" # a text is done when somebody can say by what: Acceptance criteria
+
+"#,
+    r#"
+[review]
+reviewers = ["facts", "language"]    # is it true, is it understood; [] leaves the review to a person
+"#,
+];
+
+const DATA: [&str; 2] = [
+    r#"[cap]
+diff      = 300       # lines that one task may change, without lock files and generated files
+binary_mb = 50        # size of one file of data that a task may add
+
+[spec]
+require = "checkable" # rows, ranges and totals by which one sees that it is done
+
+"#,
+    r#"
+[review]
+reviewers = ["data", "quality", "safety"]    # can it be made again, is it right; [] leaves the review to a person
+"#,
+];
+
+const TAIL: &str = r#"
 [queue]
 land     = "full"     # tests that gate a landing; "targeted" runs the full suite right after it
 on_worse = "culprit"  # or "stop": then a person looks first
@@ -22,9 +67,14 @@ on_worse = "culprit"  # or "stop": then a person looks first
 # implement = "claude"  # the agent that does tasks; each person may choose with git config orch.agents.implement
 "#;
 
-/// The text for a repository of this kind.
-pub(crate) fn write(preset: Preset) -> String {
-    format!("{HEAD}{}{TAIL}", preset.section())
+/// The text for a repository with these tests that holds this.
+pub(crate) fn write(preset: Preset, holds: Holds) -> String {
+    let [before, after] = match holds {
+        Holds::Code => CODE,
+        Holds::Content => CONTENT,
+        Holds::Data => DATA,
+    };
+    format!("{HEAD}{before}{}{after}{TAIL}", preset.section())
 }
 
 #[cfg(test)]
@@ -47,19 +97,39 @@ mod tests {
     ];
 
     fn layer(preset: Preset) -> Layer {
+        layer_of(preset, Holds::Code)
+    }
+
+    fn layer_of(preset: Preset, holds: Holds) -> Layer {
         let origin = Origin::Base { branch: "main".to_owned(), commit: "a1b2c3d".to_owned() };
-        Layer::of_file(origin, file::read(&write(preset)).unwrap())
+        Layer::of_file(origin, file::read(&write(preset, holds)).unwrap())
     }
 
     #[test]
     fn every_template_parses_and_is_short() {
         for preset in PRESETS {
-            let text = write(preset);
+            let text = write(preset, Holds::Code);
             let values = file::read(&text).unwrap();
             assert!(values.len() <= 12, "{}: {} settings", preset.name(), values.len());
             let policy = Settings::new(vec![layer(preset)]).policy().unwrap();
             assert_eq!(policy.tests.all.is_some(), preset != Preset::Unknown);
             assert_eq!(policy.notices, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn what_a_repository_holds_changes_reviewers_and_what_specs_must_say() {
+        for (holds, reviewers, diff) in [
+            (Holds::Content, vec!["facts", "language"], 400),
+            (Holds::Data, vec!["data", "quality", "safety"], 300),
+        ] {
+            let policy = Settings::new(vec![layer_of(Preset::Pytest, holds)]).policy().unwrap();
+            assert_eq!(
+                (policy.review.reviewers, policy.cap.caps.diff),
+                (reviewers.iter().map(|r| (*r).to_owned()).collect(), diff)
+            );
+            assert_eq!(policy.require, crate::task::contract::Require::Checkable);
+            assert!(policy.tests.all.is_some() && policy.notices.is_empty());
         }
     }
 

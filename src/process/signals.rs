@@ -1,6 +1,7 @@
 //! First and second Ctrl-C: the first asks for an orderly end, the second for one at once.
 
 use super::ProcessError;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How urgently a person wants the end.
@@ -22,7 +23,13 @@ pub(crate) struct Interrupts {
     terminate: Signal,
     /// How the next one counts.
     next: Level,
+    /// When the last one came.
+    last: Option<Instant>,
 }
+
+/// Two within this time are one press: called as `git orch`, this process gets it from the terminal, and once more from
+/// git, that passes it on.
+const ONE_PRESS: Duration = Duration::from_millis(400);
 
 impl Interrupts {
     /// Starts to listen; must be called within a tokio runtime with signals.
@@ -34,16 +41,22 @@ impl Interrupts {
             |kind| signal(kind).map_err(|source| ProcessError::System { what: "listen for Ctrl-C", source });
         let interrupt = listen(SignalKind::interrupt())?;
         let terminate = listen(SignalKind::terminate())?;
-        Ok(Interrupts { interrupt, terminate, next: Level::Soft })
+        Ok(Interrupts { interrupt, terminate, next: Level::Soft, last: None })
     }
 
     /// Waits for the next interrupt. Cancel safe: an interrupt that was not returned yet is not lost.
     pub(crate) async fn next(&mut self) -> Level {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            let echo = self.last.is_some_and(|last| last.elapsed() < ONE_PRESS);
+            self.last = Some(Instant::now());
+            if !echo {
+                return std::mem::replace(&mut self.next, Level::Hard);
+            }
         }
-        std::mem::replace(&mut self.next, Level::Hard)
     }
 }
 
@@ -53,16 +66,19 @@ mod tests {
     use rustix::process::{Signal as Sent, getpid, kill_process};
 
     #[test]
-    fn the_second_interrupt_is_hard() {
+    fn the_second_interrupt_is_hard_and_an_echo_of_the_first_is_none() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut interrupts = Interrupts::listen().unwrap();
             kill_process(getpid(), Sent::TERM).unwrap();
             assert_eq!(interrupts.next().await, Level::Soft);
             kill_process(getpid(), Sent::INT).unwrap();
-            assert_eq!(interrupts.next().await, Level::Hard);
-            kill_process(getpid(), Sent::INT).unwrap();
-            assert_eq!(interrupts.next().await, Level::Hard);
+            assert!(tokio::time::timeout(ONE_PRESS, interrupts.next()).await.is_err(), "passed on by git");
+            for _ in 0..2 {
+                tokio::time::sleep(ONE_PRESS).await;
+                kill_process(getpid(), Sent::INT).unwrap();
+                assert_eq!(interrupts.next().await, Level::Hard);
+            }
         });
     }
 }

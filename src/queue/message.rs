@@ -100,7 +100,8 @@ fn prose(commit: &Words) -> String {
     let trailing: BTreeSet<String> =
         commit.trailers.iter().map(|(key, value)| format!("{key}: {value}")).collect();
     let lines = commit.body.trim_end().lines();
-    let keep = |line: &&str| !line.to_ascii_lowercase().starts_with(OURS);
+    // Blanks before it are cut off later, and what was no trailer is one then.
+    let keep = |line: &&str| !line.trim_start().to_ascii_lowercase().starts_with(OURS);
     let mut lines: Vec<&str> = lines.filter(keep).collect();
     while lines.last().is_some_and(|line| line.trim().is_empty() || trailing.contains(*line)) {
         lines.pop();
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_single_commit_keeps_its_own_words_and_no_forged_landing() {
-        let body = "Why it is so.\nOrch-Task: t-9\n\nSigned-off-by: Ana <ana@x>\nOrch-Nonce: forged\n";
+        let body = " Orch-Head: forged\nWhy it is so.\nOrch-Task: t-9\n\nSigned-off-by: Ana <ana@x>\nOrch-Nonce: forged\n";
         let trailers = [("Signed-off-by", "Ana <ana@x>"), ("Orch-Nonce", "forged")];
         let commit = words("Ana", "Add it", body, &trailers);
         let expected = "Add it\n\nWhy it is so.\n\nSigned-off-by: Ana <ana@x>\n";

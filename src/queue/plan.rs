@@ -74,7 +74,10 @@ fn runs(view: &View, ready: &[&Entry], free: usize, slots: usize, now: Seconds) 
         return Runs { actions: vec![ask], compose: Vec::new() };
     }
     let judged = rules::judged(view);
-    let first = if judged { sentences(view, ready, free) } else { baseline(view, free) };
+    let mut first = if judged { doubts(view, free) } else { baseline(view, free) };
+    if judged && first.is_empty() {
+        first = sentences(view, ready, free);
+    }
     if !judged || !first.is_empty() {
         return Runs { actions: first, compose: Vec::new() };
     }
@@ -130,6 +133,24 @@ fn useless(view: &View, clears: bool) -> (Vec<TreeId>, Vec<Vec<TaskId>>) {
         }
     }
     (trees, compose)
+}
+
+/// The repetition of a red that keeps a green chain from landing, unless it is going on.
+fn doubts(view: &View, free: usize) -> Vec<Action> {
+    let green = |tree: &TreeId| matches!(rules::standing(view, tree), Standing::Green { .. });
+    let kept = view.compositions.iter().find_map(|(members, composition)| match composition {
+        Composition::Clean { tree, .. } if green(tree) => rules::in_doubt(view, members),
+        Composition::Clean { .. }
+        | Composition::ConflictWithBase { .. }
+        | Composition::ConflictWith { .. }
+        | Composition::Empty => None,
+    });
+    match kept {
+        Some((members, commit, tree)) if free > 0 && rules::standing(view, tree) != Standing::Running => {
+            vec![start(members, commit, tree, Purpose::Confirm)]
+        }
+        Some(_) | None => Vec::new(),
+    }
 }
 
 /// What becomes of the entries that are red alone: the first that has to leave, or the run that says whether it has to.

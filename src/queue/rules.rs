@@ -105,7 +105,7 @@ pub(super) fn may_land(view: &View, members: &[TaskId], tree: &TreeId) -> Option
             && (single || !entry.alone())
             && undecided(view, entry).all(|other| members[..at].contains(other))
     });
-    if !fit || entries.is_empty() || !judged(view) {
+    if !fit || entries.is_empty() || !judged(view) || in_doubt(view, members).is_some() {
         return None;
     }
     match standing(view, tree) {
@@ -116,6 +116,28 @@ pub(super) fn may_land(view: &View, members: &[TaskId], tree: &TreeId) -> Option
         }
         Standing::Red { .. } | Standing::Untested | Standing::Running | Standing::Silent { .. } => None,
     }
+}
+
+/// Where a longer green does not vouch for a shorter red: the shortest chain that `members` begin with whose red was not
+/// repeated yet. A flake in either is likelier than a change that repairs another one.
+pub(super) fn in_doubt<'a>(
+    view: &'a View,
+    members: &[TaskId],
+) -> Option<(Vec<TaskId>, &'a CommitId, &'a TreeId)> {
+    if view.rules.vouch {
+        return None;
+    }
+    (1..members.len()).find_map(|end| {
+        let Some(Composition::Clean { commit, tree }) = view.compositions.get(&members[..end]) else {
+            return None;
+        };
+        let once = matches!(
+            view.verdicts.get(tree).map(|known| &known.verdict),
+            Some(Verdict::Worse { times, unanswered, .. })
+                if *times <= view.rules.confirmations && *unanswered < RUNS_WITHOUT_EVIDENCE
+        );
+        once.then(|| (members[..end].to_vec(), commit, tree))
+    })
 }
 
 /// What becomes of an entry whose chain of one did not pass.

@@ -163,6 +163,8 @@ pub(crate) struct Rules {
     pub(crate) confirmations: u32,
     /// Whether a run can only be judged against a run of the base.
     pub(crate) needs_baseline: bool,
+    /// Whether a green chain lands although a shorter one that it begins with is red: else that one is tested again first.
+    pub(crate) vouch: bool,
     /// Whether what is green lands although its priority is below the one that the queue is closed to.
     pub(crate) land_when_closed: bool,
 }

@@ -100,6 +100,12 @@ fn last_answer(reviewer: &str, text: &str) -> Result<Answer, Why> {
     Ok(answer)
 }
 
+/// The last complete JSON object of a text that has this key: for answers of other forms.
+pub(crate) fn last_object(text: &str, key: &str) -> Option<Value> {
+    let objects = objects(text).ok()?;
+    objects.into_iter().rev().map(|object| object.value).find(|value| value.get(key).is_some())
+}
+
 /// A complete JSON object in a text.
 struct Object<'a> {
     /// Where it begins, in bytes.

@@ -1,9 +1,14 @@
-//! What reviewers answer: findings and their severity, one reviewer's answer, the verdict over all of them.
+//! What agents answer in agreed forms: a reviewer's findings and their severity, the verdict over all reviewers, why an
+//! attempt failed, a plan.
 //!
 //! Calling reviewers and bounding the rounds is not here: `gate` says what the answers of one round mean.
 
 mod answer;
+/// Why an attempt failed, in somebody's words or by the evidence.
+pub(crate) mod clarify;
 mod finding;
+/// What a plan says.
+pub(crate) mod proposal;
 mod severity;
 mod verdict;
 

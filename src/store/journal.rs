@@ -84,7 +84,8 @@ impl Store {
             let texts = names.iter().map(|(name, _)| file(&format!("{list}/{name}")));
             texts.filter_map(Result::transpose).collect()
         };
-        record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?).map_err(unreadable)
+        record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?, &all("notes")?)
+            .map_err(unreadable)
     }
 
     /// Starts the journal of a new task.
@@ -314,6 +315,18 @@ impl Store {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits until what killed commands had under way has ended, or for some seconds where others write all the time.
+    ///
+    /// # Errors
+    /// The lock file of this program cannot be used.
+    pub(crate) fn await_writers(&self) -> Result<(), StoreError> {
+        let until = Instant::now() + PATIENCE;
+        while Exclusive::try_take(&self.repo)?.is_none() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Locks that dead writers may have left: nobody has them open, and they are old.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::budget::{Account, Both, Known, Ledger, OpenTurn};
+use crate::plan::budget::{Account, Both, Known, Ledger, OpenTurn, Seen};
 use crate::report::{CommandLine, TurnLine};
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
@@ -87,6 +87,10 @@ struct OpenWire {
     money_micros: u64,
     tokens: u64,
     free: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prompt: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -163,8 +167,9 @@ fn account_wire(account: &Account, cap: Option<u64>, granted: u64) -> AccountWir
 }
 
 fn open_wire(turn: &OpenTurn) -> OpenWire {
-    let OpenTurn { task, role, agent, reserved, free } = turn.clone();
-    OpenWire { task, role, agent, money_micros: reserved.money, tokens: reserved.tokens, free }
+    let OpenTurn { task, role, agent, reserved, free, seen: Seen { prompt, logs } } = turn.clone();
+    let Both { money: money_micros, tokens } = reserved;
+    OpenWire { task, role, agent, money_micros, tokens, free, prompt, logs }
 }
 
 /// Reads `run.json`.
@@ -224,7 +229,8 @@ fn account_of(wire: AccountWire) -> Account {
 
 fn open_of(wire: OpenWire) -> OpenTurn {
     let reserved = Both { money: wire.money_micros, tokens: wire.tokens };
-    OpenTurn { task: wire.task, role: wire.role, agent: wire.agent, reserved, free: wire.free }
+    let seen = Seen { prompt: wire.prompt, logs: wire.logs };
+    OpenTurn { task: wire.task, role: wire.role, agent: wire.agent, reserved, free: wire.free, seen }
 }
 
 impl Store {
@@ -260,6 +266,7 @@ mod tests {
             agent: "a".to_owned(),
             reserved: Both { money: 7, tokens: 8 },
             free: false,
+            seen: Seen { prompt: Some("1".repeat(40)), logs: vec!["logs/x".to_owned()] },
         };
         ledger.reserve(open("t-1"), 2).unwrap();
         ledger.reserve(open("t-2"), 1).unwrap();

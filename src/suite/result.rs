@@ -49,6 +49,24 @@ impl fmt::Display for TestName {
 }
 
 impl Results {
+    /// The same with all that failed among what passed.
+    pub(crate) fn taken_as_passed(mut self) -> Results {
+        self.passed.extend(std::mem::take(&mut self.failed).into_keys());
+        self
+    }
+
+    /// What several runs of one tree say together: a test that passed in any of them can pass. `None` without a run.
+    pub(crate) fn together(runs: impl IntoIterator<Item = Results>) -> Option<Results> {
+        runs.into_iter().reduce(|mut all, run| {
+            all.failed.extend(run.failed);
+            all.passed.extend(run.passed);
+            all.failed.retain(|test, _| !all.passed.contains(test));
+            all.skipped.extend(run.skipped);
+            all.skipped.retain(|test| !all.passed.contains(test) && !all.failed.contains_key(test));
+            all
+        })
+    }
+
     /// Adds an answer. Of two for the same name the worse one holds: failed, then passed, then skipped.
     pub(crate) fn add(&mut self, test: TestName, answer: Answer) {
         match answer {
@@ -103,6 +121,20 @@ mod tests {
             Just(Answer::Skipped),
             Just(Answer::Failed { line: "\n x\ny".to_owned() }),
         ]
+    }
+
+    #[test]
+    fn what_passed_in_any_run_passed() {
+        let run = |passed: &[&str], failed: &[&str]| {
+            let mut results = Results::default();
+            passed.iter().for_each(|name| results.add(TestName::new(name), Answer::Passed));
+            let no = || Answer::Failed { line: String::new() };
+            failed.iter().for_each(|name| results.add(TestName::new(name), no()));
+            results
+        };
+        let all = Results::together([run(&["a", "b"], &["c", "d"]), run(&["a", "c"], &["b", "d"])]);
+        assert_eq!(all, Some(run(&["a", "b", "c"], &["d"])));
+        assert_eq!(Results::together([]), None);
     }
 
     #[test]

@@ -41,10 +41,16 @@ pub(crate) enum Trouble {
     Rejected,
     /// What it may cost is spent.
     OverBudget,
+    /// Its spec contradicts itself, or lacks something without which nobody could do it.
+    Unclear,
+    /// A command that looks at what agents wrote (`audit.commands`) says no.
+    Audit,
+    /// An answer that should hold files cannot be used.
+    BadAnswer,
 }
 
 impl Trouble {
-    pub(crate) const ALL: [Trouble; 18] = [
+    pub(crate) const ALL: [Trouble; 21] = [
         Trouble::NoChange,
         Trouble::TimeLimit,
         Trouble::NotStarted,
@@ -63,6 +69,9 @@ impl Trouble {
         Trouble::Draft,
         Trouble::Rejected,
         Trouble::OverBudget,
+        Trouble::Unclear,
+        Trouble::Audit,
+        Trouble::BadAnswer,
     ];
 
     /// The word that records, `--json` and plain git show.
@@ -86,6 +95,9 @@ impl Trouble {
             Trouble::Draft => "draft",
             Trouble::Rejected => "rejected",
             Trouble::OverBudget => "over-budget",
+            Trouble::Unclear => "unclear",
+            Trouble::Audit => "audit",
+            Trouble::BadAnswer => "bad-answer",
         }
     }
 
@@ -111,7 +123,10 @@ impl Trouble {
             | Trouble::Dependency
             | Trouble::Draft
             | Trouble::Rejected
-            | Trouble::OverBudget => false,
+            | Trouble::OverBudget
+            | Trouble::Unclear
+            | Trouble::Audit
+            | Trouble::BadAnswer => false,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! `transition` is the one function that changes a task; everything else here is what it reads and gives back.
 
 pub(crate) mod actor;
+pub(crate) mod contract;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod finding;

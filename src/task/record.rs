@@ -55,6 +55,19 @@ pub(crate) struct TurnRecord {
     /// The tier of the agent, and why it was this one.
     pub(crate) tier: Option<String>,
     pub(crate) chosen: Option<String>,
+    /// What is worth knowing for whoever works on it, or near it, later.
+    pub(crate) note: Option<Note>,
+}
+
+/// What a turn has found, kept for later turns (E7): its agent's own words, cut short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) role: String,
+    /// Which attempt it was about, from 1.
+    pub(crate) try_number: u32,
+    /// By what it is found: the domain, and the paths that the task is about.
+    pub(crate) tags: Vec<String>,
+    pub(crate) text: String,
 }
 
 /// A decision about a task: why it is as it is (B1, C12). Kept as a file each.
@@ -106,6 +119,8 @@ pub(crate) struct Task {
     pub(crate) evidence: Option<Evidence>,
     pub(crate) reviews: Vec<ReviewGiven>,
     pub(crate) decisions: Vec<Decision>,
+    /// What its turns have found, the oldest first. Like `spent`, no undo takes it back.
+    pub(crate) notes: Vec<Note>,
     pub(crate) spent: Spent,
 }
 

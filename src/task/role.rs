@@ -15,8 +15,12 @@ pub(crate) enum Role {
     Fix,
     /// Judges the change from one point of view.
     Review(ReviewerName),
-    /// Runs tests.
+    /// Runs the selected tests where they fail, and mends what is small.
     Test,
+    /// Looks at why an attempt failed, before the next one.
+    Clarify,
+    /// Cuts what is wanted into tasks.
+    Manager,
 }
 
 /// The name of a reviewer: `[a-z0-9_]{1,32}`.
@@ -26,7 +30,7 @@ pub(crate) struct ReviewerName(String);
 /// Why a text is no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadRole {
-    #[error("unknown role '{0}': use implement, fix, test or review_<name>")]
+    #[error("unknown role '{0}': use implement, fix, test, clarify, manager or review_<name>")]
     Unknown(String),
     #[error("reviewer name '{0}' must be 1 to {REVIEWER_MAX} characters of a-z 0-9 _")]
     Reviewer(String),
@@ -42,6 +46,8 @@ impl Role {
             "implement" => Ok(Role::Implement),
             "fix" => Ok(Role::Fix),
             "test" => Ok(Role::Test),
+            "clarify" => Ok(Role::Clarify),
+            "manager" => Ok(Role::Manager),
             _ => match text.strip_prefix("review_") {
                 Some(name) => ReviewerName::parse(name).map(Role::Review),
                 None => Err(BadRole::Unknown(shown(text))),
@@ -77,6 +83,8 @@ impl fmt::Display for Role {
             Role::Fix => f.write_str("fix"),
             Role::Review(name) => write!(f, "review_{name}"),
             Role::Test => f.write_str("test"),
+            Role::Clarify => f.write_str("clarify"),
+            Role::Manager => f.write_str("manager"),
         }
     }
 }
@@ -93,7 +101,7 @@ mod tests {
 
     #[test]
     fn roles_are_read_as_they_are_written() {
-        for text in ["implement", "fix", "test", "review_safety", "review_a_1"] {
+        for text in ["implement", "fix", "test", "clarify", "manager", "review_safety", "review_a_1"] {
             assert_eq!(Role::parse(text).unwrap().to_string(), text);
         }
     }
@@ -102,7 +110,7 @@ mod tests {
     fn other_texts_are_refused() {
         assert_eq!(
             Role::parse("review").unwrap_err().to_string(),
-            "unknown role 'review': use implement, fix, test or review_<name>"
+            "unknown role 'review': use implement, fix, test, clarify, manager or review_<name>"
         );
         for text in ["review_", "review_A", "review_a-b", &format!("review_{}", "x".repeat(33))] {
             assert!(matches!(Role::parse(text), Err(BadRole::Reviewer(_))), "{text}");

@@ -5,7 +5,7 @@ use super::event::{Edit, Event, NewTask, ReviewGiven, ReviewVerdict};
 use super::evidence::{Evidence, FailedTest, Trouble};
 use super::finding::{Finding, Severity};
 use super::id::{CommitId, Seconds, TaskId};
-use super::record::{MicroUsd, Task, TurnRecord};
+use super::record::{MicroUsd, Note, Task, TurnRecord};
 use super::state::{Approval, Change, Claim, Phase, State};
 
 pub(crate) fn commit(digit: char) -> CommitId {
@@ -160,6 +160,12 @@ pub(crate) fn events() -> Vec<Event> {
             model: Some("small-1".to_owned()),
             tier: Some("cheap".to_owned()),
             chosen: Some("cheap for a task of tier 1".to_owned()),
+            note: Some(Note {
+                role: "implement".to_owned(),
+                try_number: 1,
+                tags: vec!["backend".to_owned(), "src/**".to_owned()],
+                text: "The test waits for a clock.".to_owned(),
+            }),
         }),
         Event::Undone { op: "op-1".to_owned(), restored: Box::new(task(State::Pending)) },
     ]

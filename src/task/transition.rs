@@ -138,6 +138,7 @@ impl Task {
             evidence: None,
             reviews: Vec::new(),
             decisions: Vec::new(),
+            notes: Vec::new(),
             spent: Spent { tokens: Some(0), cost: Some(MicroUsd(0)), seconds: 0, turns: 0 },
         })
     }
@@ -152,7 +153,13 @@ impl Task {
         let mut next = match event {
             Event::Undone { restored, .. } => {
                 // Epochs never go down: a claim that was undone must not become valid again.
-                Task { epoch: self.epoch.max(restored.epoch), spent: self.spent, ..(**restored).clone() }
+                let notes = self.notes.clone();
+                Task {
+                    epoch: self.epoch.max(restored.epoch),
+                    spent: self.spent,
+                    notes,
+                    ..(**restored).clone()
+                }
             }
             Event::Added(_)
             | Event::Edited(_)
@@ -206,6 +213,9 @@ impl Task {
                 self.edit(edit);
                 if matches!(self.state, State::Escalated { .. }) && matches!(state, State::Pending) {
                     self.grant_another_try();
+                    // What was wrong with the old text says nothing about the new one.
+                    self.evidence =
+                        self.evidence.take().filter(|because| because.trouble != Trouble::Unclear);
                     decided(self, "re-scoped or deprioritized".to_owned(), None);
                 }
             }
@@ -259,7 +269,10 @@ impl Task {
             }
             Event::Said { text } => decided(self, text.clone(), None),
             Event::Undone { op, .. } => decided(self, op.clone(), None),
-            Event::TurnEnded(turn) => self.spend(turn),
+            Event::TurnEnded(turn) => {
+                self.spend(turn);
+                self.notes.extend(turn.note.clone());
+            }
             Event::Added(_)
             | Event::Planned
             | Event::Started

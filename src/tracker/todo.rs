@@ -127,14 +127,23 @@ fn details(title: &str) -> (&str, Details) {
     let Some((front, inner)) = title.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')) else {
         return (title, none);
     };
-    let mut parts = inner.split(", ");
-    let first = parts.next().unwrap_or_default();
-    let Some(priority) = Some(first).filter(|first| first.starts_with('p')).and_then(priority_of) else {
-        return (title, none);
+    let parts = || inner.split(", ");
+    let first = parts().next().unwrap_or_default();
+    let priority = Some(first).filter(|first| first.starts_with('p')).and_then(priority_of);
+    let names = |part: &str| -> Option<Vec<String>> {
+        Some(part.strip_prefix("after ")?.split_whitespace().map(str::to_owned).collect())
     };
-    let after = parts.find_map(|part| part.strip_prefix("after "));
-    let after = after.map(|names| names.split_whitespace().map(str::to_owned).collect());
-    (front.trim_end(), Details { priority: Some(priority), after })
+    // Without a priority, words in brackets may just be words: each must be like the name of a task.
+    let named =
+        |after: &Vec<String>| after.iter().all(|name| name.contains('-') && TaskId::parse(name).is_ok());
+    let after = match priority {
+        Some(_) => parts().skip(1).find_map(names),
+        None => names(inner).filter(named),
+    };
+    if priority.is_none() && after.is_none() {
+        return (title, none);
+    }
+    (front.trim_end(), Details { priority, after })
 }
 
 /// The id of an entry without a name: the same for the same title, in any case and spacing.
@@ -202,6 +211,19 @@ mod tests {
         abc-3 | by name | Open | Some(3) | None | None
         todo-v04btdsbf4 | link & <b>html</b> | Open | Some(3) | None | None
         todo-8vgdwv9nwg | Being done | Started | None | None | None
+        "#);
+    }
+
+    #[test]
+    fn a_heading_ends_what_the_one_before_it_said() {
+        let text = "## Done\n- [x] t-1: one\n\n## P1\n- [ ] t-2: two (after t-1)\n\n### In progress\n- [ ] t-3: three (after \
+                    lunch)\n\n### P3\n- [ ] t-4: four\n\n## Low\n- [ ] t-5: five\n";
+        insta::assert_snapshot!(lines(&[("TODO.md", text)]), @r#"
+        t-1 | one | Closed | None | None | None
+        t-2 | two | Open | Some(1) | Some(["t-1"]) | None
+        t-3 | three (after lunch) | Started | None | None | None
+        t-4 | four | Open | Some(3) | None | None
+        t-5 | five | Open | Some(3) | None | None
         "#);
     }
 

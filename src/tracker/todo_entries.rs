@@ -55,6 +55,9 @@ struct Finder {
     marking: bool,
     /// The text of the heading that is being read.
     heading: Option<String>,
+    /// How deep that heading is, and the one that said how what follows stands; 0 for none.
+    level: u8,
+    said_at: u8,
     /// Of the document, in bytes.
     length: usize,
 }
@@ -100,6 +103,7 @@ impl Finder {
     fn heading_begins(&mut self, level: HeadingLevel, range: Range<usize>) {
         self.close_heading(range.start);
         self.heading = Some(String::new());
+        self.level = level as u8;
         // The first level is the document's own title.
         if level != HeadingLevel::H1 {
             self.begin(range.end..self.length, true);
@@ -114,10 +118,16 @@ impl Finder {
         if standing.is_none() && priority.is_none() {
             return;
         }
+        // A heading of the same depth ends what the one before it said; a deeper one only adds to it.
+        let deeper = self.level > self.said_at;
+        let above = if deeper { self.section } else { Section::default() };
         self.section = Section {
-            standing: standing.or(self.section.standing),
+            standing: standing.or(above.standing),
             priority: if standing.is_some() { None } else { priority },
         };
+        if !deeper || standing.is_some() {
+            self.said_at = self.level;
+        }
         // A heading that says how things stand is no task, and ends none.
         if self.found.last().is_some_and(|entry| entry.heading) {
             self.found.pop();

@@ -39,7 +39,7 @@ fn ids_of_tasks() {
 fn names_of_tasks() {
     let sandbox = Sandbox::new();
     for id in ["fix", "far-1", "far-2"] {
-        sandbox.run(&["add", id, "--id", id]).exits(0);
+        sandbox.run(&["add", &format!("About {id}"), "--id", id]).exits(0);
     }
     assert_snapshot!(errors(&sandbox, &[
         &["add", "x", "--id", "fix"],

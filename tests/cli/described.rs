@@ -92,13 +92,13 @@ impl Prism {
             .spawn()
             .unwrap();
         let prism = Prism { child, port };
-        for _ in 0..1200 {
+        for _ in 0..3000 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Some(prism);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("prism has not started within two minutes");
+        panic!("prism has not started within five minutes");
     }
 
     /// What it says of a request: `None` if it is as described.

@@ -66,6 +66,23 @@ fn lock_files_generated_files_and_moves_do_not_count() {
 }
 
 #[test]
+fn the_workflows_that_init_puts_there_can_be_pushed() {
+    let scratch = hooked();
+    let answer = scratch.orch(&["init", "--with", "github"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    scratch.git(&["add", "orch.toml", ".github"]);
+    scratch.git(&["commit", "-q", "-m", "Let git orch check pull requests"]);
+    let answer = scratch.try_git(&["push", "-q", "origin", "main"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    // One that is not what we put there counts, and the others with their changes too.
+    scratch.git(&["switch", "-q", "-c", "work"]);
+    let mine = scratch.read(".github/workflows/orch-queue.yml") + &lines(201);
+    scratch.commit(".github/workflows/orch-queue.yml", &mine);
+    let answer = scratch.try_git(&["push", "-q", "origin", "work"]);
+    assert!(answer.code != 0 && answer.err.contains("201 lines"), "{}", answer.err);
+}
+
+#[test]
 fn deletions_tags_and_our_own_refs_pass() {
     let scratch = hooked();
     scratch.git(&["switch", "-q", "-c", "large"]);

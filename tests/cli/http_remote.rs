@@ -340,8 +340,8 @@ fn a_connection_that_is_cut_anywhere_loses_nothing_and_claims_nothing_twice() {
     let proxy = cutting_proxy(server.port, Arc::clone(&cut));
     server.git(&one, &["remote", "set-url", "origin", &format!("http://127.0.0.1:{proxy}/git/r.git")]);
     // A claim sends about 1,200 bytes on its longest connection, and is answered by as many.
-    let sent = (1..1300).step_by(97).map(|bytes| (bytes, WHOLE));
-    let answered = (1..1300).step_by(173).map(|bytes| (WHOLE, bytes));
+    let sent = (1..1300).step_by(130).map(|bytes| (bytes, WHOLE));
+    let answered = (1..1300).step_by(217).map(|bytes| (WHOLE, bytes));
     let mut cuts_met = 0;
     for (at, bytes) in sent.chain(answered).enumerate() {
         let id = format!("t-{at}");

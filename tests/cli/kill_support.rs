@@ -97,6 +97,13 @@ impl Place {
         assert_eq!(ran.code, Some(0), "{script}: {}{}", ran.out, ran.err);
     }
 
+    /// A branch with one new file, in the queue.
+    pub(crate) fn queued(&self, dir: &Path, name: &str) {
+        self.shell(dir, &format!("git switch -qc {name} main && echo {name} > {name}.txt && git add -A"));
+        self.shell(dir, &format!("git commit -qm {name} && git switch -q main"));
+        self.data(dir, &["queue", "add", name, "--json"]);
+    }
+
     /// Each journal's events, oldest first, by task: open tasks and finished ones.
     pub(crate) fn journals(&self, dir: &Path) -> BTreeMap<String, Vec<Value>> {
         let refs = self.git(dir, &["for-each-ref", "--format=%(refname:lstrip=3)", "refs/orch/tasks"]);

@@ -97,7 +97,8 @@ fn pick_gives_a_worktree_and_a_contract_and_nobody_else_gets_the_task() {
     assert_eq!(picked["branch"], "orch/one");
     assert_eq!(picked["worktree"], sandbox.path().join(".worktrees/one").to_str().unwrap());
     let contract = &picked["contract"];
-    assert_snapshot!(fields(contract).join(" "), @"base boundaries evidence limits objective output paths");
+    assert_snapshot!(fields(contract).join(" "), @r"base boundaries evidence limits objective output parts paths");
+    assert_snapshot!(fields(&contract["parts"]).join(" "), @"acceptance boundaries objective output_format sources tools");
     assert_eq!(contract["objective"], json!({"title": "One", "spec": ""}));
     assert_eq!(contract["limits"]["diff"], 200);
     assert_eq!(sandbox.git(&["status", "--short"]), "", "worktrees are ignored");

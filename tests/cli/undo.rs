@@ -60,3 +60,37 @@ fn undo_of_an_added_task_gives_it_up() {
     assert_eq!(place.git(&dir, &["for-each-ref", "refs/orch/tasks"]), "");
     place.assert_sound(&dir);
 }
+
+#[test]
+fn undo_again_goes_further_back() {
+    let place = Place::new();
+    let dir = place.repository("one", "[tests]\nall = \"true\"\nreport = \"exit\"\n");
+    for id in ["t-x", "t-y"] {
+        place.data(&dir, &["add", "Some work", "--id", id, "--json"]);
+    }
+    for id in ["t-y", "t-x"] {
+        place.data(&dir, &["undo", "--json"]);
+        assert_eq!(place.data(&dir, &["show", id, "--json"])["state"], "cancelled");
+    }
+    let nothing = place.orch(&dir, &["undo"]);
+    assert_eq!(nothing.code, Some(1), "{}", nothing.err);
+}
+
+#[test]
+fn undo_reaches_behind_no_landing_and_takes_no_work_along() {
+    let place = Place::new();
+    let dir = place.repository("one", "[tests]\nall = \"true\"\nreport = \"exit\"\n");
+    place.data(&dir, &["add", "Some work", "--id", "t-x", "--json"]);
+    place.queued(&dir, "lands");
+    place.data(&dir, &["queue", "run", "--json"]);
+    let refused = place.orch(&dir, &["undo"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert!(refused.err.contains("lands has landed"), "{}", refused.err);
+    assert_eq!(shown(&place, &dir)["state"], "pending");
+    // Somebody works on it by now: to undo its adding would take that along.
+    let added = place.git(&dir, &["log", "-1", "--format=%H", "refs/orch/tasks/t-x"]);
+    place.data(&dir, &["pick", "t-x", "--as", "somebody", "--json"]);
+    let refused = place.orch(&dir, &["undo", added.trim()]);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert!(refused.err.contains("t-x went on since"), "{}", refused.err);
+}

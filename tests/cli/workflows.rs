@@ -278,3 +278,45 @@ fn the_scripts_run_as_plain_scripts() {
     let artifact: serde_json::Value = serde_json::from_str(&fs::read_to_string(&artifact).unwrap()).unwrap();
     assert_eq!(artifact["data"]["head"], serde_json::json!(head));
 }
+
+/// Where the program comes from: this project's own checkout, the machine, else the registry, at one version.
+#[test]
+fn the_action_installs_the_version_that_it_was_written_for() {
+    let hub = Hub::new("");
+    let programs = hub.file("programs/cargo", "#!/bin/sh\necho \"$@\" > \"$CARGO_SAID\"\n");
+    let said = hub.file_named("said");
+    let folder = programs.parent().unwrap().to_owned();
+    let script = scripts().remove(0).1;
+    let executable = |path: &Path| {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    executable(&programs);
+    let install = |runner: &str| {
+        let _ = fs::remove_file(&said);
+        let root = hub.file_named(runner);
+        let env = [
+            ("RUNNER_TEMP", root.to_str().unwrap().to_owned()),
+            ("GITHUB_ACTION_PATH", root.to_str().unwrap().to_owned()),
+            ("GITHUB_WORKSPACE", hub.bot_clone().to_str().unwrap().to_owned()),
+            ("VERSION", env!("CARGO_PKG_VERSION").to_owned()),
+            ("CARGO_SAID", said.to_str().unwrap().to_owned()),
+            ("PATH", format!("{}:/usr/bin:/bin", folder.display())),
+        ];
+        let answer = hub.script(&script, &env);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        fs::read_to_string(&said).unwrap_or_default().trim().replace(root.to_str().unwrap(), "TEMP")
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let registry = format!("install --quiet --locked --root TEMP/git-orch --version ={version} git-orch");
+    assert_eq!(install("one"), registry);
+    // The machine has another version: not that one.
+    let there = hub.file("programs/git-orch", "#!/bin/sh\necho git-orch 0.0.1\n");
+    executable(&there);
+    assert_eq!(install("two"), registry);
+    fs::write(&there, format!("#!/bin/sh\necho git-orch {version}\n")).unwrap();
+    assert_eq!(install("three"), "");
+    assert_eq!(fs::read_link(hub.file_named("three/git-orch/bin/git-orch")).unwrap(), there);
+    // The version that the action names is this one.
+    let action = fs::read_to_string(root().join("action.yml")).unwrap();
+    assert!(action.contains(&format!("default: {version}\n")), "version in action.yml");
+}

@@ -75,3 +75,27 @@ fn tokens(result: &Value) -> Option<Tokens> {
         _ => usage.is_object().then_some(of_turn),
     }
 }
+
+/// What a turn without a result had used, at least: the input of each call that it made, and what output was begun.
+pub(super) fn so_far(stdout: &str) -> Option<Tokens> {
+    let mut calls: Vec<(String, Tokens)> = Vec::new();
+    for event in objects(stdout).filter(|event| event["type"] == "assistant") {
+        let message = &event["message"];
+        let usage = &message["usage"];
+        if !usage.is_object() {
+            continue;
+        }
+        let kept = number(&usage["cache_read_input_tokens"]);
+        let call = Tokens {
+            input: number(&usage["input_tokens"]) + kept + number(&usage["cache_creation_input_tokens"]),
+            cached: kept,
+            output: number(&usage["output_tokens"]),
+        };
+        // One message comes in several events, with the same usage or a later one.
+        match calls.iter_mut().find(|(id, _)| *id == word(message, "id")) {
+            Some((_, known)) => *known = call,
+            None => calls.push((word(message, "id").to_owned(), call)),
+        }
+    }
+    (!calls.is_empty()).then(|| calls.iter().fold(Tokens::default(), |sum, (_, call)| sum.plus(*call)))
+}

@@ -200,6 +200,15 @@ pub(crate) fn read(output: Output, stdout: &str, stderr: &str) -> Said {
     said
 }
 
+/// Reads the output of a program that was killed: what it used so far counts, where it tells that on its way.
+pub(crate) fn read_unfinished(output: Output, stdout: &str, stderr: &str) -> Said {
+    let said = read(output, stdout, stderr);
+    match output {
+        Output::Claude if said.tokens.is_none() => Said { tokens: claude::so_far(stdout), ..said },
+        _ => said,
+    }
+}
+
 /// The JSON objects among the lines; others are passed over: a last line cut short, a warning in between.
 fn objects(text: &str) -> impl Iterator<Item = Value> {
     text.lines().filter_map(|line| serde_json::from_str::<Value>(line.trim()).ok()).filter(Value::is_object)

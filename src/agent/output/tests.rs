@@ -175,3 +175,18 @@ proptest! {
         }
     }
 }
+
+/// What a program had told when it was killed is a lower bound, and better than nothing; codex tells only at its end.
+#[test]
+fn a_killed_program_has_used_what_it_told_by_then() {
+    let cut = |text: &'static str| {
+        text.lines().filter(|line| !line.contains("\"type\":\"result\"")).collect::<Vec<_>>().join("\n")
+    };
+    let claude = cut(include_str!("../../../tests/fixtures/agents/claude-done.out"));
+    let said = read_unfinished(Output::Claude, &claude, "");
+    assert_eq!((said.tokens, said.answer), (Some(Tokens { input: 1334, cached: 100, output: 1 }), None));
+    assert_eq!(read(Output::Claude, &claude, "").tokens, None, "an ended one tells by its result alone");
+    let codex = include_str!("../../../tests/fixtures/agents/codex-done.out");
+    let codex: String = codex.lines().filter(|line| !line.contains("turn.completed")).collect();
+    assert_eq!(read_unfinished(Output::Codex, &codex, "").tokens, None);
+}

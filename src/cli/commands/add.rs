@@ -23,6 +23,8 @@ const TITLE_MAX: usize = 200;
 #[command(after_help = "Examples:\n  \
     git orch add \"Fix the flaky login test\"\n  \
     git orch add \"Add retry\" --paths 'src/net/**' -p 1 --after t-c3v7\n  \
+    git orch add \"ISO dates\" -m \"Objective: dates sort as text\" -m \"Done when: 'tally list' shows 2026-11-20\"\n  \
+    git orch add --template > task.md\n  \
     git orch add -F task.md --id retry")]
 pub(crate) struct AddArgs {
     /// What you want done, in one line
@@ -30,6 +32,12 @@ pub(crate) struct AddArgs {
     /// Read the spec from a file; - is standard input. Its first heading is the title if none is given
     #[arg(short = 'F', long = "file", value_name = "FILE")]
     pub(crate) file: Option<String>,
+    /// The spec in a few words; several are paragraphs
+    #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
+    pub(crate) message: Vec<String>,
+    /// Print the template of a spec, to be filled in and read with -F
+    #[arg(long, conflicts_with_all = ["title", "file", "message"])]
+    pub(crate) template: bool,
     /// Its id instead of one that is made up: a-z, 0-9 and -
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
@@ -60,6 +68,12 @@ pub(crate) struct AddArgs {
 
 pub(crate) fn run(ctx: &Context, args: &AddArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
+    if args.template {
+        let template = project.spec_template()?;
+        let data = serde_json::json!({ "template": template });
+        ctx.out.success("template", data, || template.clone(), &[]);
+        return Ok(Exit::Done);
+    }
     let (title, spec) = title_and_spec(ctx, &project, args)?;
     let request = AddRequest {
         id: args.id.clone(),
@@ -123,7 +137,7 @@ fn title_and_spec(ctx: &Context, project: &Project, args: &AddArgs) -> Result<(S
         return Ok((checked_title(&title)?, spec));
     }
     if let Some(title) = &args.title {
-        return Ok((checked_title(title)?, String::new()));
+        return Ok((checked_title(title)?, args.message.join("\n\n")));
     }
     if !ctx.may_ask() {
         return Err(Failure::bad_value(
@@ -132,18 +146,23 @@ fn title_and_spec(ctx: &Context, project: &Project, args: &AddArgs) -> Result<(S
             "git orch add \"what you want done\"",
         ));
     }
-    let template = "\n\n#! The first line is the title, the rest says what you want done. Empty: no task.\n";
-    let spec = ctx.edit_text(project, template)?;
-    let title = title_of(&spec).unwrap_or_default();
-    let rest = spec.lines().skip_while(|line| line.trim().is_empty()).skip(1).collect::<Vec<_>>().join("\n");
+    let template = format!(
+        "{}\n#! The first line is the title. Headings that you do not need can go. No title: no task.\n",
+        project.spec_template()?
+    );
+    let spec = ctx.edit_text(project, &template)?;
+    let first = spec.lines().next().unwrap_or_default();
+    let title = first.trim_start_matches('#').trim().to_owned();
+    let rest = spec.lines().skip(1).collect::<Vec<_>>().join("\n");
     Ok((checked_title(&title)?, rest.trim().to_owned()))
 }
 
 /// A spec's title: its first heading, or else its first line.
-fn title_of(spec: &str) -> Option<String> {
-    let heading = spec.lines().find_map(|line| line.strip_prefix("# "));
+pub(super) fn title_of(spec: &str) -> Option<String> {
+    let heading =
+        spec.lines().find_map(|line| line.strip_prefix("# ").filter(|title| !title.trim().is_empty()));
     let first = spec.lines().find(|line| !line.trim().is_empty());
-    heading.or(first).map(|line| line.trim().to_owned())
+    heading.or(first).map(|line| line.trim_start_matches('#').trim().to_owned())
 }
 
 /// A title that can stand in one line everywhere.

@@ -29,7 +29,7 @@ pub(crate) struct DoctorArgs {
 
 pub(crate) fn run(ctx: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
     if let Some(agent) = args.ping.as_ref().filter(|_| !args.dry.dry_run) {
-        let diagnosis = ctx.project()?.ping(agent)?;
+        let (diagnosis, _) = ctx.project()?.ping(agent)?;
         let next =
             if diagnosis.is_healthy() { vec![format!("git orch run --agent {agent}")] } else { Vec::new() };
         ctx.out.success("doctor", data(&diagnosis), || render(&diagnosis), &next);

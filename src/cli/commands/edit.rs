@@ -51,6 +51,9 @@ pub(crate) struct EditArgs {
     /// Who else may approve this one task; "" for nobody
     #[arg(long, value_name = "WHO,..", value_delimiter = ',')]
     pub(crate) delegate: Option<Vec<String>>,
+    /// The new spec in a few words; several are paragraphs
+    #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
+    pub(crate) message: Vec<String>,
     /// Read the new spec from a file; - is standard input
     #[arg(short = 'F', long = "file", value_name = "FILE")]
     pub(crate) file: Option<String>,
@@ -69,7 +72,11 @@ pub(crate) fn run(ctx: &Context, args: &EditArgs) -> Result<Exit, Failure> {
     };
     let mut edit = Edit {
         title: args.title.as_deref().map(super::add::checked_title).transpose()?,
-        spec: args.file.as_deref().map(|file| ctx.read_input(file)).transpose()?,
+        spec: match &args.file {
+            Some(file) => Some(ctx.read_input(file)?),
+            None if args.message.is_empty() => None,
+            None => Some(args.message.join("\n\n")),
+        },
         priority: args.priority,
         paths: args.paths.as_ref().map(filled),
         after: None,

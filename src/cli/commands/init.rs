@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::flow::doctor::destination;
 use crate::flow::init::{self, InitRequest, Landing, Outcome, Setup};
+use crate::policy::template::Holds;
 use crate::process::own_program;
 use crate::select::preset::Preset;
 
@@ -30,6 +31,9 @@ pub(crate) struct InitArgs {
     /// core.hooksPath is a folder for several repositories
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) with: Vec<With>,
+    /// What the repository holds: it decides who reviews, and what specs must say
+    #[arg(long, value_name = "WHAT", default_value = "code")]
+    pub(crate) preset: Kind,
     #[command(flatten)]
     pub(crate) dry: DryRun,
 }
@@ -41,11 +45,27 @@ pub(crate) enum With {
     Github,
 }
 
+/// What a repository holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Programs
+    Code,
+    /// Texts: documentation, a site, a book
+    Content,
+    /// Data, and the code that makes it
+    Data,
+}
+
 pub(crate) fn run(ctx: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     let request = InitRequest {
         local: args.local,
         shared_hooks: args.with.contains(&With::Hooks),
         github: args.with.contains(&With::Github),
+        holds: match args.preset {
+            Kind::Code => Holds::Code,
+            Kind::Content => Holds::Content,
+            Kind::Data => Holds::Data,
+        },
         ..request()?
     };
     let setup = match args.remove {

@@ -20,6 +20,7 @@ pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod msg;
 pub(crate) mod pick;
+pub(crate) mod plan;
 pub(crate) mod queue;
 pub(crate) mod report;
 pub(crate) mod run;

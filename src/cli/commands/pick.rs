@@ -57,6 +57,8 @@ struct Contract {
     base: BaseJson,
     output: String,
     boundaries: Vec<String>,
+    /// The six parts of the contract: what the spec says, or what holds where it says nothing.
+    parts: BTreeMap<&'static str, PartJson>,
     /// Why the last try was sent back.
     evidence: Option<NeedsJson>,
 }
@@ -65,6 +67,12 @@ struct Contract {
 struct Objective {
     title: String,
     spec: String,
+}
+
+#[derive(Debug, Serialize)]
+struct PartJson {
+    text: String,
+    given: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -196,6 +204,11 @@ fn contract(project: &Project, task: &Task) -> Contract {
             task.id
         ),
         boundaries,
+        parts: project
+            .contract_parts(task)
+            .into_iter()
+            .map(|part| (part.section.word(), PartJson { text: part.text, given: part.given }))
+            .collect(),
         evidence: task.evidence.as_ref().map(|evidence| of_evidence(evidence, Vec::new())),
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::text;
 use crate::cli::watcher::watcher;
 use crate::flow::run::{RunEnd, RunOutcome, RunRequest};
 use crate::flow::{FlowError, Project};
+use crate::plan::retry;
 use crate::plan::turns::{self, Roles, Work, Workload};
 use crate::policy::value::parse_time;
 use crate::report::{self, Ending, Outcome};
@@ -71,7 +72,7 @@ const NIGHT: &str = "git orch run --for 8h";
 /// Longest time of an unattended run.
 const NIGHT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
-const ROLES: [&str; 3] = ["implement", "fix", "review"];
+const ROLES: [&str; 5] = ["implement", "fix", "review", "test", "clarify"];
 
 pub(crate) fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
@@ -163,11 +164,19 @@ fn dry_run(ctx: &Context, project: &Project, request: &RunRequest) -> Result<Exi
             implement: !crew.implement.is_empty(),
             fix: !crew.fix.is_empty(),
             review: !crew.review.is_empty(),
+            test: !crew.test.is_empty(),
+            clarify: !crew.clarify.is_empty(),
         },
         only: request.only.iter().cloned().collect(),
         ours: "@".to_owned(),
         ..Workload::default()
     };
+    for card in load.cards.iter().filter(|card| card.sent_back || card.try_number > 1) {
+        if let Some(stored) = project.store.load(&card.id).map_err(FlowError::from)? {
+            load.to_test.extend(retry::to_test(&stored.task).then(|| card.id.clone()));
+            load.to_clarify.extend(retry::to_clarify(&stored.task).then(|| card.id.clone()));
+        }
+    }
     for card in load.cards.iter().filter(|card| card.state == "under-review") {
         if let Some(stored) = project.store.load(&card.id).map_err(FlowError::from)? {
             load.reviews.insert(card.id.clone(), project.reviewers_to_ask(&stored.task));
@@ -180,6 +189,8 @@ fn dry_run(ctx: &Context, project: &Project, request: &RunRequest) -> Result<Exi
             Work::Review { task, reviewer } => format!("review {reviewer} {task}"),
             Work::Fix { task } => format!("fix {task}"),
             Work::Implement { task } => format!("implement {task}"),
+            Work::Test { task } => format!("test {task}"),
+            Work::Clarify { task } => format!("clarify {task}"),
         })
         .collect();
     let shown =

@@ -5,6 +5,7 @@ use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::flow::project::now;
+use crate::flow::sent::Sent;
 use crate::flow::{FlowError, Project};
 use crate::store::Stored;
 use crate::task::id::{RunId, Seconds, shown};
@@ -24,7 +25,7 @@ const TIMELINE: usize = 14;
 /// What `show` is asked for.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  git orch show t-c3v7\n  git orch show -p t-c3v7\n  git orch show my-branch\n  git orch show E-CLAIMED"
+    after_help = "Examples:\n  git orch show t-c3v7\n  git orch show -p t-c3v7\n  git orch show --prompt t-c3v7\n  git orch show my-branch\n  git orch show E-CLAIMED"
 )]
 pub(crate) struct ShowArgs {
     /// A task, its branch, a run or an error code; without it the task of this worktree
@@ -33,6 +34,9 @@ pub(crate) struct ShowArgs {
     /// Print the diff of its change
     #[arg(short, long)]
     pub(crate) patch: bool,
+    /// Print what was sent to the agent at each turn, word for word
+    #[arg(long, conflicts_with = "patch")]
+    pub(crate) prompt: bool,
 }
 
 /// What the screen of a task shows besides the task.
@@ -73,6 +77,12 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
         ctx.out.success("patch", data, || patch.clone(), &[]);
         return Ok(Exit::Done);
     }
+    if args.prompt {
+        let sent = project.sent(stored)?;
+        let data: Vec<serde_json::Value> = sent.iter().map(sent_json).collect();
+        ctx.out.success("prompts", data, || prompts(&sent), &[]);
+        return Ok(Exit::Done);
+    }
     let events = project.store.events(&stored.tip, 400).map_err(FlowError::from)?;
     let screen = Screen {
         task: &stored.task,
@@ -83,6 +93,28 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     };
     ctx.out.success("task", TaskJson::of(&project, &stored.task), || render(&screen), &[]);
     Ok(Exit::Done)
+}
+
+fn sent_json(sent: &Sent) -> serde_json::Value {
+    let Sent { role, agent, run, ended, blob, text } = sent;
+    json!({"role": role, "agent": agent, "run": run, "ended": ended, "blob": blob, "text": text})
+}
+
+/// Each prompt below a line that says whose it was; `git show BLOB` prints one byte for byte.
+fn prompts(sent: &[Sent]) -> String {
+    if sent.is_empty() {
+        return "nothing was sent to an agent yet\n".to_owned();
+    }
+    let mut out = String::new();
+    for sent in sent {
+        let what = format!("{} by {}, {}: {}", sent.role, sent.agent, sent.run, sent.ended);
+        out.push_str(&format!("==> {} (git show {})\n", text::line(&what), text::line(&sent.blob)));
+        match &sent.text {
+            Some(text) => out.push_str(&format!("{}\n", shown(text))),
+            None => out.push_str("(it is not here: another clone has it, or the run was removed)\n\n"),
+        }
+    }
+    out
 }
 
 /// Prints the report of a run, if `what` is one.

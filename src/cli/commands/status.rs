@@ -69,6 +69,8 @@ struct Screen {
     broken: Vec<(String, String)>,
     paused: Option<String>,
     stopped: Option<String>,
+    /// The run that has not come to its end, and why it waits, if it does.
+    run: Option<(String, Option<String>)>,
     now: i64,
     all: bool,
     filtered: bool,
@@ -90,6 +92,8 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
     screen.all = args.all;
     let state = project.store.repo_state().map_err(FlowError::from)?;
     (screen.paused, screen.stopped) = (state.paused, state.stopped);
+    let run = project.unfinished_run()?;
+    screen.run = run.map(|(run, state)| (run.to_string(), state.waits));
     let today = screen.now - 86_400;
     screen.done_today = done_since(&project, &cards, Seconds(today))?;
     if args.short {
@@ -278,6 +282,10 @@ fn render(screen: &Screen) -> String {
 /// What stands still, and what cannot be read.
 fn standing(screen: &Screen) -> String {
     let mut out = String::new();
+    if let Some((run, Some(why))) = &screen.run {
+        let line = format!("Run {run} waits for you: {}   git orch approve budget", text::line(why));
+        let _ = writeln!(out, "{}", text::attention(&line));
+    }
     if let Some(why) = &screen.paused {
         let _ = writeln!(out, "The queue is paused: {}   git orch queue resume", text::line(why));
     }
@@ -337,23 +345,31 @@ fn listed(names: &[String], all: bool) -> String {
     format!("{}, and {more} more: git orch status -a", names[..READY_MAX].join(", "))
 }
 
+/// Whether a run waits for a yes to its budget.
+fn waits(screen: &Screen) -> bool {
+    matches!(&screen.run, Some((_, Some(_))))
+}
+
 fn short(screen: &Screen) -> String {
     let mut out = format!("orch {}>", screen.hand.len());
     if !screen.queue.is_empty() {
         let _ = write!(out, " {}q", screen.queue.len());
     }
-    if !screen.needs.is_empty() {
-        let _ = write!(out, " {}!", screen.needs.len());
+    let needs = screen.needs.len() + usize::from(waits(screen));
+    if needs > 0 {
+        let _ = write!(out, " {needs}!");
     }
     out + "\n"
 }
 
 fn short_json(screen: &Screen) -> serde_json::Value {
-    json!({"in_hand": screen.hand.len(), "queue": screen.queue.len(), "needs_you": screen.needs.len()})
+    json!({"in_hand": screen.hand.len(), "queue": screen.queue.len(), "needs_you": screen.needs.len() + usize::from(waits(screen))})
 }
 
 fn next(screen: &Screen) -> Vec<String> {
-    if let Some(card) = screen.needs.first() {
+    if let Some((_, Some(_))) = &screen.run {
+        vec!["git orch approve budget".to_owned()]
+    } else if let Some(card) = screen.needs.first() {
         vec![format!("git orch show {}", card.id)]
     } else if !screen.queue.is_empty() {
         vec!["git orch queue run".to_owned()]
@@ -386,7 +402,7 @@ fn data(project: &Project, screen: &Screen, cards: &[Card]) -> Result<serde_json
     let broken: Vec<_> = screen.broken.iter().map(|(name, why)| json!({"ref": name, "why": why})).collect();
     Ok(json!({
         "main": {"branch": screen.branch, "commit": project.base.tip.as_str()},
-        "run": null,
+        "run": screen.run.as_ref().map(|(run, waits)| json!({"id": run, "waits": waits})),
         "needs_you": needs_you,
         "tasks": tasks,
         "queue": screen.queue.iter().map(|card| card.id.as_str()).collect::<Vec<_>>(),

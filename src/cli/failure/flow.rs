@@ -3,6 +3,7 @@
 use super::git::{dirty, exchange, git, opening, rewound};
 use super::host::{agent, github, process, settings};
 use super::store::{claimed, exists, store, unknown};
+use super::vague::vague;
 use super::{Failure, of};
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -58,6 +59,10 @@ impl From<FlowError> for Failure {
             | FlowError::NoRun(_)
             | FlowError::InsideAgent
             | FlowError::NotForAgents(_)) => usage(&err),
+            FlowError::Vague { what, title, gaps } => vague(&what, &title, &gaps),
+            err @ FlowError::NoPlan { .. } => Failure::new(Exit::Failed, Code::Agent, err.to_string())
+                .hint("which agent plans", "git orch config explain agents.plan")
+                .hint("or add the tasks yourself", "git orch add TITLE"),
             FlowError::NothingReady { waiting, in_hand, needs_you } => {
                 nothing_ready(&waiting, in_hand, needs_you)
             }
@@ -241,7 +246,10 @@ fn gate(id: &str, evidence: &Evidence) -> Failure {
         | Trouble::Dependency
         | Trouble::Draft
         | Trouble::Rejected
-        | Trouble::OverBudget => Code::Gate,
+        | Trouble::OverBudget
+        | Trouble::Unclear
+        | Trouble::Audit
+        | Trouble::BadAnswer => Code::Gate,
     };
     let mut failure = Failure::new(Exit::Gate, code, format!("{id}: {}", evidence.text));
     for test in evidence.tests.iter().take(5) {

@@ -32,6 +32,7 @@ pub(super) fn agent(err: &AgentError) -> Failure {
     match err {
         AgentError::Process(err) => process(err),
         AgentError::Unknown { .. }
+        | AgentError::Worker { .. }
         | AgentError::NoModel { .. }
         | AgentError::Empty { .. }
         | AgentError::LongPrompt { .. } => explain(of(Exit::Usage, Code::Agent, err)),

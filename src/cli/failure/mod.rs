@@ -4,6 +4,7 @@ mod flow;
 mod git;
 mod host;
 mod store;
+mod vague;
 
 use serde_json::{Value, json};
 

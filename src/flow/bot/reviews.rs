@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::agent::{self, Access, Turn};
+use crate::flow::contract::Brief;
 use crate::flow::{FlowError, Project, judge::answer_of};
 use crate::forge::{
     Again, GateLine, Kept, Memory, Named, Order, Permission, Pull, Question, Reading, Says, is_let_in, may,
@@ -144,7 +145,7 @@ impl Project {
         let _ = std::fs::remove_dir_all(&turn.dir);
         Ok(match result {
             Ok(result) => {
-                let free = matches!(agent.kind, agent::Kind::Script { .. }).then_some(0);
+                let free = agent.is_free().then_some(0);
                 let cost = result.usage.cost.map(|cost| cost.amount().0).or(free);
                 let answer =
                     answer_of(reviewer, &result, turn.limit).map_err(|why| no_verdict(reviewer, why));
@@ -251,7 +252,7 @@ impl Project {
             self.local().join("logs").join(task.id.as_str()).join(format!("{role}-{}", random_letters(6)));
         Ok(Turn {
             task: task.id.clone(),
-            prompt: self.prompt(&role, task)?.text,
+            prompt: self.prompt(&role, task, &Brief::default())?.text,
             contract: self.contract(task).to_string(),
             role,
             try_number: 1,

@@ -130,7 +130,7 @@ pub(crate) fn make(given: &Given, request: &DemoRequest) -> Result<Project, Flow
     write_agents(&agents)?;
     let agent = format!("script:{}", agents.display());
     let identity = [("user.name", "Demo"), ("user.email", "demo@localhost")];
-    let roles = ["implement", "review", "fix", "test"].map(|role| format!("orch.agents.{role}"));
+    let roles = ["implement", "review", "fix"].map(|role| format!("orch.agents.{role}"));
     let settings = identity.into_iter().chain(roles.iter().map(|role| (role.as_str(), agent.as_str())));
     for (key, value) in settings {
         repo.set_config_local(key, value)?;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::git::Repo;
 use crate::git::exchange::Upstream;
-use crate::policy::template;
+use crate::policy::template::{self, Holds};
 use crate::process::which;
 use crate::select::preset::Preset;
 use crate::store::layout;
@@ -41,6 +41,8 @@ pub(crate) struct InitRequest {
     pub(crate) shared_hooks: bool,
     /// Write the workflows by which GitHub runs the bot.
     pub(crate) github: bool,
+    /// What the repository holds.
+    pub(crate) holds: Holds,
     /// The program that the hook calls.
     pub(crate) program: PathBuf,
     pub(crate) pages: Vec<Page>,
@@ -101,7 +103,7 @@ pub(crate) fn plan(given: &Given, request: &InitRequest) -> Result<Setup, FlowEr
     let (preset, landed) = (preset_of(&repo, project.as_ref())?, settings_landed(project.as_ref()));
     let mut steps = Vec::new();
     if !request.local && !landed {
-        steps.push(settings_step(&repo, preset)?);
+        steps.push(settings_step(&repo, preset, request.holds)?);
     }
     if request.github {
         for file in HOST_FILES {
@@ -214,14 +216,14 @@ fn preset_of(repo: &Repo, project: Option<&Project>) -> Result<Preset, FlowError
     Ok(Preset::detect(&names))
 }
 
-fn settings_step(repo: &Repo, preset: Preset) -> Result<Step, FlowError> {
+fn settings_step(repo: &Repo, preset: Preset, holds: Holds) -> Result<Step, FlowError> {
     let path = repo.main_worktree().join(SETTINGS);
     let shown = SETTINGS.to_owned();
     if read(&path)?.is_some() {
         let note = "not committed yet".to_owned();
         return Ok(Step { outcome: Outcome::Kept, shown, note, actions: Vec::new() });
     }
-    let bytes = template::write(preset).into_bytes();
+    let bytes = template::write(preset, holds).into_bytes();
     let note = match preset {
         Preset::Unknown => "no test command known: write tests.all into it".to_owned(),
         known => format!("tests by {}", known.name()),

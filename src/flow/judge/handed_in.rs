@@ -1,6 +1,6 @@
 //! A worker's turn that ended after it had handed its task in by itself, over its control socket.
 
-use crate::agent::{Kind, TurnResult};
+use crate::agent::TurnResult;
 use crate::flow::contract::changelog_in;
 use crate::flow::progress::Step;
 use crate::flow::submit::HandIn;
@@ -27,7 +27,7 @@ impl Project {
         let well = |more: &str| {
             Ok(Verdict::well(Step::Submit, format!("{size}, handed in by {}{more}", ready.agent.name)))
         };
-        if let Kind::Program(entry) = &ready.agent.kind {
+        if let Some(entry) = ready.agent.entry() {
             self.remove_litter(&ready.turn.dir, &entry.litter)?;
         }
         // Looked at before anything is moved.

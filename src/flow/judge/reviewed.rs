@@ -32,7 +32,7 @@ impl Project {
         if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
             // The reviewer was never asked: it will be, by another agent or later.
             let text = format!("{reviewer} not asked: {}: {failure}", ready.agent.name);
-            return Ok(Verdict { step: Step::Note, text, went: Some(went(failure.kind)) });
+            return Ok(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) });
         }
         let answer = answer_of(reviewer, result, ready.turn.limit);
         let (verdict, summary, findings) = match answer {
@@ -58,7 +58,7 @@ impl Project {
             ReviewGiven { reviewer: reviewer.to_owned(), head: head.clone(), verdict, summary, findings };
         self.give_review(op, ready, task, given)?;
         self.store.add_review_note(&head, op.at, &crate::store::journal::one_line(&text))?;
-        Ok(Verdict { step: Step::Review, text, went })
+        Ok(Verdict { step: Step::Review, text, went, forgiven: None })
     }
 
     /// Writes a reviewer's answer down, if it is still about what is under review.

@@ -193,7 +193,10 @@ impl Lander<'_> {
     pub(super) fn ask(&mut self, question: &Question) -> bool {
         let text = match question {
             Question::NoBaseline { why } => {
-                format!("the tests of {} itself give no result that counts: {why}", self.project.base.branch)
+                format!(
+                    "the tests of {} itself give no result that counts: {why}; to try again: git orch queue run",
+                    self.project.base.branch
+                )
             }
             Question::Cycle { members } => {
                 let members: Vec<&str> = members.iter().map(TaskId::as_str).collect();

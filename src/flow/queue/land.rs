@@ -7,7 +7,7 @@ use crate::flow::progress::Step;
 use crate::git::exchange::{ExchangeError, Upstream};
 use crate::git::slot::{self, Landing, MergeSlot, Tested};
 use crate::queue::{Finished, LandedOn, View};
-use crate::store::{Stored, layout};
+use crate::store::Stored;
 use crate::task::id::{CommitId, TaskId, TreeId};
 use crate::task::{Event, State};
 
@@ -57,9 +57,6 @@ impl Lander<'_> {
         }
         let old = self.project.base.tip.clone();
         self.check_composition(queued, members, commit, tree)?;
-        if !self.still_as_read(queued, members)? {
-            return Ok(true);
-        }
         let tested = Tested::new(commit, tree, &self.project.repo)?;
         let intent = match self.project.intend_checkout(&old, commit) {
             Err(FlowError::CheckoutInWay { worktree, files }) => {
@@ -67,7 +64,15 @@ impl Lander<'_> {
             }
             intent => intent?,
         };
-        match self.move_base(slot, &old, &tested)? {
+        let moved = {
+            let _nobody_withdraws = self.project.deciding()?;
+            if !self.still_as_read(queued, members)? {
+                self.project.forget_checkout(intent.as_ref())?;
+                return Ok(true);
+            }
+            self.move_base(slot, &old, &tested)?
+        };
+        match moved {
             Moved::Here => {}
             Moved::BySomebody => {
                 self.project.forget_checkout(intent.as_ref())?;
@@ -97,26 +102,6 @@ impl Lander<'_> {
         };
         self.say(Step::Land, members, None, text);
         self.record_landing(queued, members, &old, commit)?;
-        Ok(true)
-    }
-
-    /// Whether nobody withdrew a member since the view was made: its journal is where it was.
-    fn still_as_read(&self, queued: &[Queued], members: &[TaskId]) -> Result<bool, FlowError> {
-        for member in members.iter().filter_map(|task| Self::find(queued, task)) {
-            let tip = self.project.repo.tip(&layout::task_ref(&member.entry.task))?;
-            let stays = match tip {
-                Some(tip) if tip == member.stored.tip => true,
-                Some(_) => self.project.store.load(&member.entry.task)?.is_some_and(|stored| {
-                    let head = stored.task.state.change().map(|change| &change.head);
-                    matches!(stored.task.state, State::ReadyForHandoff { .. })
-                        && head == Some(&member.entry.head)
-                }),
-                None => false,
-            };
-            if !stays {
-                return Ok(false);
-            }
-        }
         Ok(true)
     }
 
@@ -151,7 +136,10 @@ impl Lander<'_> {
         tested: &Tested,
     ) -> Result<Moved, FlowError> {
         let project = &self.project;
-        if let (Some(upstream), false) = (&project.base.upstream, project.offline) {
+        if let Some(upstream) = &project.base.upstream {
+            if project.offline {
+                return Ok(Moved::Refused(offline_landing(&project.base.branch, upstream)));
+            }
             project.repo.sync_reachable(tested.commit(), old)?;
             match self.push(upstream, tested)? {
                 Moved::Here => {}
@@ -306,4 +294,13 @@ impl Lander<'_> {
         }
         Ok(tip.clone())
     }
+}
+
+/// Why nothing lands without the remote: others would land on a base that lacks it, and the two would part.
+fn offline_landing(branch: &str, upstream: &Upstream) -> String {
+    format!(
+        "a landing on {branch} is a push to {}, and --offline forbids it; to keep landings here: git config \
+         orch.queue.push false",
+        upstream.remote
+    )
 }

@@ -1,12 +1,32 @@
-//! Whether a task has landed, though its journal does not say so yet: a crash came between the two.
+//! Landing or withdrawn, never both: a task lands by a swap of the base, and is withdrawn by an event in its journal.
+//!
+//! Both look at the other's side first, under one lock; and a landing counts from its swap on, though a crash may keep
+//! its journal from saying so.
 
 use crate::flow::{FlowError, Project};
-use crate::task::id::CommitId;
+use crate::git::lock::FileLock;
+use crate::store::layout;
+use crate::task::id::{CommitId, TaskId};
 use crate::task::{State, Task};
 
-use super::{SKEW, entry_nonce};
+use super::{Lander, Queued, SKEW, entry_nonce};
 
 impl Project {
+    /// Keeps landings and withdrawals of this machine apart.
+    pub(super) fn deciding(&self) -> Result<FileLock, FlowError> {
+        Ok(FileLock::wait(&self.repo, "decide.lock")?)
+    }
+
+    /// Nothing lands while the answer is held. The project is read anew, after what a killed process had under way.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn withdrawing(&self) -> Result<(Project, FileLock), FlowError> {
+        let alone = self.deciding()?;
+        self.store.await_writers()?;
+        Ok((self.reopened()?, alone))
+    }
+
     /// Refuses to change what becomes of a task that the base has already: its landing is only not written down.
     ///
     /// # Errors
@@ -34,5 +54,27 @@ impl Project {
             next = commit.parents.first().cloned();
         }
         Ok(None)
+    }
+}
+
+impl Lander<'_> {
+    /// Whether nobody withdrew a member since the view was made: its journal is where it was.
+    pub(super) fn still_as_read(&self, queued: &[Queued], members: &[TaskId]) -> Result<bool, FlowError> {
+        for member in members.iter().filter_map(|task| Self::find(queued, task)) {
+            let tip = self.project.repo.tip(&layout::task_ref(&member.entry.task))?;
+            let stays = match tip {
+                Some(tip) if tip == member.stored.tip => true,
+                Some(_) => self.project.store.load(&member.entry.task)?.is_some_and(|stored| {
+                    let head = stored.task.state.change().map(|change| &change.head);
+                    matches!(stored.task.state, State::ReadyForHandoff { .. })
+                        && head == Some(&member.entry.head)
+                }),
+                None => false,
+            };
+            if !stays {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

@@ -116,7 +116,7 @@ impl Lander<'_> {
             let branch = &self.project.base.branch;
             return Ok(Some(format!(
                 "{branch} was moved backwards: it lacks {}, where {task} landed; put it back with \
-                 'git branch -f {branch} {}', or go on without",
+                 'git switch {branch} && git reset --keep {}', or go on without",
                 landed.short(),
                 landed.short()
             )));

@@ -3,6 +3,7 @@
 //! Everything is read from refs at each tick; what is kept between ticks (compositions, footprints) is a memo of pure
 //! functions of commits and may be lost at any moment. The only commit point is the compare-and-swap of the base.
 
+mod baseline;
 mod commits;
 mod compose;
 mod decide;
@@ -124,14 +125,16 @@ pub(crate) struct Lander<'a> {
     base_commits: Vec<CommitId>,
     /// The tests that failed in runs with a task in them, as far as nothing else explains them.
     failed_with: BTreeMap<TaskId, BTreeSet<String>>,
-    /// The rates that hold at this base.
-    belief: Option<(CommitId, Belief)>,
+    /// The rates that hold at this base, after so many left.
+    belief: Option<((CommitId, usize), Belief)>,
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
     rounds: Rounds,
     sharing: share::Sharing,
     /// Trees whose runs could not be made at all in this process: not tried again and again.
     failed: HashMap<TreeId, String>,
+    /// Runs of the base without a result that count no longer: somebody asked for another try.
+    forgiven: Option<HashMap<TreeId, u32>>,
 }
 
 /// An entry with the task that it is.
@@ -170,7 +173,14 @@ impl<'a> Lander<'a> {
             rounds: Rounds::default(),
             sharing: share::Sharing::default(),
             failed: HashMap::new(),
+            forgiven: None,
         }
+    }
+
+    /// Tests the base again where its tests gave no result before: whoever asks has mended what was missing.
+    #[must_use]
+    pub(crate) fn asked_again(self) -> Lander<'a> {
+        Lander { forgiven: Some(HashMap::new()), ..self }
     }
 
     /// Works until nothing is left that could be done now, or a bound is reached.
@@ -213,6 +223,7 @@ impl<'a> Lander<'a> {
             if let Some(text) = self.rewound()? {
                 self.stop_queue(&text)?;
             }
+            self.forgive_base()?;
             let queued = self.staying()?;
             self.recompose(&queued)?;
             let view = self.view(&queued)?;

@@ -109,10 +109,10 @@ impl Lander<'_> {
         Ok(chain)
     }
 
-    /// The rates of this repository, read again when the base has moved.
+    /// The rates of this repository, read again when the base has moved or somebody was ejected.
     pub(super) fn belief(&mut self) -> Result<Belief, FlowError> {
-        let tip = &self.project.base.tip;
-        if let Some((_, belief)) = self.belief.as_ref().filter(|(at, _)| at == tip) {
+        let now = (self.project.base.tip.clone(), self.rounds.sent_back.len() + self.rounds.needs_you.len());
+        if let Some((_, belief)) = self.belief.as_ref().filter(|(at, _)| *at == now) {
             return Ok(*belief);
         }
         let pace = self.project.pace()?;
@@ -122,7 +122,7 @@ impl Lander<'_> {
             suite_seconds: if pace.samples > 0 { pace.median } else { SUITE_SECONDS },
             fail_fast: self.project.policy.tests.some.is_some(),
         };
-        self.belief = Some((tip.clone(), belief));
+        self.belief = Some((now, belief));
         Ok(belief)
     }
 }

@@ -170,7 +170,10 @@ impl Lander<'_> {
         let tip = self.project.base.tip.clone();
         self.drop_stale(queued);
         let tree = self.project.repo.tree_of(&tip)?;
-        let baseline = self.project.full_results(&tree)?;
+        let told = self.project.full_results(&tree)?;
+        let doubt = self.baseline_in_doubt(&tree, told.as_ref())?;
+        // In doubt nothing is excused.
+        let baseline = if doubt { told.map(Results::taken_as_passed) } else { told };
         let state = self.project.store.repo_state()?;
         let held =
             queued.iter().filter_map(|queued| Some((queued.entry.task.clone(), hold_of(&queued.stored)?)));
@@ -209,6 +212,7 @@ impl Lander<'_> {
                 },
                 confirmations: 1,
                 needs_baseline: true,
+                vouch: self.project.policy.queue.vouch,
                 land_when_closed: self.project.policy.queue.land_when_closed,
             },
             paused: state.paused.is_some(),
@@ -219,7 +223,22 @@ impl Lander<'_> {
             min_priority: state.min_priority,
         };
         self.add_verdicts(&mut view, &tree, baseline.as_ref())?;
+        if doubt {
+            view.verdicts.remove(&tree); // unknown, until a second run says the same
+        }
         Ok(view)
+    }
+
+    /// Lets go of the runs without a result that the base had when this lander first saw it.
+    pub(super) fn forgive_base(&mut self) -> Result<(), FlowError> {
+        let Some(forgiven) = &mut self.forgiven else { return Ok(()) };
+        // The trees that come later were tested by this lander.
+        if forgiven.is_empty() {
+            let tree = self.project.repo.tree_of(&self.project.base.tip)?;
+            let times = self.project.judge(&tree, &Results::default())?.no_evidence;
+            forgiven.insert(tree, times);
+        }
+        Ok(())
     }
 
     /// What is known of the base's tree and of each composed tree.
@@ -274,8 +293,9 @@ impl Lander<'_> {
             (None, Some(why)) => Some(Verdict::NoEvidence { why: why.clone(), times: u32::MAX }),
             (None, None) => {
                 let judged = self.project.judge(base, &empty)?;
-                (judged.no_evidence > 0)
-                    .then_some(Verdict::NoEvidence { why: judged.why_none, times: judged.no_evidence })
+                let forgiven = self.forgiven.as_ref().and_then(|trees| trees.get(base)).copied().unwrap_or(0);
+                let times = judged.no_evidence.saturating_sub(forgiven);
+                (times > 0).then_some(Verdict::NoEvidence { why: judged.why_none, times })
             }
         };
         if let Some(verdict) = known {

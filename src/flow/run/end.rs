@@ -66,9 +66,9 @@ impl Dispatcher<'_> {
         let rows = self.project.store.open_tasks()?.rows;
         let fresh = rows.iter().filter(|row| row.card.state == "pending" && !row.card.adopted).count();
         let review = rows.iter().filter(|row| row.card.state == "under-review").count();
-        Ok(if fresh > 0 && !self.roster.roles().implement {
+        Ok(if fresh > 0 && !self.roster.roles(self.op.at).implement {
             Some(format!("{fresh} tasks wait for an agent, and none is set"))
-        } else if review > 0 && !self.roster.roles().review {
+        } else if review > 0 && !self.roster.roles(self.op.at).review {
             Some(format!("{review} tasks wait for a review, and no agent is set for it"))
         } else {
             None

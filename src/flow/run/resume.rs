@@ -2,11 +2,13 @@
 //!
 //! A machine-local file names the run that has not come to its end; its state is in its own chain.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::agent::{self, Agent, Cost, Kind};
 use crate::flow::report::{LOG, Tally};
 use crate::flow::{FlowError, Project};
 use crate::plan::budget::{OpenTurn, Told};
+use crate::policy::agents::AgentEntry;
 use crate::store::Op;
 use crate::store::run_state::RunState;
 use crate::task::Event;
@@ -98,8 +100,8 @@ impl Project {
         Ok(Some((run, Tally::go_on(state, String::from_utf8_lossy(&log).into_owned()))))
     }
 
-    /// Writes down the turns that a killed run had going: what they used is not known, but for those whose end had come
-    /// into the task's journal already.
+    /// Writes down the turns that a killed run had going: what they used by their logs, as far as these go; by the task's
+    /// journal where their end had come into it.
     pub(super) fn bury_turns(&self, op: &Op, run: &RunId, tally: &mut Tally) -> Result<(), FlowError> {
         for turn in tally.state.ledger.open.clone() {
             let Ok(task) = TaskId::parse(&turn.task) else { continue };
@@ -109,9 +111,12 @@ impl Project {
                 tally.add_turn(&task, record);
             }
         }
-        for turn in tally.state.ledger.bury() {
+        for turn in tally.state.ledger.open.clone() {
+            let told = self.told_by(&turn);
+            let money = told.cost.map(|cost| cost.amount().0);
+            tally.state.ledger.bury(&turn, Told { money, tokens: told.tokens });
             let Ok(task) = TaskId::parse(&turn.task) else { continue };
-            let record = record_of_dead(run, &turn);
+            let record = record_of_dead(run, &turn, &told);
             self.keep_record(op, &task, &record)?;
             tally.add_turn(&task, record);
         }
@@ -148,7 +153,29 @@ impl Project {
     }
 }
 
-fn record_of_dead(run: &RunId, turn: &OpenTurn) -> TurnRecord {
+impl Project {
+    /// What a dead turn used, by its logs; of several workers only where each tells.
+    fn told_by(&self, turn: &OpenTurn) -> agent::Told {
+        let cap = self.policy.limits.log_bytes;
+        let named = self.settings.agent_entries().unwrap_or_default();
+        let known = agent::parse(&turn.agent, &named).ok();
+        let workers: Vec<Option<&AgentEntry>> = match known.as_ref().map(|agent| &agent.kind) {
+            Some(Kind::Team { workers, .. }) => workers.iter().map(Agent::entry).collect(),
+            Some(Kind::Program(entry)) => vec![Some(entry)],
+            Some(Kind::Script { .. }) | None => vec![None],
+        };
+        let logs = turn.seen.logs.iter().map(Path::new);
+        let told = workers.into_iter().zip(logs).map(|(entry, log)| agent::told_by_logs(entry, log, cap));
+        let sum = told.reduce(|one, other| agent::Told {
+            tokens: one.tokens.zip(other.tokens).map(|(a, b)| a.saturating_add(b)),
+            cost: None, // each by its own price: a sum of some of them is none
+            model: one.model,
+        });
+        sum.unwrap_or_default()
+    }
+}
+
+fn record_of_dead(run: &RunId, turn: &OpenTurn, told: &agent::Told) -> TurnRecord {
     let free = turn.free.then_some(0);
     TurnRecord {
         role: turn.role.clone(),
@@ -156,12 +183,13 @@ fn record_of_dead(run: &RunId, turn: &OpenTurn) -> TurnRecord {
         run: Some(run.0.clone()),
         ended: "killed with its run".to_owned(),
         seconds: 0,
-        tokens: free,
-        cost: free.map(MicroUsd),
-        estimated: false,
-        prompt: None,
-        model: None,
+        tokens: told.tokens.or(free),
+        cost: told.cost.map(Cost::amount).or(free.map(MicroUsd)),
+        estimated: matches!(told.cost, Some(Cost::Estimated(_))),
+        prompt: turn.seen.prompt.clone(),
+        model: told.model.clone(),
         tier: None,
         chosen: None,
+        note: None,
     }
 }

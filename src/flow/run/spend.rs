@@ -1,25 +1,17 @@
 //! What a run may spend, at work: reserved before a turn starts, settled when it has ended. The rules are `plan::budget`.
 
-use crate::agent::{Agent, Kind, TurnResult};
+use crate::agent::{Agent, Tokens, TurnResult};
 use crate::flow::FlowError;
+use crate::flow::preflight::Tried;
 use crate::flow::progress::Step;
 use crate::plan::breaker::Went;
-use crate::plan::budget::{self, Allowance, Both, OpenTurn, Refusal, Told};
+use crate::plan::budget::{self, Allowance, Both, OpenTurn, Refusal, Seen, Told};
 use crate::plan::turns::Work;
 use crate::process::Ended;
 use crate::task::record::TurnRecord;
 use crate::task::{Actor, Event, Task};
 
 use super::Dispatcher;
-
-/// The role of a turn, as the ledger knows it.
-pub(super) fn role_of(work: &Work) -> String {
-    match work {
-        Work::Review { reviewer, .. } => format!("review_{reviewer}"),
-        Work::Fix { .. } => "fix".to_owned(),
-        Work::Implement { .. } => "implement".to_owned(),
-    }
-}
 
 impl Dispatcher<'_> {
     /// Whether the task's own budget allows another turn. If not, and nobody is at it, a person is asked.
@@ -39,10 +31,11 @@ impl Dispatcher<'_> {
     pub(super) fn reserve(&mut self, work: &Work, agent: &Agent, slots: usize) -> Option<Allowance> {
         let turn = OpenTurn {
             task: work.task().to_string(),
-            role: role_of(work),
+            role: work.role(),
             agent: agent.name.clone(),
             reserved: Both::default(),
-            free: matches!(agent.kind, Kind::Script { .. }),
+            free: agent.is_free(),
+            seen: Seen::default(),
         };
         match self.tally.state.ledger.reserve(turn, slots) {
             Ok(allowance) => Some(allowance),
@@ -54,16 +47,34 @@ impl Dispatcher<'_> {
         }
     }
 
+    /// Counts what the trials before the start used: they are part of what the run may spend.
+    pub(in crate::flow) fn count_trials(&mut self, tried: &[Tried]) {
+        for Tried { agent, used } in tried {
+            let told =
+                Told { money: used.cost.map(|cost| cost.amount().0), tokens: used.tokens.map(Tokens::total) };
+            self.tally.state.ledger.tried(agent, told);
+        }
+    }
+
+    /// Notes what a turn that starts is known by, should nobody see its end.
+    pub(super) fn note_open(&mut self, work: &Work, seen: Seen) {
+        let (task, role) = (work.task().as_str(), work.role());
+        let mut open = self.tally.state.ledger.open.iter_mut();
+        if let Some(turn) = open.find(|turn| turn.task == task && turn.role == role) {
+            turn.seen = seen;
+        }
+    }
+
     /// A turn for which something was reserved did not start.
     pub(super) fn give_back(&mut self, work: &Work) {
-        self.tally.state.ledger.forget(work.task().as_str(), &role_of(work));
+        self.tally.state.ledger.forget(work.task().as_str(), &work.role());
     }
 
     /// Settles a turn that ended. An agent that does not tell what it uses has no further turn under a budget.
     pub(super) fn settle(&mut self, work: &Work, record: &TurnRecord, result: &TurnResult) {
         let told = Told { money: record.cost.map(|cost| cost.0), tokens: record.tokens };
         let whole = matches!(result.outcome.ended, Ended::Exited(_));
-        let (task, role) = (work.task().as_str(), role_of(work));
+        let (task, role) = (work.task().as_str(), work.role());
         let silent = self.tally.state.ledger.settle(task, &role, &record.agent, told, whole);
         if let Some(why) = silent {
             self.tell_breaker(&record.agent, Went::Never, &why);

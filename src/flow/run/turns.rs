@@ -2,25 +2,32 @@
 
 use std::time::Instant;
 
-use crate::agent::{self, Agent, AgentError, TurnResult};
+use crate::agent::{Agent, AgentError, Kind};
 use crate::flow::FlowError;
+use crate::flow::audit::Audited;
 use crate::flow::progress::Step;
 use crate::flow::project::now;
 use crate::flow::report::Ran;
 use crate::flow::turn::Ready;
 use crate::plan::breaker::Went;
+use crate::plan::budget::Seen;
 use crate::plan::route::Choice;
 use crate::plan::turns::{self, Work};
 use crate::task::id::Seconds;
+use crate::task::record::MicroUsd;
 
-use super::Dispatcher;
-use super::spend::role_of;
+use super::{Dispatcher, TurnEnd, Turns};
+
+/// So many agents share what one turn may cost.
+fn slots_of(agent: &Agent) -> u64 {
+    match &agent.kind {
+        Kind::Team { workers, .. } => workers.len().max(1) as u64,
+        Kind::Program(_) | Kind::Script { .. } => 1,
+    }
+}
 
 impl Dispatcher<'_> {
-    pub(super) fn start_turns(
-        &mut self,
-        turns: &mut tokio::task::JoinSet<(Box<Ready>, Result<TurnResult, AgentError>)>,
-    ) -> Result<(), FlowError> {
+    pub(super) fn start_turns(&mut self, turns: &mut Turns) -> Result<(), FlowError> {
         let capacity = self.project.policy.jobs as usize;
         if self.busy.len() >= capacity {
             return Ok(());
@@ -37,7 +44,9 @@ impl Dispatcher<'_> {
             waiting -= 1;
             let Some((agent, choice)) = self.agent_for(&work)? else { continue };
             let Some(allowance) = self.reserve(&work, &agent, slots) else { continue };
-            let prepared = self.project.prepare_turn(&self.op, &self.run, &agent, choice, &work)?;
+            let so_far = &self.tally.state.turns;
+            let chosen = (&agent, choice);
+            let prepared = self.project.prepare_turn(&self.op, &self.run, chosen, &work, so_far)?;
             let Some(mut ready) = prepared else {
                 self.give_back(&work);
                 continue;
@@ -45,13 +54,27 @@ impl Dispatcher<'_> {
             ready.turn.budget = allowance.limit;
             self.roster.started(&ready.agent.name);
             self.say_start(&ready)?;
-            // What is reserved is written down before anything is spent.
-            self.save(&format!("{} {}", role_of(&work), work.task()))?;
+            for (_, turn) in &mut ready.workers {
+                turn.budget = allowance.limit.map(|limit| MicroUsd(limit.0 / slots_of(&ready.agent)));
+            }
+            let logs = match ready.workers.as_slice() {
+                [] => vec![&ready.turn.log_folder],
+                workers => workers.iter().map(|(_, turn)| &turn.log_folder).collect(),
+            };
+            let logs = logs.into_iter().map(|folder| folder.display().to_string()).collect();
+            self.note_open(&work, Seen { prompt: Some(ready.prompt.clone()), logs });
+            // What is reserved, and what is sent, is written down before anything is spent.
+            let sent = std::mem::take(&mut ready.sent);
+            self.save_sent(&work, sent)?;
             self.busy.insert(work, (ready.agent.name.clone(), Instant::now()));
-            let stop = self.stop.clone();
-            turns.spawn(async move {
-                let result = agent::take(&ready.agent, &ready.turn, stop).await;
-                (Box::new(ready), result)
+            let (stop, project) = (self.stop.clone(), self.project.clone());
+            turns.spawn_local(async move {
+                let result = ready.take(&stop).await;
+                let audited = match &result {
+                    Ok(result) => project.audit_turn(&ready, result, &stop).await,
+                    Err(_) => Ok(Audited::default()),
+                };
+                TurnEnd { ready: Box::new(ready), result, audited }
             });
         }
         Ok(())
@@ -67,26 +90,30 @@ impl Dispatcher<'_> {
             return Ok(None);
         }
         let busy = |agent: &str| self.busy.values().filter(|(name, _)| name == agent).count();
-        Ok(self.roster.choose(work, &stored.task, self.op.at, busy).ok())
+        let asked = self.project.prompt_tier(&work.role())?;
+        Ok(self.roster.choose(work, &stored.task, asked, self.op.at, busy).ok())
     }
 
     fn say_start(&self, ready: &Ready) -> Result<(), FlowError> {
-        if matches!(ready.work, Work::Review { .. }) {
-            return Ok(());
-        }
+        let doing = match ready.work {
+            Work::Review { .. } => return Ok(()),
+            Work::Implement { .. } => "",
+            Work::Fix { .. } => " again",
+            Work::Test { .. } => " tests",
+            Work::Clarify { .. } => " looks why it failed",
+        };
         let title =
             self.project.store.load(ready.work.task())?.map(|stored| stored.task.title).unwrap_or_default();
-        let again = if matches!(ready.work, Work::Fix { .. }) { " again" } else { "" };
-        let text = format!("{}{again}  {title}", ready.agent.name);
+        let text = format!("{}{doing}  {title}", ready.agent.name);
         self.say(Step::Start, std::slice::from_ref(ready.work.task()), None, text);
         Ok(())
     }
 
     pub(super) fn turn_ended(
         &mut self,
-        ready: &Ready,
-        result: Result<TurnResult, AgentError>,
+        TurnEnd { ready, result, audited }: TurnEnd,
     ) -> Result<(), FlowError> {
+        let ready = &*ready;
         self.busy.remove(&ready.work);
         self.op.at = now();
         let task = ready.work.task().clone();
@@ -106,10 +133,13 @@ impl Dispatcher<'_> {
                 return Ok(());
             }
         };
-        let judged = self.project.judge_turn(&self.op, ready, &result)?;
+        let judged = self.project.judge_turn(&self.op, ready, &result, &audited?)?;
         self.settle(&ready.work, &judged.record, &result);
         let seconds = judged.record.seconds;
         self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
+        if let Some(agent) = &judged.forgiven {
+            self.roster.forgive(agent);
+        }
         if let Some(went) = judged.went {
             let why = match went {
                 // What the program said is about itself; what was judged is about the task.

@@ -9,6 +9,7 @@ fn turn(task: &str, agent: &str) -> OpenTurn {
         agent: agent.to_owned(),
         reserved: Both::default(),
         free: false,
+        seen: Seen::default(),
     }
 }
 
@@ -68,12 +69,24 @@ fn a_turn_that_does_not_tell_keeps_its_reservation() {
     assert!(ledger.reserve(turn("1", "b"), 2).is_ok());
     assert_eq!(ledger.settle("1", "implement", "b", Told::default(), false), None);
     assert!(ledger.reserve(turn("2", "b"), 1).is_ok());
-    assert_eq!(ledger.bury().len(), 1);
+    let dead = ledger.open[0].clone();
+    ledger.bury(&dead, Told::default());
+    assert!(ledger.open.is_empty());
     assert_eq!(ledger.left(Currency::Money), Some(4_000_000 - 1_000_000 - 750_000 - 1_125_000));
     // Now one of its like tells: the others will not have cost much more.
     assert!(ledger.reserve(turn("3", "b"), 1).is_ok());
     ledger.settle("3", "implement", "b", money(200_000), true);
     assert_eq!(ledger.left(Currency::Money), Some(4_000_000 - 1_000_000 - 3 * 200_000));
+}
+
+#[test]
+fn a_killed_turn_costs_what_its_log_told_and_keeps_the_rest() {
+    let mut ledger = dollars(4);
+    assert!(ledger.reserve(turn("0", "a"), 2).is_ok());
+    let dead = ledger.open[0].clone();
+    ledger.bury(&dead, Both { money: Some(400_000), tokens: None });
+    assert_eq!(ledger.accounts.money.spent, 400_000);
+    assert_eq!(ledger.left(Currency::Money), Some(3_000_000), "it may have used all that was reserved");
 }
 
 #[test]
@@ -156,4 +169,17 @@ fn six_parallel_agents_overshoot_by_at_most_one_turn_each() {
     }
     assert!(over > 0, "the worlds are too kind: none goes over");
     eprintln!("{over} of 200 runs over their budget, by at most {most_over} %");
+}
+
+#[test]
+fn a_trial_before_the_start_counts() {
+    let mut ledger = Ledger::default();
+    ledger.limit(Both { money: Some(1_000_000), tokens: Some(1000) });
+    ledger.tried("pi", Both { money: Some(300_000), tokens: None });
+    assert_eq!((ledger.left(Currency::Money), ledger.left(Currency::Tokens)), (Some(700_000), Some(1000)));
+    assert!(
+        ledger.summary().unwrap().starts_with("$0.30 of the run's $1.00 are spent"),
+        "{:?}",
+        ledger.summary()
+    );
 }

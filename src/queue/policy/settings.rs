@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) backlog_factor: f64,
     /// Suspects that have waited this many suites get a run of their own.
     pub(crate) lane_age: f64,
+    /// A run that has lasted for this many suites holds nobody up any more who does not need it.
+    pub(crate) late: f64,
     /// Most items that are looked at together.
     pub(crate) window: usize,
     /// Most items that one candidate has more than the next shorter one that runs.
@@ -54,6 +56,7 @@ impl Settings {
             age_weight: 0.5,
             backlog_factor: 2.0,
             lane_age: 4.0,
+            late: 2.0,
             window: 60,
             batch_max: usize::MAX,
             commute: false,

@@ -183,7 +183,8 @@ impl<P: Pairs> Pipeline<P> {
             let backlog = self.backlog();
             let started = (backlog && self.start_group(now))
                 || (self.runs.iter().all(|run| run.kind != Kind::Lane) && self.start_lane(now))
-                || self.start_rectangle(now);
+                || self.start_rectangle(now)
+                || self.start_aside(now);
             if !started {
                 break;
             }
@@ -228,7 +229,7 @@ impl<P: Pairs> Pipeline<P> {
     }
 
     /// The items, each after what it needs.
-    fn with_needs(&self, chain: Vec<ItemId>) -> Vec<ItemId> {
+    pub(super) fn with_needs(&self, chain: Vec<ItemId>) -> Vec<ItemId> {
         let needs = |id: &ItemId| self.item(*id).map_or(&[][..], |item| &item.needs);
         if chain.iter().all(|id| needs(id).is_empty()) {
             return chain;

@@ -22,6 +22,7 @@ fn calm(changes: Vec<Change>, batch_max: usize) -> World {
         on_worse: OnWorse::Culprit,
         confirmations: 1,
         needs_baseline: false,
+        vouch: true,
         land_when_closed: true,
     };
     let (luck, events) = (Vec::new(), Vec::new());

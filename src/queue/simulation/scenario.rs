@@ -109,12 +109,13 @@ pub(super) fn scenario() -> impl Strategy<Value = Scenario> {
     let event = prop_oneof![
         12 => Just(Event::Quiet), 1 => Just(Event::Crash), 1 => Just(Event::BaseMoves), 1 => Just(Event::LoseRecord)
     ];
-    let rules = (1usize..6, one_in(5), 0u32..3, any::<bool>()).prop_map(
-        |(batch_max, stop, confirmations, needs_baseline)| Rules {
+    let rules = (1usize..6, one_in(5), 0u32..3, any::<bool>(), any::<bool>()).prop_map(
+        |(batch_max, stop, confirmations, needs_baseline, vouch)| Rules {
             batch_max,
             on_worse: if stop { OnWorse::Stop } else { OnWorse::Culprit },
             confirmations,
             needs_baseline,
+            vouch,
             land_when_closed: true,
         },
     );
@@ -122,7 +123,8 @@ pub(super) fn scenario() -> impl Strategy<Value = Scenario> {
         proptest::collection::vec(change(), 1..9),
         proptest::collection::vec(luck, 0..24),
         proptest::collection::vec(event, 0..40),
-        proptest::collection::vec(1u32..4, 1..5),
+        // A suite is taken to last for 2; some runs last far longer.
+        proptest::collection::vec(prop_oneof![4 => 1u32..4, 1 => 6u32..14], 1..5),
         1u32..4,
         rules,
         (any::<bool>(), any::<bool>()),

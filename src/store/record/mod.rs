@@ -4,6 +4,7 @@
 mod edit;
 mod event;
 mod evidence;
+mod note;
 mod review;
 mod state;
 mod task;
@@ -77,7 +78,7 @@ mod tests {
     use crate::task::event::{Event, ReviewVerdict};
     use crate::task::evidence::Trouble;
     use crate::task::id::{Nonce, Seconds};
-    use crate::task::record::{Decision, Task};
+    use crate::task::record::{Decision, Note, Task};
     use crate::task::samples;
 
     fn read_back(task: &Task) -> Task {
@@ -87,7 +88,8 @@ mod tests {
         let folder = |name: &str| -> Vec<Vec<u8>> {
             files.iter().filter(|(path, _)| path.starts_with(name)).map(|(_, text)| text.clone()).collect()
         };
-        read_task(&file("task.json"), &file("spec.md"), &folder("reviews/"), &folder("decisions/")).unwrap()
+        let (reviews, decisions) = (folder("reviews/"), folder("decisions/"));
+        read_task(&file("task.json"), &file("spec.md"), &reviews, &decisions, &folder("notes/")).unwrap()
     }
 
     #[test]
@@ -120,7 +122,7 @@ mod tests {
     #[test]
     fn a_newer_record_is_refused_and_says_so() {
         let text = br#"{"v": 2, "id": "t-1"}"#;
-        let refused = read_task(text, b"", &[], &[]).unwrap_err();
+        let refused = read_task(text, b"", &[], &[], &[]).unwrap_err();
         assert_eq!(refused.to_string(), "written by a newer git orch (record 2, this one knows 1)");
     }
 
@@ -132,6 +134,7 @@ mod tests {
             include_bytes!("../../../tests/fixtures/record-1/spec.md"),
             &[include_bytes!("../../../tests/fixtures/record-1/review.json").to_vec()],
             &[include_bytes!("../../../tests/fixtures/record-1/decision.json").to_vec()],
+            &[include_bytes!("../../../tests/fixtures/record-1/note.json").to_vec()],
         )
         .unwrap();
         assert_eq!((task.id.as_str(), task.state.word()), ("t-1", "escalated"));
@@ -152,6 +155,12 @@ mod tests {
             text: because.text.clone(),
             evidence: Some(because.clone()),
         });
+        task.notes.push(Note {
+            role: "implement".to_owned(),
+            try_number: 1,
+            tags: vec!["src/**".to_owned()],
+            text: "The test waits for a clock.".to_owned(),
+        });
         let record = EventRecord {
             event: Event::Ejected { because },
             actor: samples::actor(Authority::Orchestrator),
@@ -171,6 +180,7 @@ mod tests {
             ("spec.md", "spec.md"),
             ("reviews/001-safety.json", "review.json"),
             ("decisions/001-ejected.json", "decision.json"),
+            ("notes/001-implement.json", "note.json"),
         ] {
             let (_, written) = files.iter().find(|(path, _)| path == name).unwrap();
             assert_eq!(text(written), fixture(kept));

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{EvidenceWire, evidence_of, evidence_wire};
+use super::note::{note_of, note_wire};
 use super::review::{decision_of, decision_wire, review_of, review_wire};
 use super::state::{StateWire, state_of, state_wire};
 use super::{RecordError, VERSION, ids, read, task_id, task_ids, write};
@@ -74,10 +75,14 @@ pub(crate) fn task_files(task: &Task) -> Vec<(String, Vec<u8>)> {
         let name = format!("decisions/{:03}-{}.json", number + 1, decision.what);
         files.push((name, write(&decision_wire(decision))));
     }
+    for (number, note) in task.notes.iter().enumerate() {
+        let name = format!("notes/{:03}-{}.json", number + 1, note.role);
+        files.push((name, write(&note_wire(note))));
+    }
     files
 }
 
-/// Reads a task back from the files of its tree; `reviews` and `decisions` in the order of their names.
+/// Reads a task back from the files of its tree; `reviews`, `decisions` and `notes` in the order of their names.
 ///
 /// # Errors
 /// A newer version, or a file that is no record.
@@ -86,6 +91,7 @@ pub(crate) fn read_task(
     spec: &[u8],
     reviews: &[Vec<u8>],
     decisions: &[Vec<u8>],
+    notes: &[Vec<u8>],
 ) -> Result<Task, RecordError> {
     let wire: TaskWire = read("task.json", task_json)?;
     let mut task = task_of(wire)?;
@@ -95,6 +101,9 @@ pub(crate) fn read_task(
     }
     for text in decisions {
         task.decisions.push(decision_of(read("decision", text)?)?);
+    }
+    for text in notes {
+        task.notes.push(note_of(read("note", text)?));
     }
     Ok(task)
 }
@@ -164,6 +173,7 @@ pub(super) fn task_of(wire: TaskWire) -> Result<Task, RecordError> {
         evidence: wire.evidence.map(evidence_of).transpose()?,
         reviews: Vec::new(),
         decisions: Vec::new(),
+        notes: Vec::new(),
         spent: Spent {
             tokens: wire.spent.tokens,
             cost: wire.spent.cost_usd_micros.map(MicroUsd),

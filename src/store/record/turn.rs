@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::note::{NoteWire, note_of, note_wire};
 use crate::task::record::{MicroUsd, TurnRecord};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,11 +23,26 @@ pub(in crate::store) struct TurnWire {
     tier: Option<String>,
     #[serde(default)]
     chosen: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<NoteWire>,
 }
 
 pub(in crate::store) fn turn_wire(turn: &TurnRecord) -> TurnWire {
-    let TurnRecord { role, agent, run, ended, seconds, tokens, cost, estimated, prompt, model, tier, chosen } =
-        turn.clone();
+    let TurnRecord {
+        role,
+        agent,
+        run,
+        ended,
+        seconds,
+        tokens,
+        cost,
+        estimated,
+        prompt,
+        model,
+        tier,
+        chosen,
+        note,
+    } = turn.clone();
     let cost_usd_micros = cost.map(|cost| cost.0);
     TurnWire {
         role,
@@ -41,6 +57,7 @@ pub(in crate::store) fn turn_wire(turn: &TurnRecord) -> TurnWire {
         model,
         tier,
         chosen,
+        note: note.as_ref().map(note_wire),
     }
 }
 
@@ -58,5 +75,6 @@ pub(in crate::store) fn turn_of(wire: TurnWire) -> TurnRecord {
         model: wire.model,
         tier: wire.tier,
         chosen: wire.chosen,
+        note: wire.note.map(note_of),
     }
 }

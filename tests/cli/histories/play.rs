@@ -262,6 +262,8 @@ impl Played {
             }
             Act::Arrive => self.add(true),
             Act::Flake => fs::write(self.place.path("flake"), "").unwrap(),
+            // All but the one file there that is no cache: which checkout has to follow a landing.
+            Act::Forget if self.dir.join(".git/orch/checkout").exists() => {}
             Act::Forget => drop(fs::remove_dir_all(self.dir.join(".git/orch"))),
             Act::PackRefs => drop(self.place.git(&self.dir, &["pack-refs", "--all"])),
             Act::Collect => drop(self.place.git(&self.dir, &["gc", "-q", "--prune=now"])),

@@ -107,6 +107,25 @@ fn scenario_27_on_a_red_base_sets_are_compared_and_what_repairs_goes_first() {
 }
 
 #[test]
+fn scenario_27_a_flake_of_the_base_excuses_nobody() {
+    // Main fails once, and passes from then on.
+    let once = "test -e bad.txt || test -e {place}/once || { touch {place}/once; false; }";
+    for settings in ["", "[queue]\nvouch = \"confirm\""] {
+        let field = Field::new(&format!("! test -e bad.txt && {{ {once}; }}"), settings);
+        let before = field.tip();
+        field.queue(&["bad"]);
+        let ran = field.drain(4);
+        assert_eq!((names(&ran["needs_you"]), field.tip()), (vec!["bad"], before));
+        let commits: Vec<String> = field.runs().into_iter().map(|(commit, _)| commit).collect();
+        assert_eq!(
+            commits.iter().filter(|commit| **commit == field.tip()).count(),
+            2,
+            "main, and main again"
+        );
+    }
+}
+
+#[test]
 fn scenario_28_as_many_failures_but_others_are_worse() {
     let field = Field::with_tap("", &[("one", "test -e swap.txt"), ("two", "! test -e swap.txt")]);
     field.queue(&["swap"]);

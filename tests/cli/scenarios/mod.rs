@@ -1,6 +1,7 @@
 //! The numbered scenarios of a merge queue, each against a real repository. What is only about decisions (6, 7, 26, 35)
 //! is played through the planner, in `src/queue/simulation/`.
 
+mod areas;
 mod basics;
 mod clones;
 mod contents;
@@ -60,7 +61,7 @@ impl Field {
         field
     }
 
-    fn amend(&self, toml: &str) {
+    pub(crate) fn amend(&self, toml: &str) {
         self.sandbox.write("orch.toml", toml);
         self.sandbox.git(&["add", "-A"]);
         self.sandbox.git(&["commit", "-q", "--amend", "-m", "start"]);

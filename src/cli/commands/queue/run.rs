@@ -59,7 +59,7 @@ pub(super) fn run(ctx: &Context, project: &Project, args: &RunArgs) -> Result<Ex
     let slots = args.jobs.unwrap_or(project.policy.queue.jobs);
     crate::cli::stand_in(&project);
     let bounds = Bounds { once: args.once, runs: args.runs, time: args.time };
-    let mut rounds = Lander::new(&project, &*watcher, stop, slots).drain(&bounds)?;
+    let mut rounds = Lander::new(&project, &*watcher, stop, slots).asked_again().drain(&bounds)?;
     drop(watcher);
     if rounds.stands.is_none() && !rounds.waiting.is_empty() {
         let stopped = project.store.repo_state().map_err(FlowError::from)?.stopped;

@@ -1,0 +1,106 @@
+//! A tester's turn that ended (D8): a small fix of what failed is handed in as anybody's change is; anything else is taken
+//! back, and whoever does the task goes on from what the tester found.
+
+use crate::agent::TurnResult;
+use crate::flow::audit::Audited;
+use crate::flow::contract::changelog_in;
+use crate::flow::progress::Step;
+use crate::flow::submit::HandIn;
+use crate::flow::turn::Ready;
+use crate::flow::{FlowError, Project};
+use crate::git::refs::Expected;
+use crate::plan::breaker::Went;
+use crate::process::Ended;
+use crate::store::{Op, Stored, layout};
+use crate::task::id::{CommitId, TaskId};
+use crate::task::{Actor, State};
+
+use super::{Verdict, how_it_ended, went};
+
+impl Project {
+    pub(super) fn judge_test(
+        &self,
+        op: &Op,
+        ready: &Ready,
+        result: &TurnResult,
+        id: &TaskId,
+        audited: &Audited,
+    ) -> Result<Verdict, FlowError> {
+        let Some(stored) = self.store.load(id)? else {
+            return Ok(Verdict::note("was finished by a person"));
+        };
+        if !matches!(stored.task.state, State::InProgress { .. }) {
+            return Ok(Verdict::note(format!("is {} meanwhile", stored.task.state.word())));
+        }
+        let name = &ready.agent.name;
+        if result.outcome.ended == Ended::Stopped {
+            self.back_to_pool(op, &stored, "the run was stopped")?;
+            return Ok(Verdict::note("stopped; its work is kept"));
+        }
+        if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
+            let text = format!("{name}: {failure}");
+            self.back_to_pool(op, &stored, &text)?;
+            return Ok(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) });
+        }
+        let Some(before) = ready.head.clone() else { return Ok(Verdict::note("")) };
+        let ended = how_it_ended(result, ready.turn.limit);
+        if !matches!(result.outcome.ended, Ended::Exited(_)) {
+            return self.no_small_fix(op, &stored, &before, &format!("{name}: {ended}"));
+        }
+        if let Some(evidence) = &audited.refused {
+            return self.no_small_fix(op, &stored, &before, &evidence.text);
+        }
+        let actor = Actor::orchestrator();
+        let hand_in = HandIn { message: None, changelog: changelog_in(&result.answer) };
+        let (claim, measured) = match self.collect(&actor, &stored, &hand_in) {
+            Ok(collected) => collected,
+            Err(err @ (FlowError::NoChange { .. } | FlowError::Git(_))) => {
+                return self.no_small_fix(op, &stored, &before, &format!("{name}: {err}"));
+            }
+            Err(err) => return Err(err),
+        };
+        if self.repo.tree_of(&measured.head)? == self.repo.tree_of(&before)? {
+            return self.no_small_fix(op, &stored, &before, &format!("{name} found no small fix ({ended})"));
+        }
+        let own = self.size_of(&before, &measured.head)?;
+        let most = self.policy.cap.fix;
+        if own.counted > most {
+            let why =
+                format!("{name} changed {} lines, and a tester may change {most} (cap.fix)", own.counted);
+            return self.no_small_fix(op, &stored, &before, &why);
+        }
+        if let Some(evidence) = measured.refusal() {
+            return self.no_small_fix(op, &stored, &before, &evidence.text);
+        }
+        self.hand_over(op, &actor, id, &claim, &measured, &hand_in, None)?;
+        let text = format!("a tester's fix of {} lines, of at most {most}", own.counted);
+        Ok(Verdict::well(Step::Submit, text))
+    }
+
+    /// Takes a tester's work back, kept as an attempt: the task goes on to whoever fixes, and no try is counted.
+    fn no_small_fix(
+        &self,
+        op: &Op,
+        stored: &Stored,
+        before: &CommitId,
+        why: &str,
+    ) -> Result<Verdict, FlowError> {
+        let task = &stored.task;
+        self.back_to_pool(op, stored, why)?;
+        let branch = layout::branch_ref(&task.branch);
+        let path = self.worktree_of(&task.id);
+        if let Some(now) = self.repo.tip(&branch)?.filter(|now| now != before)
+            && self.repo.is_clean(&path)?
+            && self.store.swap(&branch, Expected::At(&now), before, "take a tester's work back")?.is_none()
+        {
+            let _ = self.repo.bring_along(&path, &now, before)?;
+        }
+        let step = Step::Note;
+        Ok(Verdict {
+            step,
+            text: format!("{why}; back to whoever fixes it"),
+            went: Some(Went::Well),
+            forgiven: None,
+        })
+    }
+}
