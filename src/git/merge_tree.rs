@@ -7,6 +7,10 @@ use super::command::Git;
 use super::{GitError, Repo};
 use crate::task::id::{CommitId, TreeId};
 
+/// Merges of one process. git keeps what it read and all its answers until the end: of fifty thousand merges that is
+/// more than a machine has.
+const TOGETHER: usize = 512;
+
 /// What a merge gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -57,11 +61,12 @@ impl Composer {
         Ok(merged.pop().expect("one answer for each pair"))
     }
 
-    /// Merges the second of each pair into the first, all in one process where none is unrelated.
+    /// Merges the second of each pair into the first: [`TOGETHER`] of them in one process, where none is unrelated.
     pub(crate) fn merge_all(&mut self, pairs: &[Pair<'_>]) -> Result<Vec<Merged>, GitError> {
         let mut all = Vec::with_capacity(pairs.len());
         while all.len() < pairs.len() {
             let rest = &pairs[all.len()..];
+            let rest = &rest[..rest.len().min(TOGETHER)];
             let lines: String = rest.iter().map(Pair::line).collect();
             let git = command(&self.repo).stdin(lines.into_bytes());
             let finished = git.finish()?;

@@ -89,8 +89,8 @@ fn everybody_lands_the_same_branches_side_by_side() {
     };
     // Who landed what is checked by the command; these are the policies' own arithmetic.
     assert!((runs("queues", "serial") - 6.0).abs() < 0.1, "one run each: {data}");
-    // On a busy machine nobody is behind the bad one yet when it fails.
-    assert!(runs("queues", "zuul") >= 6.0, "one run each, and again for who was behind the bad one: {data}");
+    // The bad one stands last in its round of two here, so nobody is tested again for it.
+    assert!(runs("queues", "zuul") >= 6.0, "one run each: {data}");
     assert!(runs("queues", "bors") > 2.0, "{data}");
     assert!(runs("queues", "git orch") > 2.0, "a red, its search, and what lands: {data}");
     // The whole, two or three steps of the bisection, and the rest.

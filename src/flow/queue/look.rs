@@ -20,6 +20,18 @@ pub(crate) struct Sight {
     pub(crate) slots: u32,
 }
 
+/// Entries whose pairs are looked at: pairs grow with the square, and who is further back meets another base.
+const LOOKED_AT: usize = 64;
+
+/// Entries that meet.
+#[derive(Debug)]
+pub(crate) struct Met {
+    pub(crate) pairs: Vec<(TaskId, TaskId, Meeting)>,
+    /// The first of the entries, so many.
+    pub(crate) looked_at: usize,
+    pub(crate) all: usize,
+}
+
 /// Entries that were composed into one chain.
 #[derive(Debug)]
 pub(crate) struct Composed {
@@ -50,16 +62,21 @@ impl Lander<'_> {
         Ok(Sight { view, pace: self.project.pace()?, slots: self.slots })
     }
 
-    /// Which entries touch the same, and which of those do not merge. Writes nothing but objects.
+    /// Which of the first entries touch the same, and which of those do not merge; and how many entries that are, of how
+    /// many. Writes nothing but objects.
     ///
     /// # Errors
     /// Git fails.
-    pub(crate) fn meetings(mut self) -> Result<Vec<(TaskId, TaskId, Meeting)>, FlowError> {
-        let queued = self.queued()?;
+    pub(crate) fn meetings(mut self) -> Result<Met, FlowError> {
+        let mut queued = self.queued()?;
+        let all = queued.len();
+        queued.sort_by_key(|one| (one.entry.priority, one.entry.enqueued_at, one.entry.task.clone()));
+        queued.truncate(LOOKED_AT);
         let changes: Vec<_> = queued.iter().map(|one| (&one.entry.head, &one.entry.footprint)).collect();
         let found = meetings(&self.project.repo, &changes)?;
         let name = |at: usize| queued[at].entry.task.clone();
-        Ok(found.into_iter().map(|met| (name(met.pair.0), name(met.pair.1), met)).collect())
+        let pairs = found.into_iter().map(|met| (name(met.pair.0), name(met.pair.1), met)).collect();
+        Ok(Met { pairs, looked_at: queued.len(), all })
     }
 
     /// Composes the first entries of which no two touch the same into one chain, and measures how long that takes once the

@@ -36,8 +36,10 @@ use super::project::now;
 use super::report::Ran;
 use super::{FlowError, Project};
 
-pub(crate) use look::Composed;
-pub(crate) use matrix::{Meeting, meetings};
+pub(crate) use look::{Composed, Met};
+#[cfg(test)]
+pub(crate) use matrix::Meeting;
+pub(crate) use matrix::meetings;
 
 /// Wait for a running test's end this long before everything is looked at anew: refs may change meanwhile.
 const TICK: Duration = Duration::from_secs(2);
