@@ -39,6 +39,7 @@ pub(crate) enum Code {
     Contended,
     Locked,
     Rewound,
+    Diverged,
     NothingToUndo,
     NoRun,
     NoTests,
@@ -232,6 +233,12 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
          kept; a person decides which one holds.",
     ),
     (
+        Code::Diverged,
+        "E-DIVERGED",
+        "The base branch has commits here that its upstream lacks, and the upstream has others: a landing would need \
+         both. Nothing is merged by itself. Rebase or push yours, then run the command again.",
+    ),
+    (
         Code::NothingToUndo,
         "E-NOTHING-TO-UNDO",
         "There is no operation that could be taken back. A landing is never undone by rewriting the base: add \
@@ -362,7 +369,8 @@ pub(crate) const CODES: &[(Code, &str, &str)] = &[
         Code::CheckoutInWay,
         "E-CHECKOUT",
         "The base branch is checked out somewhere with changes in files that a landing would write. Landing all the same \
-         would leave that checkout behind its branch, and its next commit would take the landing back. Commit or stash them.",
+         would leave that checkout behind its branch, and its next commit would take the landing back. Commit or stash them. \
+         The same holds while a merge, rebase, cherry-pick or revert of it has not ended.",
     ),
     (
         Code::BranchInTheWay,

@@ -84,8 +84,14 @@ impl Store {
             let texts = names.iter().map(|(name, _)| file(&format!("{list}/{name}")));
             texts.filter_map(Result::transpose).collect()
         };
-        record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?, &all("notes")?)
-            .map_err(unreadable)
+        let task = record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?, &all("notes")?)
+            .map_err(unreadable)?;
+        // We move and delete a task's own branch: who writes journals must not name somebody else's.
+        if !task.adopted && task.branch != layout::branch_of(&task.id) {
+            let why = format!("{} is not the branch of {}", shown(&task.branch), task.id);
+            return Err(unreadable(RecordError::Broken { what: "task.json", why }));
+        }
+        Ok(task)
     }
 
     /// Starts the journal of a new task.
@@ -336,7 +342,8 @@ impl Store {
 
     fn lock_paths(&self) -> Vec<PathBuf> {
         let common = self.repo.common_dir();
-        let folders = ["refs/orch", "refs/orch-remote", "refs/heads", "refs/notes", "worktrees"];
+        let folders =
+            ["refs/orch", "refs/orch-remote", "refs/orch-local", "refs/heads", "refs/notes", "worktrees"];
         let files = ["packed-refs.lock", "config.lock", "index.lock", "HEAD.lock"];
         folders.iter().chain(&files).map(|name| common.join(name)).collect()
     }

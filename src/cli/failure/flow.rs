@@ -89,6 +89,12 @@ impl From<FlowError> for Failure {
                     .hint("put them aside", "git stash")
                     .hint("then", "git orch queue run")
             }
+            FlowError::CheckoutBusy { command, .. } => {
+                Failure::new(Exit::Person, Code::CheckoutInWay, err.to_string())
+                    .hint("see how it stands", "git status")
+                    .hint("give it up", format!("git {command} --abort"))
+                    .hint("then", "git orch queue run")
+            }
             FlowError::NotFit(checks) => not_fit(&checks),
             FlowError::NoSandbox { why } => {
                 Failure::new(Exit::Environment, Code::NoSandbox, "no sandbox for agents on this machine")
@@ -109,6 +115,13 @@ impl From<FlowError> for Failure {
                 .hint("then see how to take it back", "git orch undo --help"),
             FlowError::QueueBusy { pid, since } => queue_busy(pid, since),
             FlowError::Rewound { id, remote, theirs, ours } => rewound(&id, &remote, &theirs, &ours),
+            FlowError::Diverged { ref branch, ref upstream, .. } => {
+                let (branch, upstream) = (shown(branch), shown(upstream));
+                Failure::new(Exit::Person, Code::Diverged, err.to_string())
+                    .because("each has commits that the other lacks; nothing was moved")
+                    .hint("compare them", format!("git log --oneline --left-right {branch}...{upstream}"))
+                    .hint("put yours on top", format!("git switch {branch} && git rebase {upstream}"))
+            }
             FlowError::NothingToUndo(why) => Failure::new(Exit::Failed, Code::NothingToUndo, why)
                 .hint("what happened", "git orch log --oneline"),
             FlowError::NothingWaits => {

@@ -23,6 +23,9 @@ pub(super) fn opening(err: &OpenError) -> Failure {
             format!("bare repository: worktrees need a checkout elsewhere ({})", dir.display()),
         )
         .hint("work in a clone of it", format!("git clone {} work", dir.display())),
+        OpenError::Apart { files, .. } => {
+            of(Exit::Environment, Code::Bare, err).hint("say so once", tell_worktree(files))
+        }
         OpenError::Reftable { dir } => Failure::new(
             Exit::Environment,
             Code::Reftable,
@@ -33,6 +36,11 @@ pub(super) fn opening(err: &OpenError) -> Failure {
             of(Exit::Environment, Code::Unreadable, err).hint("look for what is wrong", "git orch doctor")
         }
     }
+}
+
+/// The command by which a repository learns where its files are.
+fn tell_worktree(files: &std::path::Path) -> String {
+    format!("git config core.worktree {}", shown(&files.display().to_string()))
 }
 
 pub(super) fn git(err: &GitError) -> Failure {
@@ -69,10 +77,13 @@ pub(super) fn git(err: &GitError) -> Failure {
             plain(Exit::Usage, Code::BadValue, "see the branches", "git branch --list")
         }
         GitError::Detached(_) => plain(Exit::Failed, Code::Git, "see the worktrees", "git worktree list"),
+        // Of an object that is not well-formed: git reads over some of that.
+        GitError::Gix { .. } => {
+            plain(Exit::Failed, Code::Git, "see which objects are not well-formed", "git fsck --no-dangling")
+        }
         GitError::Silent { .. }
         | GitError::Failed { .. }
         | GitError::Answer { .. }
-        | GitError::Gix { .. }
         | GitError::Io { .. }
         | GitError::NoWorktree(_)
         | GitError::NotForward { .. }

@@ -191,6 +191,17 @@ mod tests {
                 theirs: "aaaaaaa".to_owned(),
                 ours: "bbbbbbb".to_owned(),
             },
+            FlowError::Diverged {
+                branch: "main".to_owned(),
+                upstream: "origin/main".to_owned(),
+                ours: "bbbbbbb".to_owned(),
+                theirs: "aaaaaaa".to_owned(),
+            },
+            FlowError::CheckoutBusy {
+                worktree: "/r".to_owned(),
+                what: "a merge".to_owned(),
+                command: "merge",
+            },
             FlowError::NothingWaits,
             FlowError::SayWhich(vec![id("a"), id("b")]),
             FlowError::NoEvidence("no report".to_owned()),

@@ -130,6 +130,10 @@ pub(crate) struct Lander<'a> {
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
     rounds: Rounds,
+    /// Tasks whose commits are not here, as far as that was said.
+    absent: BTreeSet<TaskId>,
+    /// Where landings went when it began.
+    lands_at: String,
     sharing: share::Sharing,
     /// Trees whose runs could not be made at all in this process: not tried again and again.
     failed: HashMap<TreeId, String>,
@@ -171,6 +175,8 @@ impl<'a> Lander<'a> {
             live: Vec::new(),
             ended: channel(),
             rounds: Rounds::default(),
+            absent: BTreeSet::new(),
+            lands_at: project.lands_at(),
             sharing: share::Sharing::default(),
             failed: HashMap::new(),
             forgiven: None,
@@ -218,6 +224,19 @@ impl<'a> Lander<'a> {
                 return Err(FlowError::Interrupted);
             }
             self.project = self.project.reopened()?;
+            let lands_at = self.project.lands_at();
+            if lands_at != self.lands_at {
+                // Somebody's program may have changed the settings: to land elsewhere is a person's decision.
+                let text = format!(
+                    "landings went to {}, and would now go to {lands_at}: git remote -v",
+                    self.lands_at
+                );
+                self.stand(text);
+                return Ok(());
+            }
+            if let Err(held) = slot.keep(&self.project.repo)? {
+                return Err(FlowError::QueueBusy { pid: held.pid, since: held.since });
+            }
             self.exchange()?;
             self.op.at = now();
             if let Some(text) = self.rewound()? {
