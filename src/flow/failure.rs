@@ -111,7 +111,7 @@ pub(crate) enum FlowError {
     #[error("the journal of {id} was rewound on {remote}: {theirs} is not after {ours}")]
     Rewound { id: String, remote: String, theirs: String, ours: String },
     /// The base and its upstream each have commits that the other lacks.
-    #[error("{branch} and {upstream} have gone apart: {ours} and {theirs}")]
+    #[error("{branch} and {upstream} have gone apart ({ours} here, {theirs} there)")]
     Diverged { branch: String, upstream: String, ours: String, theirs: String },
     #[error("{0}")]
     NothingToUndo(String),

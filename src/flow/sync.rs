@@ -65,11 +65,16 @@ impl Project {
         let mut synced = Synced::default();
         self.fetch_copies(remote)?;
         let prefix = layout::remote_copy(remote, layout::ALL);
+        // What a run of this clone may still spend is nobody else's to say.
+        let own_run = self.unfinished_run().ok().flatten().map(|(run, _)| layout::run_ref(&run));
         for (copy, theirs) in self.repo.list(&prefix)?.refs {
             let Some(below) = copy.strip_prefix(&prefix).filter(|below| !below.starts_with("notes/")) else {
                 continue;
             };
             let name = format!("{}{below}", layout::ALL);
+            if own_run.as_ref() == Some(&name) {
+                continue;
+            }
             if !is_exchanged(&name) {
                 // Its copy goes: it would stand in the way of those that are one.
                 tracing::debug!(name, remote, "a ref of no known name is left alone");

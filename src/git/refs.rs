@@ -253,8 +253,11 @@ impl Repo {
         common.join(format!("{name}.lock")).exists() || common.join("packed-refs.lock").exists()
     }
 
+    /// Whether there is a commit of this id here. A journal from elsewhere may name any object, or none.
     pub(crate) fn has_object(&self, id: &CommitId) -> Result<bool, GitError> {
-        Ok(self.gix.has_object(object_id(id)?))
+        let found = self.gix.try_find_header(object_id(id)?);
+        let found = found.map_err(GitError::gix(format!("look for {id}")))?;
+        Ok(found.is_some_and(|header| header.kind() == gix::object::Kind::Commit))
     }
 
     /// Puts the objects written so far on the disk. gix has no fsync, and a ref must never outlive what it points at.

@@ -1,7 +1,6 @@
 //! What git does not see in a folder: pipes, sockets and devices. `git clean` leaves them, and whoever writes to a pipe that
 //! nobody reads waits for ever.
 
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 /// Removes them below a folder, but for what is below one of `keep`. What cannot be removed is left: it is looked at no
@@ -19,10 +18,11 @@ fn sweep(folder: &Path, kept: &[PathBuf]) {
         }
         if kind.is_dir() {
             sweep(&path, kept);
-        } else if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device() {
-            if let Err(err) = std::fs::remove_file(&path) {
-                tracing::debug!(path = %path.display(), %err, "what is no file stays in a test slot");
-            }
+        } else if !kind.is_file()
+            && !kind.is_symlink()
+            && let Err(err) = std::fs::remove_file(&path)
+        {
+            tracing::debug!(path = %path.display(), %err, "what is no file stays in a test slot");
         }
     }
 }

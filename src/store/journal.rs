@@ -190,8 +190,14 @@ impl Store {
         for round in 0..TRIES {
             let stored = self.load(id)?.ok_or_else(|| StoreError::NoTask(id.clone()))?;
             let events = decide(&stored)?;
-            if let Some(next) = self.append(op, actor, &stored, &events)? {
-                return Ok(next);
+            match self.append(op, actor, &stored, &events) {
+                Ok(Some(next)) => return Ok(next),
+                Ok(None) => {}
+                // Written anew, in the hope that git gc has gone on meanwhile.
+                Err(StoreError::Git(err)) if err.lacks_object() && round + 1 < TRIES => {
+                    tracing::debug!(%err, "what was written was pruned");
+                }
+                Err(err) => return Err(err.into()),
             }
             pause(round);
         }

@@ -8,6 +8,9 @@ use super::journal::Store;
 use super::record::RecordError;
 use super::{StoreError, layout};
 
+/// So many of a journal's last events must be readable; nothing decides by older ones.
+const EVENTS: usize = 500;
+
 /// Whether a ref of this name is exchanged with remotes. Candidates and what was rescued are this clone's own, and any
 /// other name might stand in the way of one of ours, as `refs/orch/tasks` would in that of all journals.
 pub(crate) fn is_exchanged(name: &str) -> bool {
@@ -34,6 +37,9 @@ impl Store {
         let read = match layout::task_of_ref(name) {
             Some(id) => match self.task_at(theirs, "", name) {
                 Ok(task) if task.id == id => {
+                    if let Err(err) = self.events(theirs, EVENTS) {
+                        return Ok(Some(super::chain(&err)));
+                    }
                     let bad = Globs::parse(&task.paths).err();
                     return Ok(bad.map(|bad| format!("bad glob '{}' in its paths", shown(&bad.glob))));
                 }

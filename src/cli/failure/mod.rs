@@ -303,6 +303,16 @@ mod tests {
           because: events that were seen there are gone; nothing was taken over
           hint: compare both: git log bbbbbbb aaaaaaa
           [E-REWOUND, exit 4]
+        error: main and origin/main have gone apart (bbbbbbb here, aaaaaaa there)
+          because: each has commits that the other lacks; nothing was moved
+          hint: compare them:     git log --oneline --left-right main...origin/main
+                put yours on top: git switch main && git rebase origin/main
+          [E-DIVERGED, exit 4]
+        error: a merge is going on in /r: git merge --continue, or git merge --abort
+          hint: see how it stands: git status
+                give it up:        git merge --abort
+                then:              git orch queue run
+          [E-CHECKOUT, exit 4]
         error: nothing waits for a person
           hint: see what is going on: git orch status
           [E-NOTHING-WAITS, exit 8]

@@ -282,6 +282,7 @@ impl<'a> Lander<'a> {
     /// Says at the end why what is left is left.
     fn settle(&mut self, view: &View, queued: &[Queued]) -> Result<(), FlowError> {
         self.rounds.waiting = queued.iter().map(|queued| queued.entry.task.clone()).collect();
+        self.rounds.waiting.extend(self.absent.iter().cloned());
         let seen = queued.iter().map(|queued| (queued.entry.task.clone(), queued.stored.tip.to_string()));
         self.rounds.seen = seen.collect();
         if view.paused {

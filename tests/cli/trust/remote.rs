@@ -218,11 +218,15 @@ fn a_queued_change_that_nobody_has_holds_up_nobody_else() {
     let head = shared.hostile(&["rev-parse", "HEAD"]);
     shared.hostile(&["switch", "-q", "main"]);
     orch(&["queue", "add", "evil"]).exits(0);
-    rewrite(&shared, "evil", &head, "0123456789012345678901234567890123456789");
-    field.sandbox.run(&["sync"]);
-    field.queue(&["more"]);
-    let ran = field.sandbox.run(&["queue", "run", "--json"]);
-    assert_eq!(names(&ran.json()["data"]["landed"]), ["more"], "{ran:?}");
+    let missing = "0123456789012345678901234567890123456789";
+    let file = shared.hostile(&["rev-parse", "main:f.txt"]);
+    for (from, to, more) in [(head.as_str(), missing, "more"), (missing, file.as_str(), "again")] {
+        rewrite(&shared, "evil", from, to);
+        field.sandbox.run(&["sync"]);
+        field.queue(&[more]);
+        let ran = field.sandbox.run(&["queue", "run", "--json"]);
+        assert!(ran.stdout.contains(&format!("\"landed\":[\"{more}\"]")), "{ran:?}");
+    }
 }
 
 #[test]

@@ -46,7 +46,8 @@ fn tests_that_end_elsewhere_than_they_began_say_nothing() {
         field.queue(&["a"]);
         let ran = field.sandbox.run(&["queue", "run", "--json"]);
         assert!(field.landed().is_empty() && ran.code != 0, "{tests}: {ran:?}");
-        assert!(format!("{}{}", ran.stdout, ran.stderr).contains(why), "{tests}: {ran:?}");
+        let said = format!("{}{}", ran.stdout, field.task("a"));
+        assert!(said.contains(why), "{tests}: {said}");
         // And the slot is whole again for the next one.
         field.sandbox.write("orch.toml", "[tests]\nall = \"test -e f.txt\"\nreport = \"exit\"\n");
         field.git(&["commit", "-q", "-a", "-m", "Other tests"]);

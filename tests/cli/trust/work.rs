@@ -101,6 +101,17 @@ fn a_change_puts_no_file_into_the_worktree_of_another_task() {
 }
 
 #[test]
+fn a_candidate_that_gc_took_ends_no_queue() {
+    let (sandbox, _) = picked();
+    let folder = sandbox.path().join(".git/refs/orch/candidates");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("0123"), "0123456789012345678901234567890123456789\n").unwrap();
+    sandbox.run(&["queue", "run"]).exits(0);
+    assert!(!folder.join("0123").exists(), "git gc fails over it");
+    sandbox.git(&["gc", "-q"]);
+}
+
+#[test]
 fn settings_that_an_agent_without_a_sandbox_changes_are_noticed() {
     let sandbox = Sandbox::new();
     sandbox.git(&["init", "-q", "--bare", "-b", "main", "../remote.git"]);
