@@ -94,7 +94,8 @@ struct Live {
 /// What a test thread says at its end.
 struct Ended {
     tree: TreeId,
-    outcome: Result<(), FlowError>,
+    /// Why it gave no evidence, where it gave none.
+    outcome: Result<Option<String>, FlowError>,
 }
 
 /// A chain's members with the heads that they were composed from.
