@@ -125,8 +125,8 @@ pub(crate) struct Lander<'a> {
     base_commits: Vec<CommitId>,
     /// The tests that failed in runs with a task in them, as far as nothing else explains them.
     failed_with: BTreeMap<TaskId, BTreeSet<String>>,
-    /// The rates that hold at this base, after so many left.
-    belief: Option<((CommitId, usize), Belief)>,
+    /// The rates that hold at this base, after so many left, and whether a run of what waits has ended.
+    belief: Option<((CommitId, usize, bool), Belief)>,
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
     rounds: Rounds,
