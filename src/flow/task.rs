@@ -1,17 +1,13 @@
-//! What people and workers do with a task: add, edit, pick, submit, approve, reject, stop.
+//! A task's text and place: added, edited, what it depends on.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 
-use crate::plan::ready::{self, Finished, Waits};
-use crate::plan::{Card, graph};
+use crate::plan::graph;
 use crate::process::random_letters;
 use crate::store::{Op, StoreError, Stored, layout};
 use crate::task::event::{Edit, NewTask};
-use crate::task::id::{CommitId, TaskId};
-use crate::task::state::{Claim, Phase};
-use crate::task::{Actor, Event, Evidence, State, Task, Trouble, Who};
+use crate::task::id::TaskId;
+use crate::task::{Event, Evidence, State, Task, Trouble};
 
 use super::{FlowError, Project, Vaguely};
 
@@ -31,13 +27,6 @@ pub(crate) struct AddRequest {
 
 /// The priority of a task that does not say: the middle of 0 to 4.
 pub(crate) const PRIORITY: u8 = 2;
-
-/// A task that was claimed, ready to be worked on.
-#[derive(Debug, Clone)]
-pub(crate) struct Picked {
-    pub(crate) stored: Stored,
-    pub(crate) worktree: PathBuf,
-}
 
 impl Project {
     /// The event that `add` would write.
@@ -78,9 +67,7 @@ impl Project {
     pub(crate) fn add(&self, op: &Op, new: NewTask) -> Result<Stored, FlowError> {
         let id = new.id.clone();
         match self.store.create(op, &self.person(), &Event::Added(Box::new(new))) {
-            Err(StoreError::Exists(_)) => {
-                Err(FlowError::Exists { id, column: crate::task::state::Column::Ready })
-            }
+            Err(StoreError::Exists(_)) => Err(FlowError::Exists { id, stands: "open" }),
             other => Ok(other?),
         }
     }
@@ -92,7 +79,7 @@ impl Project {
             None => self.store.archived(&id)?,
         };
         match taken {
-            Some(stored) => Err(FlowError::Exists { id, column: stored.task.state.column() }),
+            Some(stored) => Err(FlowError::Exists { id, stands: stored.task.state.said() }),
             None => Ok(id),
         }
     }
@@ -168,303 +155,6 @@ impl Project {
     /// The task is finished, or git fails.
     pub(crate) fn edit(&self, op: &Op, id: &TaskId, edit: &Edit) -> Result<Stored, FlowError> {
         self.store.change(op, &self.person(), id, |_| Ok(vec![Event::Edited(edit.clone())]))
-    }
-
-    /// How tasks that are not open any more ended: what dependencies are looked up in.
-    pub(crate) fn finished(&self, id: &TaskId) -> Option<Finished> {
-        match self.store.archived_task(id).ok().flatten()?.state {
-            State::Completed { .. } => Some(Finished::Landed),
-            _ => Some(Finished::Cancelled),
-        }
-    }
-
-    /// Claims a task and prepares its worktree: `wanted`, or the next one that is ready.
-    ///
-    /// Race-free: the claim is a compare-and-swap of the journal, on the remote first where there is one.
-    ///
-    /// # Errors
-    /// Nothing is ready, somebody else holds `wanted`, the remote cannot be reached.
-    pub(crate) fn pick(
-        &self,
-        op: &Op,
-        actor: &Actor,
-        wanted: Option<&TaskId>,
-        take_over: bool,
-    ) -> Result<Picked, FlowError> {
-        if self.remote().is_some() {
-            self.pull()?;
-        }
-        let claimed = match wanted {
-            Some(id) => self.claim_this(op, actor, id, take_over)?,
-            None => self.claim_next(op, actor)?,
-        };
-        let returned = claimed.task.evidence.is_some();
-        let worktree =
-            self.ensure_worktree(&claimed.task).or_else(|err| self.give_back(op, &claimed, err))?;
-        if returned {
-            self.bring_onto_base(&claimed.task)?;
-        }
-        let stored = self.store.change(op, actor, &claimed.task.id, |stored: &Stored| {
-            Ok::<_, FlowError>(match stored.task.state {
-                State::Assigned { .. } => vec![Event::Started],
-                _ => Vec::new(),
-            })
-        })?;
-        Ok(Picked { stored, worktree })
-    }
-
-    /// The worktree could not be made: nobody must wait for a claim that cannot be worked on.
-    fn give_back(&self, op: &Op, claimed: &Stored, err: FlowError) -> Result<PathBuf, FlowError> {
-        let because = format!("no worktree: {err}");
-        let _ = self.store.change::<FlowError>(op, &Actor::orchestrator(), &claimed.task.id, |_| {
-            Ok(vec![Event::Released { because: because.clone() }])
-        });
-        Err(err)
-    }
-
-    fn claim_next(&self, op: &Op, actor: &Actor) -> Result<Stored, FlowError> {
-        loop {
-            let candidates = self.next_in_turn(&actor.who.0)?;
-            if candidates.is_empty() {
-                return Err(self.nothing_ready(&self.store.open_tasks()?.cards()));
-            }
-            for id in &candidates {
-                if let Some(claimed) = self.try_claim(op, actor, id, false)? {
-                    return Ok(claimed);
-                }
-            }
-        }
-    }
-
-    /// The first few tasks of one priority that `who` may take: racing pickers that lost spread over them, so that each
-    /// round hands out several.
-    fn next_in_turn(&self, who: &str) -> Result<Vec<TaskId>, FlowError> {
-        let (is_open, finished) = (|id: &TaskId| self.is_open(id), |id: &TaskId| self.finished(id));
-        let mut found: Vec<(u8, TaskId)> = Vec::new();
-        self.store.visit_in_turn(&mut |card| {
-            if found.len() == 8 || found.first().is_some_and(|(priority, _)| *priority != card.priority) {
-                return ControlFlow::Break(());
-            }
-            if ready::may_take(card, who, &is_open, &finished) {
-                found.push((card.priority, card.id.clone()));
-            }
-            ControlFlow::Continue(())
-        })?;
-        Ok(found.into_iter().map(|(_, id)| id).collect())
-    }
-
-    /// Whether a task is open, as far as its ref tells.
-    fn is_open(&self, id: &TaskId) -> bool {
-        self.repo.tip(&layout::task_ref(id)).is_ok_and(|tip| tip.is_some())
-    }
-
-    fn claim_this(&self, op: &Op, actor: &Actor, id: &TaskId, take_over: bool) -> Result<Stored, FlowError> {
-        loop {
-            let stored = self.store.load(id)?.ok_or_else(|| StoreError::NoTask(id.clone()))?;
-            let owner = stored.task.owner().filter(|owner| **owner != actor.who);
-            if let (Some(owner), false) = (owner, take_over) {
-                let since = stored.task.since;
-                return Err(FlowError::Claimed { id: id.clone(), owner: owner.0.clone(), since });
-            }
-            let card = Card::of(&stored.task);
-            if let Some(waits) = ready::waits(&card, &|id| self.is_open(id), &|id| self.finished(id)) {
-                return Err(FlowError::NotReady { id: id.clone(), waits });
-            }
-            let state = stored.task.state;
-            if !matches!(state, State::Pending | State::Assigned { .. } | State::InProgress { .. }) {
-                let refused = crate::task::Refused::NotNow { event: "claimed", state: state.word() };
-                return Err(StoreError::Refused { id: id.clone(), refused, state: Box::new(state) }.into());
-            }
-            if let Some(claimed) = self.try_claim(op, actor, id, take_over)? {
-                return Ok(claimed);
-            }
-        }
-    }
-
-    /// One try at one task; `None` if somebody else was faster, however far they got meanwhile.
-    fn try_claim(
-        &self,
-        op: &Op,
-        actor: &Actor,
-        id: &TaskId,
-        take_over: bool,
-    ) -> Result<Option<Stored>, FlowError> {
-        let Some(stored) = self.store.load(id)? else { return Ok(None) };
-        let task = &stored.task;
-        let mine = task.owner() == Some(&actor.who);
-        let events = match &task.state {
-            State::Pending => {
-                vec![
-                    Event::Claimed(Claim { owner: actor.who.clone(), epoch: task.epoch + 1 }),
-                    Event::Started,
-                ]
-            }
-            // Sent back to its owner, or its own pick was interrupted: nothing to claim.
-            State::Assigned { .. } | State::InProgress { .. } if mine => return Ok(Some(stored)),
-            State::Assigned { claim } | State::InProgress { claim } if take_over => {
-                vec![
-                    Event::Claimed(Claim { owner: actor.who.clone(), epoch: claim.epoch + 1 }),
-                    Event::Started,
-                ]
-            }
-            _ => return Ok(None),
-        };
-        let next = self.store.prepare(op, actor, &stored, &events)?;
-        if let Some(remote) = self.remote()
-            && !self.push_claim(remote, &stored, &next)?
-        {
-            self.pull()?;
-            return Ok(None);
-        }
-        Ok(self.store.publish(&stored, &next)?.then_some(next))
-    }
-
-    fn nothing_ready(&self, cards: &[Card]) -> FlowError {
-        let open: BTreeSet<&TaskId> = cards.iter().map(|card| &card.id).collect();
-        let is_open = |id: &TaskId| open.contains(id);
-        let waiting: Vec<(TaskId, Waits)> = cards
-            .iter()
-            .filter(|card| card.state == "pending" && !card.adopted)
-            .filter_map(|card| {
-                Some((card.id.clone(), ready::waits(card, &is_open, &|id| self.finished(id))?))
-            })
-            .collect();
-        let needs_you = cards.iter().filter(|card| card.need.is_some()).count();
-        let in_hand = cards.len() - waiting.len() - needs_you;
-        FlowError::NothingReady { waiting, in_hand, needs_you }
-    }
-
-    /// Gives a claimed task back to everybody. Its worktree and work stay.
-    ///
-    /// # Errors
-    /// Somebody else holds it.
-    pub(crate) fn release(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
-        self.store.change(op, &self.person(), id, |stored: &Stored| {
-            self.park(&stored.task)?;
-            Ok(vec![Event::Released { because: because.to_owned() }])
-        })
-    }
-
-    /// A person's yes.
-    ///
-    /// # Errors
-    /// Own work, a head that moved since it was looked at, a draft that is too vague, or nothing that could be approved.
-    pub(crate) fn approve(
-        &self,
-        op: &Op,
-        id: &TaskId,
-        seen: Option<&CommitId>,
-        note: Option<&str>,
-    ) -> Result<Stored, FlowError> {
-        self.store.change(op, &self.person(), id, |stored: &Stored| {
-            let head = seen.cloned().or_else(|| stored.task.head().cloned());
-            self.refuse_stranger("approve", stored.task.id.as_str(), &stored.task.delegates)?;
-            self.refuse_moved(&stored.task)?;
-            if let Task { id, title, spec, tier, state: State::InPlanning, .. } = &stored.task {
-                self.refuse_vague(Vaguely::Approved(id.clone()), title, spec, *tier)?;
-            }
-            Ok(vec![Event::Approved { head, note: note.map(str::to_owned) }])
-        })
-    }
-
-    /// Somebody whom the settings do not let approve, and whom nobody let approve this very task.
-    pub(super) fn refuse_stranger(
-        &self,
-        command: &str,
-        id: &str,
-        delegates: &[Who],
-    ) -> Result<(), FlowError> {
-        let approvers = &self.policy.review.approvers;
-        let may = approvers.is_empty()
-            || approvers.contains(&self.who)
-            || delegates.iter().any(|delegate| delegate.0 == self.who);
-        if may {
-            return Ok(());
-        }
-        Err(FlowError::MayNotApprove {
-            who: self.who.clone(),
-            id: crate::task::id::shown(id),
-            approvers: approvers.clone(),
-            command: format!("{command} {}", crate::task::id::shown(id)),
-        })
-    }
-
-    /// A branch that went on after it was handed in: what would be approved is not what is there.
-    fn refuse_moved(&self, task: &Task) -> Result<(), FlowError> {
-        let Some(change) = task.state.change() else { return Ok(()) };
-        match self.repo.tip(&layout::branch_ref(&task.branch))? {
-            Some(now) if now != change.head => {
-                let refused = crate::task::Refused::HeadMoved { seen: change.head.clone(), now };
-                let (id, state) = (task.id.clone(), Box::new(task.state.clone()));
-                Err(StoreError::Refused { id, refused, state }.into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A person's no, with the reason.
-    ///
-    /// # Errors
-    /// Nothing that could be rejected.
-    pub(crate) fn reject(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
-        let (project, _nothing_lands) = self.withdrawing()?;
-        self.store.change(op, &self.person(), id, |stored: &Stored| {
-            project.refuse_landed(&stored.task)?;
-            Ok(vec![Event::Rejected { because: because.to_owned() }])
-        })
-    }
-
-    /// Holds a task, or gives it up where it already waits for a person or is asked so.
-    ///
-    /// # Errors
-    /// The task is finished.
-    pub(crate) fn stop(
-        &self,
-        op: &Op,
-        id: &TaskId,
-        abandon: bool,
-        because: &str,
-    ) -> Result<Stored, FlowError> {
-        let (project, nothing_lands) = self.withdrawing()?;
-        let stored = self.store.change(op, &self.person(), id, |stored: &Stored| {
-            project.refuse_landed(&stored.task)?;
-            self.park(&stored.task)?;
-            let because = because.to_owned();
-            let waits = matches!(stored.task.state, State::Escalated { .. } | State::Blocked { .. });
-            Ok::<_, FlowError>(if abandon || waits {
-                vec![Event::Abandoned { because }]
-            } else {
-                vec![Event::Stopped { because }]
-            })
-        })?;
-        drop(nothing_lands);
-        if stored.task.state.is_finished() {
-            self.clean_up(&stored.task)?;
-            self.store.archive(op, std::slice::from_ref(&stored))?;
-        }
-        Ok(stored)
-    }
-
-    /// Takes a task out of the queue, back to review.
-    ///
-    /// # Errors
-    /// It is not in the queue.
-    pub(crate) fn drop_from_queue(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
-        let (project, _nothing_lands) = self.withdrawing()?;
-        self.store.change(op, &self.person(), id, |stored: &Stored| match &stored.task.state {
-            State::ReadyForHandoff {
-                phase: Phase::Waiting | Phase::Held { .. } | Phase::Testing { .. },
-                ..
-            } => {
-                project.refuse_landed(&stored.task)?;
-                Ok(vec![Event::Stopped { because: because.to_owned() }])
-            }
-            state => {
-                let refused = crate::task::Refused::NotNow { event: "dropped", state: state.word() };
-                let state = Box::new(state.clone());
-                Err(StoreError::Refused { id: id.clone(), refused, state }.into())
-            }
-        })
     }
 }
 
