@@ -50,9 +50,11 @@ pub(crate) mod suite;
 pub(crate) mod sync;
 mod synthesis;
 pub(crate) mod task;
+mod test_slot;
 pub(crate) mod tree;
 pub(crate) mod turn;
 pub(crate) mod undo;
+mod unheard;
 mod workflows;
 
 pub(crate) use failure::{FlowError, Gated, Limit, Vaguely};

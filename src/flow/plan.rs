@@ -11,8 +11,8 @@ use crate::task::role::Role;
 use crate::task::{Event, Task};
 
 use super::judge::how_it_ended;
-use super::suite::Slot;
 use super::task::AddRequest;
+use super::test_slot::Slot;
 use super::{FlowError, Project, Vaguely};
 
 /// The file of the last proposal, below the machine-local folder.

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::git::lock::{FileLock, FolderLock};
 use crate::process::sandbox::Endpoints;
-use crate::process::{Ended, Job, Stop, Terms, agent_environment, supervised};
+use crate::process::{Ended, Job, Outcome, Stop, Terms, agent_environment, supervised};
 use crate::queue::Pace;
 use crate::select::choose::{self, Selection};
 use crate::store::verdicts::{Said, Verdict};
@@ -21,10 +20,10 @@ use crate::task::id::{CommitId, TreeId, shown};
 
 use super::project::now;
 use super::sandbox::{Use, named_in};
+use super::test_slot::Slot;
+use super::unheard::{Run, Ticket};
 use super::{FlowError, Project};
 
-/// Test slots of one machine; more runs than that wait for one.
-const SLOTS: u32 = 64;
 /// How long a test command has after its limit to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
 /// Full runs that must be known before their durations say anything.
@@ -175,22 +174,14 @@ impl Project {
         slot.check_out(self, commit)?;
         let pace = if *which == Which::Full { Some(self.pace()?) } else { None };
         let limit = self.time_limit(&tree, pace.as_ref())?;
-        let (ended, said, millis) = self.run_in(&slot.folder, &slot.log, &command, limit, stop)?;
-        let said = self.plausible(said, millis, pace.as_ref());
-        let said = slot.strange(self, commit).map_or(said, Said::NoEvidence);
-        if ended == Ended::Stopped {
+        let run = Run::of(self, commit, tree, which, command)?;
+        let ticket = Ticket::write(self, &slot, &run)?;
+        let outcome = self.run_in(&slot, &run.command, limit, stop, ticket.outcome())?;
+        if outcome.ended == Ended::Stopped {
             return Err(FlowError::Interrupted);
         }
-        let verdict = Verdict {
-            run: crate::store::journal::nonce(),
-            set: self.test_set(which),
-            environment: self.environment()?,
-            at: now(),
-            millis,
-            command,
-            said,
-        };
-        self.store.add_verdict(&tree, &verdict)?;
+        let verdict = self.hear(&slot, run, &outcome, limit, pace.as_ref())?;
+        ticket.done();
         Ok(verdict)
     }
 
@@ -247,17 +238,17 @@ impl Project {
         Ok(flaky.map(|test| test.as_str().to_owned()).collect())
     }
 
-    /// Runs the test command in a folder and reads its report.
+    /// Runs the test command in a slot; how it ended is written to `kept` as well.
     fn run_in(
         &self,
-        folder: &Path,
-        log: &Path,
+        slot: &Slot,
         command: &str,
         limit: Duration,
         stop: &Stop,
-    ) -> Result<(Ended, Said, u64), FlowError> {
-        let format = &self.policy.tests.format;
-        let report = format.file().map(|file| folder.join(file));
+        kept: PathBuf,
+    ) -> Result<Outcome, FlowError> {
+        let Slot { folder, log, .. } = slot;
+        let report = self.policy.tests.format.file().map(|file| folder.join(file));
         if let Some(report) = report.as_ref().filter(|report| lies_in(folder, report)) {
             // A report of an earlier run must not speak for this one.
             let _ = std::fs::remove_file(report);
@@ -272,15 +263,29 @@ impl Project {
             dir: folder.to_owned(),
             env: agent_environment(&self.policy.agents.env, &[("CI".to_owned(), "true".to_owned())]),
             stdin: Vec::new(),
-            stdout: log.to_owned(),
+            stdout: log.clone(),
             stderr: errors,
             limit,
             grace: GRACE,
             log_cap: REPORT_MAX,
-            terms: Terms::default(),
+            terms: Terms { outcome: Some(kept), ..Terms::default() },
         };
         room.sandbox.hold(&mut job)?;
-        let outcome = block_on(supervised(job, stop.clone()))?;
+        block_on(supervised(job, stop.clone()))
+    }
+
+    /// Reads what a run said that ended in this slot, and keeps it as a verdict on its tree.
+    pub(super) fn hear(
+        &self,
+        slot: &Slot,
+        run: Run,
+        outcome: &Outcome,
+        limit: Duration,
+        pace: Option<&Pace>,
+    ) -> Result<Verdict, FlowError> {
+        let Slot { folder, log, .. } = slot;
+        let format = &self.policy.tests.format;
+        let report = format.file().map(|file| folder.join(file));
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -317,7 +322,12 @@ impl Project {
             )),
             Ended::Stopped => Said::NoEvidence("stopped".to_owned()),
         };
-        Ok((outcome.ended, said, millis))
+        let said = self.plausible(said, millis, pace);
+        let said = slot.strange(self, &run.commit).map_or(said, Said::NoEvidence);
+        let Run { id, tree, set, environment, command, .. } = run;
+        let verdict = Verdict { run: id, set, environment, at: now(), millis, command, said };
+        self.store.add_verdict(&tree, &verdict)?;
+        Ok(verdict)
     }
 }
 
@@ -375,66 +385,6 @@ where
         source,
     })?;
     Ok(runtime.block_on(future)?)
-}
-
-/// A checkout for one test run at a time, kept between runs.
-pub(crate) struct Slot {
-    pub(crate) folder: PathBuf,
-    log: PathBuf,
-    _lock: FileLock,
-    /// The folder itself, once it is there: somebody may remove the lock's file while a run goes on.
-    held: Option<FolderLock>,
-}
-
-impl Slot {
-    /// The first slot that nobody uses.
-    pub(crate) fn take(project: &Project) -> Result<Slot, FlowError> {
-        let logs = project.local().join("logs").join("tests");
-        std::fs::create_dir_all(&logs).map_err(FlowError::file("make", &logs))?;
-        for number in 1..=SLOTS {
-            let Some(lock) = FileLock::try_take(&project.repo, &format!("test-slot-{number}.lock"))? else {
-                continue;
-            };
-            let folder = project.ensure_folder()?.join(format!("_test-{number}"));
-            let held = match folder.exists() {
-                true => match FolderLock::try_take(&folder)? {
-                    Some(held) => Some(held),
-                    None => continue,
-                },
-                false => None,
-            };
-            return Ok(Slot { folder, log: logs.join(format!("slot-{number}.log")), _lock: lock, held });
-        }
-        Err(FlowError::BadValue { what: "test slots".to_owned(), why: format!("all {SLOTS} are in use") })
-    }
-
-    /// Brings the slot to exactly this commit: everything else goes, but for `tests.keep`.
-    pub(crate) fn check_out(&mut self, project: &Project, commit: &CommitId) -> Result<(), FlowError> {
-        if self.folder.join(".git").exists() {
-            match project.repo.switch_detached(&self.folder, commit, &project.policy.tests.keep) {
-                Ok(()) => return Ok(()),
-                // A killed run can leave a checkout that git does not understand: it is ours, make it anew.
-                Err(err) => tracing::debug!(%err, "the test slot is made anew"),
-            }
-        }
-        let _ = project.ensure_folder()?;
-        project.repo.discard_worktree(&self.folder)?;
-        project.repo.add_detached(&self.folder, commit)?;
-        self.held = FolderLock::try_take(&self.folder)?;
-        Ok(())
-    }
-
-    /// Why what tests said in it is not about this commit: the folder is another one by now, or stands elsewhere.
-    fn strange(&self, project: &Project, commit: &CommitId) -> Option<String> {
-        if !self.held.as_ref().is_some_and(FolderLock::is_there) {
-            return Some("somebody removed or replaced the folder of the tests while they ran".to_owned());
-        }
-        match project.repo.worktree_head(&self.folder) {
-            Ok(head) if head == *commit => None,
-            Ok(head) => Some(format!("the tests began at {} and ended at {}", commit.short(), head.short())),
-            Err(err) => Some(format!("where the tests ended cannot be read: {}", crate::store::chain(&err))),
-        }
-    }
 }
 
 /// Tests that are worse, as evidence.

@@ -19,7 +19,7 @@ use crate::task::{Actor, Authority, State, Who};
 use super::contract::Brief;
 use super::sandbox::{Room, Use, needed_by};
 use super::seat::Seat;
-use super::suite::Slot;
+use super::test_slot::Slot;
 use super::{FlowError, Project};
 
 /// The agents of a run, by role: those that may be asked, in the order in which they were named.

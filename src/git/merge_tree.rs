@@ -6,10 +6,13 @@
 use super::command::Git;
 use super::{GitError, Repo};
 use crate::task::id::{CommitId, TreeId};
+use std::num::NonZero;
 
 /// Merges of one process. git keeps what it read and all its answers until the end: of fifty thousand merges that is
 /// more than a machine has.
 const TOGETHER: usize = 512;
+/// Merges that pay for a process of their own: its start takes as long as about eight of them.
+const SHARE: usize = 24;
 
 /// What a merge gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,28 +64,51 @@ impl Composer {
         Ok(merged.pop().expect("one answer for each pair"))
     }
 
-    /// Merges the second of each pair into the first: [`TOGETHER`] of them in one process, where none is unrelated.
+    /// Merges the second of each pair into the first, in order: one process for each core of the machine, where there
+    /// are enough pairs to share.
+    ///
+    /// # Errors
+    /// Git cannot be started or fails, or a commit is not there.
     pub(crate) fn merge_all(&mut self, pairs: &[Pair<'_>]) -> Result<Vec<Merged>, GitError> {
-        let mut all = Vec::with_capacity(pairs.len());
-        while all.len() < pairs.len() {
-            let rest = &pairs[all.len()..];
-            let rest = &rest[..rest.len().min(TOGETHER)];
-            let lines: String = rest.iter().map(Pair::line).collect();
-            let git = command(&self.repo).stdin(lines.into_bytes());
-            let finished = git.finish()?;
-            let answers = read_answers(&finished.stdout).ok_or_else(|| git.unclear(&finished.stdout))?;
-            let answered = answers.len();
-            all.extend(answers);
-            if let Some(pair) = rest.get(answered) {
-                // It dies at the first unrelated pair, or at a missing object, and reads no further.
-                if pair.base.is_some() || self.repo.merge_base(pair.ours, pair.theirs)?.is_some() {
-                    return Err(git.failed(&finished));
-                }
-                all.push(Merged::Unrelated);
-            }
-        }
-        Ok(all)
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let mut shares = pairs.chunks(pairs.len().div_ceil(cores).max(SHARE));
+        let Some(first) = shares.next() else { return Ok(Vec::new()) };
+        let merged = std::thread::scope(|scope| {
+            let others: Vec<_> = shares
+                .map(|share| {
+                    let repo = self.repo.clone();
+                    scope.spawn(move || merge_in_turn(&repo, share))
+                })
+                .collect();
+            let others = others.into_iter().map(|thread| thread.join().expect("no merge panics"));
+            let merged = std::iter::once_with(|| merge_in_turn(&self.repo, first)).chain(others);
+            merged.collect::<Result<Vec<Vec<Merged>>, GitError>>()
+        })?;
+        Ok(merged.into_iter().flatten().collect())
     }
+}
+
+/// Merges pairs one after the other: [`TOGETHER`] of them in one process, where none is unrelated.
+fn merge_in_turn(repo: &Repo, pairs: &[Pair<'_>]) -> Result<Vec<Merged>, GitError> {
+    let mut all = Vec::with_capacity(pairs.len());
+    while all.len() < pairs.len() {
+        let rest = &pairs[all.len()..];
+        let rest = &rest[..rest.len().min(TOGETHER)];
+        let lines: String = rest.iter().map(Pair::line).collect();
+        let git = command(repo).stdin(lines.into_bytes());
+        let finished = git.finish()?;
+        let answers = read_answers(&finished.stdout).ok_or_else(|| git.unclear(&finished.stdout))?;
+        let answered = answers.len();
+        all.extend(answers);
+        if let Some(pair) = rest.get(answered) {
+            // It dies at the first unrelated pair, or at a missing object, and reads no further.
+            if pair.base.is_some() || repo.merge_base(pair.ours, pair.theirs)?.is_some() {
+                return Err(git.failed(&finished));
+            }
+            all.push(Merged::Unrelated);
+        }
+    }
+    Ok(all)
 }
 
 impl Pair<'_> {
@@ -166,6 +192,12 @@ mod tests {
             all[..],
             [Merged::Clean(_), Merged::Unrelated, Merged::Conflict { .. }, Merged::Clean(_)]
         ));
+        // More than one process has: the answers stand in the order of the pairs.
+        let many: Vec<Pair<'_>> = pairs.iter().copied().cycle().take(5 * SHARE).collect();
+        let shared = composer.merge_all(&many).unwrap();
+        assert_eq!(shared.len(), many.len());
+        assert!(shared.chunks(pairs.len()).all(|chunk| chunk == &all[..chunk.len()]));
+        assert_eq!(composer.merge_all(&[]).unwrap(), []);
         let twice = sandbox.commit_on(&ours, &[("a.txt", "ONE\ntwo\nTHREE\n")]);
         let Merged::Clean(tree) = composer.merge_from(Some(&ours), &clash, &twice).unwrap() else {
             panic!("only what the second commit did");

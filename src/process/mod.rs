@@ -37,8 +37,8 @@ pub(crate) use random::{random_letters, random_share};
 pub(crate) use short::{Command, which};
 pub(crate) use signals::{Interrupts, Level};
 pub(crate) use supervise::{
-    Control, Ended, Job, Outcome, REQUEST_MAX, Relay, Stop, Terms, ask, clean_up, left_over, supervised,
-    supervised_blocking, supervisor_main,
+    Control, Ended, Job, Outcome, REQUEST_MAX, Relay, Stop, Terms, ask, clean_up, kept_outcome, left_over,
+    supervised, supervised_blocking, supervisor_main,
 };
 pub(crate) use wait::ask_again;
 

@@ -3,7 +3,7 @@
 use super::policy::{Item, ItemId, Kind, Pairs, Pipeline, Rates, Settings, Step};
 use super::rules::{self, Standing, Use};
 use super::{Composition, Entry, Purpose, View};
-use crate::task::id::{Seconds, TaskId};
+use crate::task::id::{Seconds, TaskId, TreeId};
 
 /// Entries that are looked at together, first ones first.
 pub(super) const LIMIT: usize = 96;
@@ -22,6 +22,8 @@ const ATTRIBUTION: f64 = 0.7;
 pub(super) struct Board<'a> {
     pub(super) entries: Vec<&'a Entry>,
     pub(super) pipeline: Pipeline<Footprints>,
+    /// Runs of candidates that hold a chain that failed: their answer is known.
+    pub(super) red_already: Vec<TreeId>,
 }
 
 /// A run to start.
@@ -29,6 +31,14 @@ pub(super) struct Board<'a> {
 pub(super) struct Wish<'a> {
     pub(super) chain: Vec<&'a Entry>,
     pub(super) kind: Kind,
+}
+
+/// What a run said of a chain.
+struct Said {
+    ended: f64,
+    ids: Vec<ItemId>,
+    /// When it started, where it passed.
+    passed: Option<f64>,
 }
 
 /// Which entries touch the same.
@@ -87,7 +97,7 @@ impl<'a> Board<'a> {
             view.running.iter().filter(|run| matches!(run.purpose, Purpose::Baseline | Purpose::Blame));
         let pipeline =
             Pipeline::new(settings, Footprints::of(&entries), slots.saturating_sub(others.count()));
-        let mut board = Board { entries, pipeline };
+        let mut board = Board { entries, pipeline, red_already: Vec::new() };
         board.put_items(view);
         board.put_answers(view);
         board.put_runs(view);
@@ -104,28 +114,34 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// Chains that are red on this base, and what ended on earlier ones.
+    /// What ended on earlier bases, in the order in which it did, and then the chains that are red on this one: those are
+    /// no guess, whatever was green before.
     fn put_answers(&mut self, view: &View) {
-        let mut reds: Vec<(Vec<ItemId>, f64)> = Vec::new();
+        let mut before: Vec<Said> = Vec::new();
+        for tried in &view.tried {
+            let passed = tried.green.then(|| time(tried.started));
+            let said = |ids| Said { ended: time(tried.ended), ids, passed };
+            before.extend(self.ids_of(&tried.members).map(said));
+        }
+        let mut here: Vec<Said> = Vec::new();
         for (members, composition) in &view.compositions {
             let Composition::Clean { tree, .. } = composition else { continue };
             let red = matches!(rules::standing(view, tree), Standing::Red { .. } | Standing::Silent { .. });
             if let (true, Some(ids)) = (red, self.ids_of(members)) {
                 let tried = view.tried.iter().find(|tried| tried.members == *members);
-                reds.push((ids, tried.map_or(0.0, |tried| time(tried.ended))));
+                here.push(Said { ended: tried.map_or(0.0, |tried| time(tried.ended)), ids, passed: None });
             }
         }
-        for tried in view.tried.iter().filter(|tried| !tried.green) {
-            reds.extend(self.ids_of(&tried.members).map(|ids| (ids, time(tried.ended))));
-        }
-        reds.sort_by(|a, b| a.0.len().cmp(&b.0.len()).then_with(|| a.0.cmp(&b.0)));
-        for tried in view.tried.iter().filter(|tried| tried.green) {
-            if let Some(ids) = self.ids_of(&tried.members) {
-                self.pipeline.know_green(&ids, time(tried.started));
+        before.sort_by(|a, b| {
+            let order = a.ended.total_cmp(&b.ended).then(b.passed.is_some().cmp(&a.passed.is_some()));
+            order.then_with(|| (a.ids.len(), &a.ids).cmp(&(b.ids.len(), &b.ids)))
+        });
+        here.sort_by(|a, b| (a.ids.len(), &a.ids).cmp(&(b.ids.len(), &b.ids)));
+        for Said { ended, ids, passed } in before.into_iter().chain(here) {
+            match passed {
+                Some(started) => self.pipeline.know_green(&ids, started),
+                None => self.pipeline.know_red(ids, ended),
             }
-        }
-        for (ids, since) in reds {
-            self.pipeline.know_red(ids, since);
         }
     }
 
@@ -139,6 +155,11 @@ impl<'a> Board<'a> {
             if matches!(run.purpose, Purpose::Candidate | Purpose::Confirm) {
                 let ids: Vec<ItemId> = run.members.iter().filter_map(|task| self.id_of(task)).collect();
                 let confirms = run.purpose == Purpose::Confirm;
+                // One by itself is tested to see whether what is said of it holds.
+                if !confirms && ids.len() > 1 && self.pipeline.is_red(&ids) {
+                    self.red_already.push(run.tree.clone());
+                    continue;
+                }
                 let stale = stale || ids.is_empty();
                 self.pipeline.know_run(ids, time(run.started), confirms, stale);
             }

@@ -24,8 +24,6 @@ pub(crate) struct Entry {
     /// Whether it depends on a task that neither landed nor waits in the queue.
     pub(crate) blocked: bool,
     pub(crate) footprint: Footprint,
-    /// Whether it was in a batch that is known to be red: the search for the culprit goes on before others join in.
-    pub(crate) suspect: bool,
     /// Whether a person approved it although it makes results worse.
     pub(crate) accept_worse: bool,
 }

@@ -6,6 +6,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod action;
+mod belief;
 mod board;
 mod candidates;
 pub(crate) mod changelog;
@@ -25,6 +26,7 @@ mod simulation;
 mod view;
 
 pub(crate) use action::{Action, Ejection, Finished, LandedOn, Question};
+pub(crate) use belief::{failing_share, typical_length};
 pub(crate) use entry::Entry;
 #[cfg(test)]
 use explain::why;
@@ -34,5 +36,6 @@ pub(crate) use forecast::{Forecast, Pace, forecasts};
 pub(crate) use plan::plan;
 pub(crate) use rules::closed_to;
 pub(crate) use view::{
-    Base, Belief, Composition, Hold, Known, OnWorse, Purpose, Rules, Running, Stop, Tried, Verdict, View,
+    Base, Belief, Composition, Hold, Known, NeedsBaseline, OnWorse, Purpose, Rules, Running, Stop, Tried,
+    Verdict, View,
 };

@@ -1,4 +1,4 @@
-//! Whose turn it is: hotfixes, priority, then what repairs the base, then dependencies, then who is under suspicion, then waiting time, then id.
+//! Whose turn it is: hotfixes, priority, then what repairs the base, then dependencies, then waiting time, then id.
 
 use super::Entry;
 use crate::task::id::TaskId;
@@ -10,13 +10,12 @@ pub(super) struct Order<'a> {
     pub(super) circle: Vec<&'a Entry>,
 }
 
-/// Orders entries: of those whose dependencies stand before them, always the first by priority, suspicion, time and id (Kahn).
+/// Orders entries: of those whose dependencies stand before them, always the first by priority, time and id (Kahn). Whoever
+/// is suspected keeps its place here: when a suspect is tested is the policy's to say (`policy/order.rs`).
 pub(super) fn ordered(entries: &[Entry]) -> Order<'_> {
     let queued: BTreeSet<&TaskId> = entries.iter().map(|entry| &entry.task).collect();
     let mut rest: Vec<&Entry> = entries.iter().collect();
-    rest.sort_by_key(|entry| {
-        (!entry.hotfix, entry.priority, !entry.repairs, !entry.suspect, entry.enqueued_at, &entry.task)
-    });
+    rest.sort_by_key(|entry| (!entry.hotfix, entry.priority, !entry.repairs, entry.enqueued_at, &entry.task));
     let mut turns: Vec<&Entry> = Vec::new();
     let mut placed: BTreeSet<&TaskId> = BTreeSet::new();
     let free = |entry: &Entry, placed: &BTreeSet<&TaskId>| {

@@ -44,8 +44,11 @@ fn work(view: &View, now: Seconds, slots: u32) -> Vec<Action> {
         actions.push(Action::Ask { question: Question::Cycle { members } });
     }
     let slots = usize::try_from(slots).unwrap_or(usize::MAX);
-    let clears = Board::of(view, &ready, slots).pipeline.backlog();
-    let (useless, unknown) = useless(view, clears);
+    let board = Board::of(view, &ready, slots);
+    let (mut useless, unknown) = useless(view, board.pipeline.backlog());
+    let red_already: Vec<TreeId> =
+        board.red_already.into_iter().filter(|tree| !useless.contains(tree)).collect();
+    useless.extend(red_already);
     let free = slots.saturating_sub(view.running.len() - useless.len());
     actions.extend(useless.into_iter().map(|tree| Action::CancelRun { tree }));
     let mut compose: Vec<Vec<TaskId>> = compose.into_iter().chain(unknown).collect();
@@ -75,6 +78,9 @@ fn runs(view: &View, ready: &[&Entry], free: usize, slots: usize, now: Seconds) 
     }
     let judged = rules::judged(view);
     let mut first = if judged { doubts(view, free) } else { baseline(view, free) };
+    if judged && first.is_empty() && rules::base_in_question(view) {
+        first = baseline(view, free);
+    }
     if judged && first.is_empty() {
         first = sentences(view, ready, free);
     }
@@ -160,7 +166,12 @@ fn sentences(view: &View, ready: &[&Entry], free: usize) -> Vec<Action> {
         let Some(Composition::Clean { commit, tree }) = alone else { continue };
         match rules::judge(view, entry, commit, tree) {
             Sentence::Wait | Sentence::Confirm => {}
-            Sentence::AskBase => return baseline(view, free),
+            Sentence::AskBase => {
+                let asked = baseline(view, free);
+                if !asked.is_empty() {
+                    return asked;
+                }
+            }
             Sentence::Eject(because) => {
                 let stop = stop(view, &entry.task, &because);
                 let eject = Action::Eject { task: entry.task.clone(), because };

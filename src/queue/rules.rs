@@ -1,11 +1,17 @@
 //! What is always true, whatever the policy tries: what may land, what may be tested, who waits, who is ejected.
 
-use super::{Composition, Ejection, Entry, Hold, LandedOn, Purpose, Running, Tried, Verdict, View};
+use super::{
+    Composition, Ejection, Entry, Hold, LandedOn, NeedsBaseline, Purpose, Running, Tried, Verdict, View,
+};
 use crate::task::id::{CommitId, TaskId, TreeId};
 use std::collections::BTreeSet;
 
 /// How many runs of one tree may end without evidence: the first, and one more try.
 const RUNS_WITHOUT_EVIDENCE: u32 = 2;
+
+/// Reds on an untested base after which it is tested itself: perhaps it fails, and nobody is to blame. Fewer are what one
+/// culprit makes; and where a part of it lands meanwhile, the base is known to be green without a run of its own.
+const REDS_UNEXPLAINED: usize = 3;
 
 /// How a tree stands, as far as tests go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +55,24 @@ pub(super) fn standing<'a>(view: &'a View, tree: &TreeId) -> Standing<'a> {
 pub(super) fn judged(view: &View) -> bool {
     match standing(view, &view.base.tree) {
         Standing::Green { .. } | Standing::Red { .. } => true,
-        Standing::Untested | Standing::Running => !view.rules.needs_baseline,
+        Standing::Untested | Standing::Running => view.rules.needs_baseline != NeedsBaseline::All,
         Standing::Silent { .. } => false,
     }
+}
+
+/// Whether a red may be held against somebody: the base is known not to fail the same way, or that does not matter.
+pub(super) fn grounded(view: &View) -> bool {
+    match standing(view, &view.base.tree) {
+        Standing::Green { .. } | Standing::Red { .. } => true,
+        Standing::Untested | Standing::Running => view.rules.needs_baseline == NeedsBaseline::None,
+        Standing::Silent { .. } => false,
+    }
+}
+
+/// Whether the base is to be tested before the search for culprits goes on.
+pub(super) fn base_in_question(view: &View) -> bool {
+    let red = |tree: &&TreeId| matches!(standing(view, tree), Standing::Red { .. });
+    !grounded(view) && view.verdicts.keys().filter(red).count() >= REDS_UNEXPLAINED
 }
 
 /// Whether a person keeps the entry back, or somebody that does not come: its own dependency, or one further on.
@@ -111,7 +132,7 @@ pub(super) fn may_land(view: &View, members: &[TaskId], tree: &TreeId) -> Option
     match standing(view, tree) {
         Standing::Green { flake: false } => Some(LandedOn::Green),
         Standing::Green { flake: true } => Some(LandedOn::Flaky),
-        Standing::Red { tests, .. } if single && entries[0].accept_worse => {
+        Standing::Red { tests, .. } if single && entries[0].accept_worse && grounded(view) => {
             Some(LandedOn::Accepted { worse: tests.clone() })
         }
         Standing::Red { .. } | Standing::Untested | Standing::Running | Standing::Silent { .. } => None,
@@ -158,10 +179,17 @@ pub(super) fn judge(view: &View, entry: &Entry, commit: &CommitId, tree: &TreeId
         let (commit, tree) = (commit.clone(), tree.clone());
         unless_base_is_silent(view, Ejection::NoEvidence { why: why.to_owned(), commit, tree, runs })
     };
+    let grounded = grounded(view);
     match standing(view, tree) {
+        Standing::Red { .. } if !grounded && standing(view, &view.base.tree) == Standing::Untested => {
+            Sentence::AskBase
+        }
         Standing::Red { tests, times, .. }
             if times.saturating_add(witnesses(view, entry, tree, tests)) > view.rules.confirmations =>
         {
+            if !grounded {
+                return Sentence::Wait;
+            }
             Sentence::Eject(Ejection::Worse {
                 tests: tests.clone(),
                 commit: commit.clone(),

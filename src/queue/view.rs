@@ -161,12 +161,22 @@ pub(crate) struct Rules {
     pub(crate) on_worse: OnWorse,
     /// How many further reds are needed after the first, before anybody is ejected.
     pub(crate) confirmations: u32,
-    /// Whether a run can only be judged against a run of the base.
-    pub(crate) needs_baseline: bool,
+    pub(crate) needs_baseline: NeedsBaseline,
     /// Whether a green chain lands although a shorter one that it begins with is red: else that one is tested again first.
     pub(crate) vouch: bool,
     /// Whether what is green lands although its priority is below the one that the queue is closed to.
     pub(crate) land_when_closed: bool,
+}
+
+/// Which answers can only be judged against a run of the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NeedsBaseline {
+    /// All of them: a test may be gone.
+    All,
+    /// Reds: nothing but an exit code counts, so a green speaks for itself, but the base may fail as well.
+    Reds,
+    /// None: the base is known to be green.
+    None,
 }
 
 /// What a confirmed worse stops.

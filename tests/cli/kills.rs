@@ -59,7 +59,7 @@ impl Killer {
         for round in 0.. {
             let log = self.place.path(&format!("log-{}", self.calls));
             self.calls += 1;
-            self.tests.call(&self.place, &self.dir, round > 0);
+            self.tests.call(&self.place, &self.dir);
             let mut command = self.place.orch_command(&self.dir, args);
             command
                 .stdout(File::create(&log).unwrap())
@@ -152,10 +152,9 @@ impl Killer {
     fn figures(&self, what: &str, landed: usize, begun: Instant) {
         let (kills, calls) = (self.kills, self.calls);
         let runs = self.tests.lines().iter().filter(|line| line[0] == "begin").count();
-        let repeated = self.tests.check(what);
+        self.tests.check(what);
         eprintln!(
-            "{what}: {kills} kills of {calls} calls, {landed} landed, {runs} test runs, {repeated} of them again after a \
-             green that a kill kept out of the notes; {:.0} s",
+            "{what}: {kills} kills of {calls} calls, {landed} landed, {runs} test runs, no green one of a tree twice; {:.0} s",
             begun.elapsed().as_secs_f64()
         );
     }

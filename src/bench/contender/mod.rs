@@ -6,6 +6,7 @@ mod bors;
 mod github;
 mod oracle;
 mod pipeline;
+mod planner;
 mod serial;
 mod submitqueue;
 mod zuul;
@@ -21,6 +22,7 @@ use super::trace::Trace;
 pub(crate) enum Contender {
     Rectangle,
     Commute,
+    Planner,
     Serial,
     Bors,
     GitHub,
@@ -50,9 +52,10 @@ impl Default for Beliefs {
 
 impl Contender {
     /// All of them: ours, models of others, references.
-    pub(crate) const ALL: [Contender; 10] = [
+    pub(crate) const ALL: [Contender; 11] = [
         Contender::Rectangle,
         Contender::Commute,
+        Contender::Planner,
         Contender::Serial,
         Contender::Bors,
         Contender::GitHub,
@@ -68,6 +71,7 @@ impl Contender {
         match self {
             Contender::Rectangle => "rectangle",
             Contender::Commute => "commute",
+            Contender::Planner => "planner",
             Contender::Serial => "serial",
             Contender::Bors => "bors",
             Contender::GitHub => "github",
@@ -84,6 +88,9 @@ impl Contender {
         match self {
             Contender::Rectangle => "the production policy: lands only what was tested as a whole",
             Contender::Commute => "the production policy, landing disjoint changes past each other",
+            Contender::Planner => {
+                "the production planner: that policy from records, with learned rates and rules"
+            }
             Contender::Serial => "model: one change after the other",
             Contender::Bors => "model of bors-ng: batches of up to 64, halves, one at a time",
             Contender::GitHub => "model of GitHub's queue: as many candidates as slots",
@@ -106,6 +113,7 @@ impl Contender {
     pub(crate) fn is_strict(self) -> bool {
         match self {
             Contender::Rectangle
+            | Contender::Planner
             | Contender::Serial
             | Contender::Bors
             | Contender::GitHub
@@ -123,6 +131,7 @@ impl Contender {
         match self {
             Contender::Rectangle => Box::new(Rectangle::new(trace, beliefs, false)),
             Contender::Commute => Box::new(Rectangle::new(trace, beliefs, true)),
+            Contender::Planner => Box::new(planner::Planner::new(trace, beliefs)),
             Contender::Serial => Box::new(serial::Serial::new(confirmations)),
             Contender::Bors => Box::new(bors::Bors::new(confirmations)),
             Contender::GitHub => Box::new(github::GitHub::new(trace.slots, confirmations)),

@@ -34,7 +34,7 @@ pub(super) fn branch(number: usize) -> String {
 
 /// Makes the repository and checks out its base. The branches touch what consecutive pull requests of a real project
 /// touched (`bench::footprints`), in the same order.
-pub(super) fn make(dir: &Path, size: Size, settings: &str) -> Result<(), FlowError> {
+pub(super) fn make(dir: &Path, size: Size, settings: &str, say: &dyn Fn(&str)) -> Result<(), FlowError> {
     let mut import = Import::default();
     import.commit("refs/heads/main", "start", None);
     import.file("orch.toml", settings.as_bytes());
@@ -61,7 +61,9 @@ pub(super) fn make(dir: &Path, size: Size, settings: &str) -> Result<(), FlowErr
         }
     }
     init(dir)?;
+    say("its commits");
     import.into(dir)?;
+    say("its checkout");
     git(dir, &["reset", "--quiet", "--hard"]).map(|_| ())
 }
 

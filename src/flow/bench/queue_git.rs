@@ -10,6 +10,7 @@ use crate::flow::progress::{Line, Now, Step, Unwatched, Watcher};
 use crate::flow::project::Given;
 use crate::flow::queue::{Bounds, Composed, Lander, meetings};
 use crate::flow::{FlowError, Project};
+use crate::git::trunk::Trunk;
 use crate::process::{Command, Stop};
 use crate::queue::Footprint;
 use crate::task::id::CommitId;
@@ -20,6 +21,8 @@ use super::ground::{self, Size, branch, finished, git};
 const SETTINGS: &str = "[tests]\nall = \"sleep 60\"\nreport = \"exit\"\n";
 /// Branches whose conflicts are looked for pair by pair, at most.
 const MATRIX: usize = 64;
+/// Merges by plain git after which a line says how far they are.
+const MERGES_SAID: usize = 400;
 /// Disjoint branches that are composed into one commit.
 const CHAIN: usize = 16;
 /// What a tick may take, in milliseconds.
@@ -84,12 +87,12 @@ pub(crate) fn measure(
     std::fs::create_dir(&dir).map_err(FlowError::file("make", &dir))?;
     say(&format!("a repository with {} files and {} branches", scale.files, scale.entries));
     let size = Size { files: scale.files, commits: 500, branches: scale.entries };
-    ground::make(&dir, size, SETTINGS)?;
+    ground::make(&dir, size, SETTINGS, say)?;
     let given = Given { dir: dir.clone(), ..given.clone() };
 
     let mut found = Vec::new();
     say("conflicts of all pairs");
-    found.push(matrix(&given, scale.entries.min(MATRIX))?);
+    found.push(matrix(&given, scale.entries.min(MATRIX), say)?);
 
     let own = |args: &[String]| Command::new(program.display().to_string()).args(args).dir(&dir);
     let words = |args: &[&str]| args.iter().map(|&arg| arg.to_owned()).collect::<Vec<String>>();
@@ -110,7 +113,7 @@ pub(crate) fn measure(
     found.push(Figure { goal: Goal::Under(TICK_MS), ..tick(&given, scale)? });
 
     say("one chain of disjoint branches");
-    found.push(chain(&given, folder.path())?);
+    found.push(chain(&given, folder.path(), say)?);
     Ok(found)
 }
 
@@ -168,14 +171,18 @@ fn differs(what: &str, why: &str) -> FlowError {
 }
 
 /// Which of the pairs of some branches do not merge: ours by footprints and one process, beside one process for each.
-fn matrix(given: &Given, branches: usize) -> Result<Figure, FlowError> {
+fn matrix(given: &Given, branches: usize, say: &dyn Fn(&str)) -> Result<Figure, FlowError> {
     let project = Project::open(given)?;
+    let pairs = branches * branches.saturating_sub(1) / 2;
     let (ours, (heads, found)) = timed(|| {
         let mut changes = Vec::new();
+        let mut trunk = Trunk::of(&project.repo, &project.base.tip)?;
         for number in 0..branches {
             let head = project.repo.tip(&crate::store::layout::branch_ref(&branch(number)))?;
             let head = head.ok_or_else(|| differs("a branch of the benchmark", "it is gone"))?;
-            let paths = project.repo.paths(&project.base.tip, &head)?.into_iter().collect();
+            let fork = trunk.fork(&project.repo, &head)?;
+            let fork = fork.ok_or_else(|| differs("a branch of the benchmark", "it left no base"))?;
+            let paths = project.repo.paths(&fork, &head)?.into_iter().collect();
             let footprint = Footprint::new(paths, &[], false).map_err(|bad| differs(&bad.glob, &bad.why))?;
             changes.push((head, footprint));
         }
@@ -184,13 +191,17 @@ fn matrix(given: &Given, branches: usize) -> Result<Figure, FlowError> {
         Ok((changes.into_iter().map(|(head, _)| head).collect::<Vec<CommitId>>(), found))
     })?;
     let (theirs, conflicts) = timed(|| {
-        let mut conflicts = Vec::new();
+        let (mut conflicts, mut done) = (Vec::new(), 0);
         for (other, theirs) in heads.iter().enumerate() {
             for (one, ours) in heads[..other].iter().enumerate() {
                 let merge = ["merge-tree", "--write-tree", "--name-only", ours.as_str(), theirs.as_str()];
                 let ran = Command::new("git").args(merge).dir(&given.dir).run()?;
                 if !ran.success() {
                     conflicts.push((one, other));
+                }
+                done += 1;
+                if done % MERGES_SAID == 0 {
+                    say(&format!("git merge-tree, {done} of {pairs}"));
                 }
             }
         }
@@ -201,7 +212,6 @@ fn matrix(given: &Given, branches: usize) -> Result<Figure, FlowError> {
     if own != conflicts {
         return Err(differs("the conflict matrix", "it is not what git says pair by pair"));
     }
-    let pairs = branches * branches.saturating_sub(1) / 2;
     Ok(Figure {
         what: format!(
             "conflict matrix, {branches} branches, {} overlaps, {} conflicts",
@@ -214,14 +224,16 @@ fn matrix(given: &Given, branches: usize) -> Result<Figure, FlowError> {
 }
 
 /// Composes the first branches that are disjoint, beside merging them one by one in a worktree.
-fn chain(given: &Given, folder: &Path) -> Result<Figure, FlowError> {
+fn chain(given: &Given, folder: &Path, say: &dyn Fn(&str)) -> Result<Figure, FlowError> {
     let project = Project::open(given)?;
     let lander = Lander::new(&project, &Unwatched, Stop::new(), 1);
     let Composed { heads: members, tree, took } = lander.compose_disjoint(CHAIN)?;
+    say("the same chain by git merge, in a worktree");
     let worktree = folder.join("merges");
     git(&given.dir, &["worktree", "add", "--quiet", "--detach", &worktree.display().to_string(), "main"])?;
     let (theirs, ()) = timed(|| {
-        for head in &members {
+        for (number, head) in (1..).zip(&members) {
+            say(&format!("git merge, {number} of {}", members.len()));
             git(&worktree, &["merge", "--quiet", "--no-ff", "-m", "merge", head.as_str()])?;
         }
         Ok(())

@@ -63,9 +63,13 @@ pub(crate) struct Score {
 /// # Errors
 /// A repository cannot be made, a command fails, or somebody landed something else than the good branches.
 pub(crate) fn policies(program: &Path, match_: Match, say: &dyn Fn(&str)) -> Result<Vec<Score>, FlowError> {
-    let players =
-        [Player::Ours, Player::Rival(Rival::Serial), Player::Rival(Rival::Bors), Player::Rival(Rival::Zuul)];
-    players.into_iter().map(|player| score(program, player, match_, match_.slots, say)).collect()
+    let mut players = vec![(Player::Ours, match_.slots)];
+    if match_.slots > 1 {
+        players.push((Player::Ours, 1)); // as many as those have that test one batch at a time
+    }
+    let rivals = [Rival::Serial, Rival::Bors, Rival::Zuul];
+    players.extend(rivals.map(|rival| (Player::Rival(rival), match_.slots)));
+    players.into_iter().map(|(player, slots)| score(program, player, match_, slots, say)).collect()
 }
 
 /// The search for culprits, beside tools for it: until the culprits are known and all others have landed.

@@ -17,7 +17,7 @@ pub(crate) struct Meeting {
     pub(crate) conflict: Vec<String>,
 }
 
-/// Every pair of changes that overlaps, and whether it merges: all merges in one process.
+/// Every pair of changes that overlaps, and whether it merges: a few processes for all merges.
 ///
 /// # Errors
 /// Git fails.

@@ -126,8 +126,8 @@ pub(crate) struct Lander<'a> {
     base_commits: Vec<CommitId>,
     /// The tests that failed in runs with a task in them, as far as nothing else explains them.
     failed_with: BTreeMap<TaskId, BTreeSet<String>>,
-    /// The rates that hold at this base, after so many left.
-    belief: Option<((CommitId, usize), Belief)>,
+    /// The rates that hold at this base, after so many left, and whether a run of what waits has ended.
+    belief: Option<((CommitId, usize, bool), Belief)>,
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
     rounds: Rounds,
@@ -200,6 +200,7 @@ impl<'a> Lander<'a> {
             Ok(slot) => slot,
             Err(held) => return Err(FlowError::QueueBusy { pid: held.pid, since: held.since }),
         };
+        self.project.hear_all_left()?;
         let mut result = self.work(&slot, bounds);
         if result.is_ok() && std::mem::take(&mut self.sharing.due) {
             self.sharing.due = true; // others wait for the last word of this clone

@@ -2,7 +2,7 @@
 
 use crate::flow::suite::Which;
 use crate::flow::{FlowError, Project};
-use crate::queue::Pace;
+use crate::queue::{Pace, failing_share};
 use crate::store::verdicts::Said;
 use crate::task::Trouble;
 
@@ -10,9 +10,6 @@ use crate::task::Trouble;
 const COMMITS: usize = 40;
 /// Full runs that the figures are made of, at most.
 const SAMPLES: usize = 20;
-/// The share of changes that fail, where nothing is known: a guess, with the weight of two changes.
-const PRIOR: f64 = 0.05;
-const PRIOR_WEIGHT: f64 = 2.0;
 
 impl Project {
     /// The pace of the last full runs of what is on the base now.
@@ -45,7 +42,7 @@ impl Project {
             median: at(&seconds, 50),
             p95: at(&seconds, 95),
             samples: seconds.len(),
-            failing: PRIOR_WEIGHT.mul_add(PRIOR, red) / (landed + red + PRIOR_WEIGHT),
+            failing: failing_share(landed, red),
         })
     }
 }

@@ -88,7 +88,7 @@ impl Lander<'_> {
         };
         self.say(Step::Test, &members, None, what);
         self.start(members, commit, tree, purpose, steps);
-        Ok(false)
+        Ok(true) // another slot may have something to do beside it
     }
 
     /// Starts a run in a thread of its own.

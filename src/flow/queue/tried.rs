@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::flow::FlowError;
-use crate::queue::{Belief, Tried};
+use crate::queue::{self, Belief, Tried};
 use crate::suite::result::Results;
 use crate::task::Event;
 use crate::task::id::{CommitId, Nonce, Seconds, TaskId};
@@ -17,13 +17,6 @@ const BASE_COMMITS: usize = 400;
 const EVENTS: usize = 40;
 /// Most commits of one candidate.
 const CHAIN_COMMITS: usize = 400;
-/// The share of runs of good trees that fail, where nothing is known: a guess.
-const FLAKE: f64 = 0.02;
-/// How sure anybody may be of the share of changes that fail.
-const FAILING: (f64, f64) = (0.005, 0.4);
-/// Length of a full run, where none was seen.
-const SUITE_SECONDS: f64 = 300.0;
-
 impl Lander<'_> {
     /// What runs of candidates said whose members wait here or have landed.
     pub(super) fn tried(
@@ -110,19 +103,17 @@ impl Lander<'_> {
         Ok(chain)
     }
 
-    /// The rates of this repository, read again when the base has moved or somebody was ejected.
-    pub(super) fn belief(&mut self) -> Result<Belief, FlowError> {
-        let now = (self.project.base.tip.clone(), self.rounds.sent_back.len() + self.rounds.needs_you.len());
+    /// The rates of this repository, read again when the base has moved or somebody was ejected, or when the first run
+    /// says how long a suite takes.
+    pub(super) fn belief(&mut self, tried: &[Tried]) -> Result<Belief, FlowError> {
+        let left = self.rounds.sent_back.len() + self.rounds.needs_you.len();
+        let now = (self.project.base.tip.clone(), left, !tried.is_empty());
         if let Some((_, belief)) = self.belief.as_ref().filter(|(at, _)| *at == now) {
             return Ok(*belief);
         }
         let pace = self.project.pace()?;
-        let belief = Belief {
-            failing: pace.failing.clamp(FAILING.0, FAILING.1),
-            flake: FLAKE,
-            suite_seconds: if pace.samples > 0 { pace.median } else { SUITE_SECONDS },
-            fail_fast: self.project.policy.tests.some.is_some(),
-        };
+        let seen = (pace.samples > 0).then_some(pace.median).or_else(|| queue::typical_length(tried));
+        let belief = Belief::of(pace.failing, seen, self.project.policy.tests.some.is_some());
         self.belief = Some((now, belief));
         Ok(belief)
     }

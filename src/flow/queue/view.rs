@@ -6,13 +6,13 @@ use crate::flow::FlowError;
 use crate::flow::progress::Step;
 use crate::git::trunk::Trunk;
 use crate::queue::{
-    self, Base, Composition, Entry, Footprint, Known, OnWorse, Rules, Running, Verdict, View,
+    self, Base, Composition, Entry, Footprint, Known, NeedsBaseline, OnWorse, Rules, Running, Verdict, View,
 };
 use crate::store::Stored;
 use crate::store::repo_journal::Coupled;
+use crate::suite::format::Format;
 use crate::suite::result::Results;
 use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
-use crate::task::state::Phase;
 use crate::task::{State, Task};
 
 use super::decide::hold_of;
@@ -45,7 +45,6 @@ impl Lander<'_> {
             coupled: self.project.store.repo_state()?.coupled,
             baseline: self.project.full_results(&self.project.repo.tree_of(&self.project.base.tip)?)?,
         };
-        let mut red = HashMap::new();
         let (mut queued, mut loaded) = (Vec::new(), HashMap::new());
         for id in &beside.in_queue {
             let known = self.loaded.remove(id).filter(|stored| tips.get(id) == Some(&&stored.tip));
@@ -63,7 +62,7 @@ impl Lander<'_> {
                 },
             };
             loaded.insert(id.clone(), stored.clone());
-            if let Some(entry) = self.entry(&stored, &beside, &mut red)? {
+            if let Some(entry) = self.entry(&stored, &beside)? {
                 queued.push(Queued { entry, stored });
             }
         }
@@ -87,12 +86,7 @@ impl Lander<'_> {
         Ok(true)
     }
 
-    fn entry(
-        &mut self,
-        stored: &Stored,
-        beside: &Beside,
-        red: &mut HashMap<CommitId, bool>,
-    ) -> Result<Option<Entry>, FlowError> {
+    fn entry(&mut self, stored: &Stored, beside: &Beside) -> Result<Option<Entry>, FlowError> {
         let task = &stored.task;
         let State::ReadyForHandoff { change, approval, .. } = &task.state else { return Ok(None) };
         let mut after = Vec::new();
@@ -126,7 +120,6 @@ impl Lander<'_> {
             after,
             blocked,
             footprint,
-            suspect: self.is_suspect(&task.state, beside.baseline.as_ref(), red)?,
             accept_worse: approval.accept_worse,
         }))
     }
@@ -140,29 +133,6 @@ impl Lander<'_> {
             let difference = crate::suite::worse::compare(base, &own);
             difference.worse.is_empty() && !difference.fixed.is_empty()
         }))
-    }
-
-    /// Whether the last candidate that it was a part of is red. `red` says it of those that were looked at in this tick.
-    fn is_suspect(
-        &self,
-        state: &State,
-        baseline: Option<&Results>,
-        red: &mut HashMap<CommitId, bool>,
-    ) -> Result<bool, FlowError> {
-        let State::ReadyForHandoff { phase: Phase::Testing { candidate }, .. } = state else {
-            return Ok(false);
-        };
-        if let Some(known) = red.get(candidate) {
-            return Ok(*known);
-        }
-        let mut is_red = false;
-        if self.project.repo.has_object(candidate)? {
-            let known = self.project.known_verdicts(&self.project.repo.tree_of(candidate)?)?;
-            let judged = self.project.weigh(&known, baseline.unwrap_or(&Results::default()));
-            is_red = judged.red > 0 && judged.green == 0;
-        }
-        red.insert(candidate.clone(), is_red);
-        Ok(is_red)
     }
 
     /// What a change touches on today's base: what of it has landed with another branch does not count.
@@ -222,8 +192,8 @@ impl Lander<'_> {
                     started: live.since,
                 })
                 .collect(),
+            belief: self.belief(&tried)?,
             tried,
-            belief: self.belief()?,
             held: held.collect(),
             rules: Rules {
                 batch_max: self.project.policy.queue.batch as usize,
@@ -232,7 +202,11 @@ impl Lander<'_> {
                     crate::policy::OnWorse::Stop => OnWorse::Stop,
                 },
                 confirmations: 1,
-                needs_baseline: true,
+                // With nothing but an exit code no test can be "gone": a green needs no baseline, a red does.
+                needs_baseline: match self.project.policy.tests.format {
+                    Format::Exit => NeedsBaseline::Reds,
+                    _ => NeedsBaseline::All,
+                },
                 vouch: self.project.policy.queue.vouch,
                 land_when_closed: self.project.policy.queue.land_when_closed,
             },
@@ -269,9 +243,7 @@ impl Lander<'_> {
         base: &TreeId,
         baseline: Option<&Results>,
     ) -> Result<(), FlowError> {
-        let per_test = self.project.policy.tests.format != crate::suite::format::Format::Exit;
         let empty = Results::default();
-        let mut red = false;
         let trees: BTreeSet<TreeId> = view
             .compositions
             .values()
@@ -287,7 +259,6 @@ impl Lander<'_> {
                 continue;
             }
             let judged = self.project.judge(&tree, baseline.unwrap_or(&empty))?;
-            red |= judged.red > 0;
             let verdict = match self.failed.get(&tree) {
                 Some(why) => Some(Verdict::NoEvidence { why: why.clone(), times: u32::MAX }),
                 None if judged.green > 0 => Some(Verdict::Green),
@@ -305,8 +276,6 @@ impl Lander<'_> {
                 view.verdicts.insert(tree, Known { verdict, flake: judged.green > 0 && judged.red > 0 });
             }
         }
-        // With nothing but an exit code no test can be "gone": a green needs no baseline, a red does.
-        view.rules.needs_baseline = per_test || red;
         let known = match (baseline, self.failed.get(base)) {
             (Some(results), _) => Some(Verdict::Baseline {
                 failing: results.failed.keys().map(|test| test.as_str().to_owned()).collect(),

@@ -7,6 +7,8 @@
 
 /// What a program says to git-orch from within its sandbox.
 mod control;
+/// How a job ended, on the disk, for whoever comes after an orchestrator that was killed.
+mod kept;
 /// The side that asks.
 mod parent;
 /// Output into log files with a cap.
@@ -23,6 +25,7 @@ mod sweep;
 mod wire;
 
 pub(crate) use control::{Control, REQUEST_MAX, ask};
+pub(crate) use kept::kept_outcome;
 pub(crate) use parent::{supervised, supervised_blocking};
 pub(super) use record::{FILE as RECORD, mark};
 pub(crate) use record::{clean_up, left_over};
@@ -70,6 +73,9 @@ pub(crate) struct Terms {
     pub(crate) idle: Option<Duration>,
     pub(crate) relay: Option<Relay>,
     pub(crate) control: Option<Control>,
+    /// A file for how it ended, which is on the disk before anybody is told: [`kept_outcome`] reads it. Where the
+    /// orchestrator is gone, such a job has a moment to end by itself.
+    pub(crate) outcome: Option<PathBuf>,
 }
 
 /// How a job ended.

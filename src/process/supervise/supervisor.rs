@@ -2,6 +2,7 @@
 
 use super::{
     Ended, Job, Outcome, control,
+    kept::Kept,
     pump::Pump,
     record::Record,
     relay,
@@ -27,6 +28,8 @@ use tokio::{
 
 /// Pause between two counts of a job's processes.
 const COUNTING: Duration = Duration::from_millis(500);
+/// How long a job whose outcome is kept may go on without its orchestrator: one that was about to end ends by itself.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Runs the job that stands on standard input and writes its outcome to standard output; returns the exit code.
 pub(crate) fn supervisor_main() -> u8 {
@@ -100,6 +103,7 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
         control.map_err(|source| ProcessError::System { what: "open the control socket", source })?;
     let port = relay.as_ref().and_then(|relay| relay.port);
     let job = &port.map_or_else(|| job.clone(), |port| with_port(job, port));
+    let kept = job.terms.outcome.as_deref().map(Kept::begin).transpose()?;
     let (mut child, pumps) = start(job)?;
     let pid = child.id().expect("not waited for yet");
     let started = Instant::now();
@@ -111,8 +115,14 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
         biased;
         status = child.wait() => status.map_or(Ended::Stopped, ended_by),
         () = &mut ended_early => {
-            kill(&mut child, pid).await;
-            Ended::Stopped
+            let last = if kept.is_some() { LAST_WORDS } else { Duration::ZERO };
+            match timeout(last, child.wait()).await {
+                Ok(Ok(status)) => ended_by(status),
+                Ok(Err(_)) | Err(_) => {
+                    kill(&mut child, pid).await;
+                    Ended::Stopped
+                }
+            }
         }
         () = crowded(job.terms.processes) => {
             kill(&mut child, pid).await;
@@ -147,7 +157,11 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
         dropped += pump.finish().await;
     }
     let requests = relay.map_or(0, |relay| relay.requests());
-    Ok(Outcome { ended, seconds, dropped, swept, requests, pid })
+    let outcome = Outcome { ended, seconds, dropped, swept, requests, pid };
+    if let Some(kept) = kept {
+        kept.end(&outcome)?;
+    }
+    Ok(outcome)
 }
 
 /// Waits for the job's time limit, or until it has neither written nor worked for too long.

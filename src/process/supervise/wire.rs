@@ -38,6 +38,8 @@ struct WireJob {
     relay: Option<Relay>,
     #[serde(default)]
     control: Option<Control>,
+    #[serde(default)]
+    outcome: Option<String>,
 }
 
 /// The supervisor's answer.
@@ -98,6 +100,7 @@ pub(super) fn job_line(job: &Job) -> Result<Vec<u8>, ProcessError> {
         idle_ms: job.terms.idle.map(millis),
         relay: job.terms.relay.clone(),
         control: job.terms.control.clone(),
+        outcome: job.terms.outcome.as_deref().map(text).transpose()?,
     };
     Ok(line(&wire))
 }
@@ -128,6 +131,7 @@ pub(super) fn read_job(line: &str) -> Result<Job, String> {
             idle: wire.idle_ms.map(Duration::from_millis),
             relay: wire.relay,
             control: wire.control,
+            outcome: wire.outcome.map(PathBuf::from),
         },
     })
 }
@@ -212,6 +216,7 @@ mod tests {
                     dir: PathBuf::from("/"),
                     limit_ms: 5,
                 }),
+                outcome: Some(PathBuf::from("/tmp/ended")),
             },
         }
     }

@@ -53,6 +53,11 @@ impl<P: Pairs> Pipeline<P> {
         self.answered.push(set);
     }
 
+    /// Whether these items together are known to be red, with whatever else.
+    pub(crate) fn is_red(&self, items: &[ItemId]) -> bool {
+        self.failed.iter().any(|failed| failed.within(items))
+    }
+
     /// Whether an item is in a failed set.
     pub(crate) fn suspected(&self, id: ItemId) -> bool {
         self.suspect(id)

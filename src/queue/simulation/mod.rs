@@ -21,7 +21,7 @@ fn calm(changes: Vec<Change>, batch_max: usize) -> World {
         batch_max,
         on_worse: OnWorse::Culprit,
         confirmations: 1,
-        needs_baseline: false,
+        needs_baseline: NeedsBaseline::None,
         vouch: true,
         land_when_closed: true,
     };
@@ -109,6 +109,55 @@ fn a_flake_lands_after_its_confirmation() {
 }
 
 #[test]
+fn the_base_is_tested_before_anybody_is_ejected_and_not_where_something_landed_on_it() {
+    let runs = |defect: usize, needs_baseline| {
+        let mut world = calm((0..3).map(harmless).collect(), 4);
+        world.scenario.rules.needs_baseline = needs_baseline;
+        world.scenario.changes[defect].defect = true;
+        world.run().unwrap();
+        assert_eq!(world.landed.len(), 2);
+        world.runs
+    };
+    assert_eq!(runs(0, NeedsBaseline::Reds), runs(0, NeedsBaseline::None) + 1);
+    assert_eq!(runs(2, NeedsBaseline::Reds), runs(2, NeedsBaseline::None));
+}
+
+#[test]
+fn on_a_red_base_reds_are_no_longer_searched_once_they_are_many() {
+    let mut world = calm((0..16).map(harmless).collect(), 16);
+    world.scenario.rules.needs_baseline = NeedsBaseline::Reds;
+    world.base.0 = 1;
+    world.run().unwrap();
+    // Three reds, the base, and those that were not in the longest of the three.
+    assert_eq!((world.landed.len(), world.runs), (16, 5));
+}
+
+#[test]
+fn a_run_that_holds_a_failed_chain_is_ended() {
+    let mut world = calm((0..24).map(harmless).collect(), 24);
+    world.scenario.changes[1].defect = true;
+    let all: Vec<usize> = (0..24).collect();
+    let mut trees = Vec::new();
+    for end in 1..=all.len() {
+        let composition = world.compose(&all[..end]);
+        let Composition::Clean { tree, .. } = composition.clone() else { panic!("in conflict") };
+        world.compositions.insert(all[..end].iter().copied().map(id).collect(), composition);
+        trees.push(tree);
+        let alone = world.compose(&[end - 1]);
+        world.compositions.insert(vec![id(end - 1)], alone);
+    }
+    let (short, long) = (trees[14].clone(), trees[23].clone());
+    let members = all.iter().copied().map(id).collect();
+    let run = Running { members, tree: long.clone(), purpose: Purpose::Candidate, started: Seconds(0) };
+    world.running.push((run, 9));
+    let cancel = Action::CancelRun { tree: long };
+    assert!(!plan(&world.view(), Seconds(1), 2).contains(&cancel));
+    let answer = world::Answer::Failing(BTreeSet::from(["t1".to_owned()]));
+    world.answers.insert(short, vec![answer]);
+    assert!(plan(&world.view(), Seconds(1), 2).contains(&cancel));
+}
+
+#[test]
 fn a_red_that_no_run_confirms_or_refutes_is_not_repeated_for_ever() {
     let mut world = calm(vec![harmless(0)], 4);
     // The candidate twice without an answer after its red; then the base.
@@ -159,7 +208,7 @@ fn what_may_land_does_not_rest_on_the_policy() {
     assert!(!may_land(both(), |view| view.entries[1].blocked = true));
     assert!(!may_land(both(), |view| drop(view.held.insert(id(1), hold))));
     assert!(!may_land(both(), |view| drop(view.entries.pop())));
-    assert!(!may_land(both(), |view| view.rules.needs_baseline = true));
+    assert!(!may_land(both(), |view| view.rules.needs_baseline = NeedsBaseline::All));
     assert!(!may_land(both(), |view| view.verdicts.clear()));
 }
 

@@ -1,6 +1,6 @@
 //! What a simulated world is made of, and how worlds are drawn.
 
-use crate::queue::{OnWorse, Rules};
+use crate::queue::{NeedsBaseline, OnWorse, Rules};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -109,7 +109,9 @@ pub(super) fn scenario() -> impl Strategy<Value = Scenario> {
     let event = prop_oneof![
         12 => Just(Event::Quiet), 1 => Just(Event::Crash), 1 => Just(Event::BaseMoves), 1 => Just(Event::LoseRecord)
     ];
-    let rules = (1usize..6, one_in(5), 0u32..3, any::<bool>(), any::<bool>()).prop_map(
+    let baseline =
+        prop_oneof![Just(NeedsBaseline::All), Just(NeedsBaseline::Reds), Just(NeedsBaseline::None)];
+    let rules = (1usize..6, one_in(5), 0u32..3, baseline, any::<bool>()).prop_map(
         |(batch_max, stop, confirmations, needs_baseline, vouch)| Rules {
             batch_max,
             on_worse: if stop { OnWorse::Stop } else { OnWorse::Culprit },

@@ -36,7 +36,6 @@ pub(super) struct Played {
     /// What the suite wrote down.
     pub(super) tests: TestLog,
     /// The last call was.
-    killed: bool,
     /// The boundaries at which it was killed.
     pub(super) killed_at: Vec<usize>,
     pub(super) boundaries: usize,
@@ -143,7 +142,6 @@ impl Played {
             refused: BTreeSet::new(),
             start,
             tests,
-            killed: false,
             killed_at: Vec::new(),
             boundaries: 0,
             said: Vec::new(),
@@ -172,12 +170,11 @@ impl Played {
 
     /// Calls the queue, to its end or to the boundary where it is killed.
     fn call(&mut self, kill: Option<super::draw::Kill>) {
-        self.tests.call(&self.place, &self.dir, self.killed);
+        self.tests.call(&self.place, &self.dir);
         let slots = self.history.slots.to_string();
         let command = self.place.orch_command(&self.dir, &["queue", "run", "-j", &slots]);
         let call = self.crash.call(command, kill);
         self.boundaries = self.boundaries.max(call.boundaries);
-        self.killed = call.code.is_none();
         match call.code {
             None => self.killed_at.extend(kill.map(|kill| kill.at)),
             Some(code) => assert!(matches!(code, 0 | 4), "exit code {code}: {}", call.said),

@@ -88,6 +88,21 @@ fn scenario_22_a_result_that_nobody_heard_is_found() {
 }
 
 #[test]
+fn scenario_22_a_run_that_ends_as_its_queue_is_killed_counts() {
+    // The tests kill the process that waits for their supervisor, and pass.
+    let kill = "read -r _ _ _ queue _ </proc/$PPID/stat; mkdir {place}/killed && kill -9 $queue; true";
+    let field = Field::new(kill, "");
+    field.queue(&["a"]);
+    let status = field.start(&[], 0).wait().unwrap();
+    assert_eq!((status.code(), field.landed().len()), (None, 0), "it was to be killed");
+    assert_eq!(names(&field.drain(0)["landed"]), ["a"]);
+    assert_eq!((field.runs().len(), field.runs()[0].0.clone()), (1, field.tip()));
+    let logs = fs::read_dir(field.sandbox.path().join(".git/orch/logs/tests")).unwrap();
+    let left = logs.filter(|file| !file.as_ref().unwrap().path().to_string_lossy().ends_with(".log"));
+    assert_eq!(left.count(), 0, "what was heard is put away");
+}
+
+#[test]
 fn scenario_45_a_bound_that_is_reached_stops_and_can_be_gone_on_from() {
     let field = Field::new("true", "[queue]\nbatch = 1");
     field.queue(&["a", "b", "c"]);
