@@ -189,6 +189,7 @@ impl Tally {
             tasks: tasks.iter().map(|task| task_line(project, task)).collect(),
             turns: self.state.turns.clone(),
             breakers: Vec::new(),
+            stands: self.stands.clone().filter(|_| tasks.iter().any(is_queued)),
             notes: self.notes(),
             commands: self.commands(),
         })
@@ -281,6 +282,10 @@ fn counts(project: &Project, commit: &CommitId) -> Result<Option<Counts>, FlowEr
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     Ok(results
         .map(|results| Counts { passed: count(results.passed.len()), failed: count(results.failed.len()) }))
+}
+
+fn is_queued(task: &Task) -> bool {
+    matches!(task.state, State::ReadyForHandoff { .. })
 }
 
 fn task_line(project: &Project, task: &Task) -> TaskLine {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::git::lock::FileLock;
 use crate::process::sandbox::Endpoints;
-use crate::process::{Ended, Job, Stop, Terms, agent_environment, supervised};
+use crate::process::{Ended, Job, Stop, Terms, agent_environment, last_line, supervised};
 use crate::queue::Pace;
 use crate::select::choose::{self, Selection};
 use crate::store::verdicts::{Said, Verdict};
@@ -272,7 +272,7 @@ impl Project {
             env: agent_environment(&self.policy.agents.env, &[("CI".to_owned(), "true".to_owned())]),
             stdin: Vec::new(),
             stdout: log.to_owned(),
-            stderr: errors,
+            stderr: errors.clone(),
             limit,
             grace: GRACE,
             log_cap: REPORT_MAX,
@@ -300,7 +300,8 @@ impl Project {
                     );
                     Said::NoEvidence(why)
                 } else {
-                    read_report(format, report.as_deref(), log, exit)?
+                    let said = read_report(format, report.as_deref(), log, exit)?;
+                    in_its_words(said, &[&errors, log], folder)
                 }
             }
             Ended::Signaled(signal) => {
@@ -317,6 +318,20 @@ impl Project {
             Ended::Stopped => Said::NoEvidence("stopped".to_owned()),
         };
         Ok((outcome.ended, said, millis))
+    }
+}
+
+/// Why there is no result, with the last line that the test command wrote: that the runner is not installed, say. The folder
+/// of the test is left out of it: the same tests say the same on each machine.
+fn in_its_words(said: Said, logs: &[&Path], folder: &Path) -> Said {
+    let Said::NoEvidence(why) = said else { return said };
+    let last = |log: &&Path| last_line(&String::from_utf8_lossy(&read_bounded(log).ok()?));
+    match logs.iter().find_map(last) {
+        Some(words) => {
+            let words = words.replace(&folder.display().to_string(), ".");
+            Said::NoEvidence(format!("{why}: {words}"))
+        }
+        None => Said::NoEvidence(why),
     }
 }
 
