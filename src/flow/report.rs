@@ -297,7 +297,10 @@ fn task_line(project: &Project, task: &Task) -> TaskLine {
         State::Blocked { because, .. } => (Outcome::NeedsPerson, because.clone()),
         _ if card.need.is_some() => (Outcome::NeedsPerson, "waits for a review".to_owned()),
         State::ReadyForHandoff { .. } => (Outcome::Waiting, "in the queue".to_owned()),
-        State::Pending => (Outcome::Waiting, "not started".to_owned()),
+        State::Pending => {
+            let why = project.waits(task).map_or_else(|| "not started".to_owned(), |waits| waits.to_string());
+            (Outcome::Waiting, why)
+        }
         State::Assigned { claim } if task.evidence.is_some() => {
             let worker = claim.owner.0.split('@').next().unwrap_or_default();
             (Outcome::Waiting, format!("sent back to {worker}"))
