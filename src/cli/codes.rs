@@ -41,6 +41,7 @@ pub(crate) enum Code {
     Contended,
     Locked,
     Rewound,
+    Diverged,
     NothingToUndo,
     NoRun,
     NoTests,
@@ -276,6 +277,13 @@ pub(crate) const CODES: &[(Code, &str, Exit, &str)] = &[
          kept; a person decides which one holds.",
     ),
     (
+        Code::Diverged,
+        "E-DIVERGED",
+        Exit::Person,
+        "The base branch has commits here that its upstream lacks, and the upstream has others: a landing would need \
+         both. Nothing is merged by itself. Rebase or push yours, then run the command again.",
+    ),
+    (
         Code::NothingToUndo,
         "E-NOTHING-TO-UNDO",
         Exit::Failed,
@@ -435,7 +443,8 @@ pub(crate) const CODES: &[(Code, &str, Exit, &str)] = &[
         "E-CHECKOUT",
         Exit::Person,
         "The base branch is checked out somewhere with changes in files that a landing would write. Landing all the same \
-         would leave that checkout behind its branch, and its next commit would take the landing back. Commit or stash them.",
+         would leave that checkout behind its branch, and its next commit would take the landing back. Commit or stash them. \
+         The same holds while a merge, rebase, cherry-pick or revert of it has not ended.",
     ),
     (
         Code::BranchInTheWay,
@@ -517,7 +526,7 @@ mod tests {
         1 failed: E-NOT-NOW E-DIRTY E-NOTHING-TO-UNDO E-AGENT-FAILED E-GIT E-FILE E-EDITOR
         2 wrong usage: E-USAGE E-BAD-VALUE E-BAD-ID E-VAGUE E-UNKNOWN E-AMBIGUOUS E-EXISTS E-CYCLE E-UNKNOWN-DEPENDENCY E-NO-TASK-HERE E-NO-BRANCH E-SETTINGS E-SAY-WHICH E-INSIDE-AGENT E-NO-RUN E-AGENT E-PROMPT E-PAYLOAD
         3 the gate says no: E-NOT-YOURS E-STANDING E-UNDER-REVIEW E-NO-CHANGE E-TOO-BIG E-OUTSIDE-PATHS E-CONFLICT E-WORSE E-GATE E-NO-EVIDENCE
-        4 waits for a person: E-OWN-WORK E-REWOUND E-NEEDS-INPUT E-CHECKOUT
+        4 waits for a person: E-OWN-WORK E-REWOUND E-DIVERGED E-NEEDS-INPUT E-CHECKOUT
         5 limit reached, state saved: run again:
         6 lost a race: retry: E-HEAD-MOVED E-CLAIMED E-TAKEN-OVER E-QUEUE-BUSY E-CONTENDED E-LOCKED E-RUN-BUSY
         7 the environment lacks something: see git orch doctor: E-NO-TESTS E-NO-REPOSITORY E-BARE E-REFTABLE E-UNREADABLE E-OLD-GIT E-SHALLOW E-NO-BASE E-NEWER-RECORD E-BROKEN-RECORD E-NO-REMOTE E-UNREACHABLE E-REMOTE-REFUSED E-PROGRAM-NOT-FOUND E-PROGRAM E-NOT-FIT E-NO-SANDBOX E-BRANCH-ORCH E-GITHUB

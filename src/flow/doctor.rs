@@ -4,6 +4,7 @@ use crate::agent::{Agent, Kind};
 use crate::git::repo::{OpenError, Scope};
 use crate::git::setup::mended_in;
 use crate::git::{GitError, Repo};
+use crate::plan::Card;
 use crate::policy::agents::Call;
 use crate::process::sandbox::{Means, strongest};
 use crate::process::{left_over, which};
@@ -18,6 +19,9 @@ use super::{FlowError, Project};
 
 /// So many journals are folded again; more would take longer than somebody who waits likes.
 const JOURNALS: usize = 200;
+
+/// So many commits of the base must be readable: as far back as most branches leave it.
+const COMMITS: usize = 200;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +83,7 @@ pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
             let fix = match &err {
                 OpenError::NotARepository { .. } => "git init",
                 OpenError::Bare { .. } => "git clone BARE-REPOSITORY FOLDER",
+                OpenError::Apart { .. } => "git config core.worktree \"$(git rev-parse --show-toplevel)\"",
                 OpenError::Reftable { .. } => "git refs migrate --ref-format=files",
                 OpenError::Unreadable { .. } => "git fsck",
             };
@@ -255,7 +260,11 @@ impl Project {
             (None, false) => "landings stay local: queue.push is false".to_owned(),
             (None, true) => format!("landings stay local: {} has no upstream", self.base.branch),
         };
-        found.fine("base", format!("{}, {upstream}", self.base.branch));
+        match self.repo.first_parent(&self.base.tip, None, COMMITS) {
+            Ok(_) => found.fine("base", format!("{}, {upstream}", self.base.branch)),
+            // Git itself reads over what is not well-formed; nothing lands on what cannot be read.
+            Err(err) => found.wrong("base", chain(&err), "git fsck --no-dangling"),
+        }
         self.examine_settings(found);
         self.examine_agents(found);
         let left = left_over(&self.rooms()).into_iter().filter(|left| left.processes > 0);
@@ -289,6 +298,11 @@ impl Project {
         match self.orphans() {
             Ok(orphans) => found.none_of("worktrees", "each worktree has its task", &orphans, FIX),
             Err(err) => found.failed("worktrees", &err.into()),
+        }
+        let rows = self.store.open_tasks().map(|open| open.rows).unwrap_or_default();
+        for (id, owner) in self.bereft(rows.iter().map(|row| &row.card)) {
+            let message = format!("somebody removed the worktree of {id}, which {owner} has in hand");
+            found.wrong("worktrees", message, &worktree_again(&id, &owner));
         }
     }
 
@@ -397,6 +411,13 @@ impl Project {
         }
     }
 
+    /// Tasks in hand whose worktree was here and is gone, with their owners.
+    pub(crate) fn bereft<'c>(&self, cards: impl Iterator<Item = &'c Card>) -> Vec<(TaskId, String)> {
+        let in_hand = cards.filter(|card| matches!(card.state.as_str(), "assigned" | "in-progress"));
+        let gone = in_hand.filter(|card| !card.adopted && self.repo.is_gone(&self.worktree_of(&card.id)));
+        gone.map(|card| (card.id.clone(), card.owner.clone().unwrap_or_default())).collect()
+    }
+
     fn orphans(&self) -> Result<Vec<String>, GitError> {
         let mut orphans = Vec::new();
         for tree in self.repo.worktrees()? {
@@ -418,6 +439,11 @@ fn sandbox(found: &mut Diagnosis) {
         }
         (Means::Nothing, why) => found.wrong("sandbox", why.clone(), "sudo apt-get install bubblewrap"),
     }
+}
+
+/// The command that makes a task's worktree again: a person's claim is picked up again, an agent's goes back to the pool.
+pub(crate) fn worktree_again(id: &TaskId, owner: &str) -> String {
+    if owner.contains('@') { "git orch run".to_owned() } else { format!("git orch pick {id}") }
 }
 
 /// Where landings are pushed to, as people write it: `origin/main`.

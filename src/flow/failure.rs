@@ -90,6 +90,9 @@ pub(crate) enum FlowError {
     /// A checkout of the base has changes of somebody where a landing would write.
     #[error("the checkout in {worktree} has changes in the way: {}", files.join(", "))]
     CheckoutInWay { worktree: String, files: Vec<String> },
+    /// A checkout of the base is in the middle of something of git's own.
+    #[error("{what} is going on in {worktree}: git {command} --continue, or git {command} --abort")]
+    CheckoutBusy { worktree: String, what: String, command: &'static str },
     /// The settings name who may approve, and this is somebody else.
     #[error("{who} may not approve {id}: review.approvers are {}", approvers.join(", "))]
     MayNotApprove { who: String, id: String, approvers: Vec<String>, command: String },
@@ -109,6 +112,9 @@ pub(crate) enum FlowError {
     NotFit(Vec<Check>),
     #[error("the journal of {id} was rewound on {remote}: {theirs} is not after {ours}")]
     Rewound { id: String, remote: String, theirs: String, ours: String },
+    /// The base and its upstream each have commits that the other lacks.
+    #[error("{branch} and {upstream} have gone apart ({ours} here, {theirs} there)")]
+    Diverged { branch: String, upstream: String, ours: String, theirs: String },
     #[error("{0}")]
     NothingToUndo(String),
     #[error("nothing waits for a person")]

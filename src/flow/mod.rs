@@ -17,6 +17,7 @@ mod environment;
 mod failure;
 pub(crate) mod find;
 pub(crate) mod gate;
+mod guarded;
 pub(crate) mod history;
 pub(crate) mod hook;
 pub(crate) mod import;

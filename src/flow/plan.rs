@@ -126,7 +126,7 @@ impl Project {
         if !why.is_empty() {
             prompt.push_str(&format!("\nYour last answer could not be used: {why}\n"));
         }
-        let slot = Slot::take(self)?;
+        let mut slot = Slot::take(self)?;
         slot.check_out(self, &self.base.tip)?;
         let folder = self.local().join("logs").join("plan").join(random_letters(6));
         let mut turn = Turn {

@@ -11,7 +11,7 @@ use crate::process::random_letters;
 use crate::store::journal::Store;
 use crate::store::{Op, layout};
 use crate::task::Actor;
-use crate::task::id::{CommitId, Seconds};
+use crate::task::id::{CommitId, Seconds, shown};
 
 use super::FlowError;
 use super::environment::Tools;
@@ -83,6 +83,8 @@ impl Project {
         let repo = Repo::discover(&given.dir)?;
         let worktree_file = read_optional(&repo.main_worktree().join(SETTINGS))?;
         let branch = base_branch(&repo, given, worktree_file.as_deref())?;
+        let behind = repo.branch_behind(&layout::branch_ref(&branch))?;
+        let branch = behind.strip_prefix("refs/heads/").map_or(branch, str::to_owned);
         let tip = repo
             .tip(&layout::branch_ref(&branch))?
             .ok_or_else(|| FlowError::NoBase { branch: branch.clone() })?;
@@ -140,6 +142,13 @@ impl Project {
     /// The folder for logs and test slots of this machine.
     pub(crate) fn local(&self) -> PathBuf {
         self.repo.common_dir().join("orch")
+    }
+
+    /// Where landings go, as the repository's settings say now.
+    pub(crate) fn lands_at(&self) -> String {
+        let Some(upstream) = &self.base.upstream else { return "nowhere but here".to_owned() };
+        let url = self.repo.address_of(&upstream.remote).unwrap_or_default();
+        format!("{} at {}", super::doctor::destination(upstream), shown(&url))
     }
 
     /// Whether a person said that agents may do what they themselves may.

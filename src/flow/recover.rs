@@ -51,15 +51,30 @@ impl Project {
         new: &CommitId,
     ) -> Result<Option<Intent>, FlowError> {
         let full = self.base.full();
-        let on_base =
-            self.repo.worktrees()?.into_iter().find(|tree| tree.branch.as_deref() == Some(full.as_str()));
+        let all = self.repo.worktrees()?;
+        if let Some(place) = all.iter().find(|tree| self.repo.is_rebasing(&tree.path, &full)) {
+            return Err(FlowError::CheckoutBusy {
+                worktree: place.path.display().to_string(),
+                what: format!("a rebase of {}", self.base.branch),
+                command: "rebase",
+            });
+        }
+        let on_base = all.into_iter().find(|tree| tree.branch.as_deref() == Some(full.as_str()));
         let Some(found) = on_base else { return Ok(None) };
         // One that could not follow so far: its landing must not be forgotten over this one.
         self.finish_checkout()?;
         if !found.path.exists() {
             return Ok(None);
         }
-        let files = self.repo.in_the_way(&found.path, old, new)?;
+        let files = match self.repo.in_the_way(&found.path, old, new) {
+            Ok(files) => files,
+            Err(err) => {
+                // Git looks at no index with conflicts in it.
+                let Some((what, command)) = self.repo.unmerged(&found.path)? else { return Err(err.into()) };
+                let (worktree, what) = (found.path.display().to_string(), what.to_owned());
+                return Err(FlowError::CheckoutBusy { worktree, what, command });
+            }
+        };
         if !files.is_empty() {
             return Err(FlowError::CheckoutInWay { worktree: found.path.display().to_string(), files });
         }
@@ -186,11 +201,11 @@ impl Project {
             return Ok(());
         }
         if !self.repo.is_ancestor(&ours, &theirs)? {
-            return Err(FlowError::Rewound {
-                id: self.base.branch.clone(),
-                remote: upstream.remote.clone(),
-                theirs: theirs.short().to_owned(),
+            return Err(FlowError::Diverged {
+                branch: self.base.branch.clone(),
+                upstream: super::doctor::destination(upstream),
                 ours: ours.short().to_owned(),
+                theirs: theirs.short().to_owned(),
             });
         }
         let intent = self.intend_checkout(&ours, &theirs)?;
@@ -229,6 +244,7 @@ impl Project {
                 }
             });
         }
+        said.extend(self.store.mend_unreadable()?);
         // Read anew: a child of the dead command may have moved the base after this one began.
         said.extend(self.reopened()?.recover_landing()?);
         Ok(said)
@@ -358,6 +374,10 @@ impl Project {
                     "{} has uncommitted work: kept as {kept}; the folder stays",
                     tree.path.display()
                 ));
+                continue;
+            }
+            if !self.repo.ignored_in(&tree.path)?.is_empty() {
+                said.push(format!("{} has files that git ignores: it stays", tree.path.display()));
                 continue;
             }
             let branch = layout::branch_of(&id);

@@ -32,6 +32,7 @@ use crate::store::index::Row;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
 use super::audit::Audited;
+use super::guarded::Guarded;
 use super::moved::Moved;
 use super::progress::{Line, Now, Recorder, Step, Watcher};
 use super::project::now;
@@ -182,6 +183,8 @@ struct Dispatcher<'a> {
     base: CommitId,
     /// Somebody took commits away from it: what is in it is no longer known to be good.
     rewound: bool,
+    /// Looked after where no sandbox does, with where landings went when it began.
+    guarded: Option<(Guarded, String)>,
     stop: Stop,
     stopping: Stopping,
     why: Why,
@@ -227,6 +230,7 @@ impl<'a> Dispatcher<'a> {
         Ok(Dispatcher {
             base: project.base.tip.clone(),
             rewound: false,
+            guarded: project.unheld().then(|| (Guarded::begin(&project), project.lands_at())),
             needed: needed.collect(),
             project,
             request,
@@ -295,7 +299,9 @@ impl<'a> Dispatcher<'a> {
     where
         'a: 'scope,
     {
+        self.watch_settings();
         self.project = self.project.reopened()?;
+        self.watch_destination();
         self.op = Op { at: now(), ..self.op.clone() };
         self.watch_base()?;
         self.renew_claims()?;
@@ -333,6 +339,24 @@ impl<'a> Dispatcher<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Says aloud when settings or hooks of the repository change where nothing but trust keeps agents from them.
+    fn watch_settings(&mut self) {
+        if let Some(text) = self.guarded.as_mut().and_then(|(guarded, _)| guarded.look(&self.project)) {
+            self.say(Step::NeedsYou, &[], None, text);
+        }
+    }
+
+    /// Lands nothing more where landings would go elsewhere than when it began.
+    fn watch_destination(&mut self) {
+        let now = self.project.lands_at();
+        let Some((_, was)) = self.guarded.as_mut().filter(|(_, was)| *was != now) else { return };
+        let text =
+            format!("landings went to {was}, and would now go to {now}: nothing more is started or landed");
+        *was = now;
+        self.rewound = true;
+        self.say(Step::NeedsYou, &[], None, text);
     }
 
     fn look_for_reasons_to_stop(&mut self) -> Result<(), FlowError> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::git::lock::FileLock;
+use crate::git::lock::{FileLock, FolderLock};
 use crate::process::sandbox::Endpoints;
 use crate::process::{Ended, Job, Stop, Terms, agent_environment, last_line, supervised};
 use crate::queue::Pace;
@@ -99,7 +99,7 @@ impl Project {
     /// Verdicts on a tree that count here, with their sets.
     pub(crate) fn known_verdicts(&self, tree: &TreeId) -> Result<Vec<Arc<Verdict>>, FlowError> {
         let environment = self.environment()?;
-        let mut verdicts = self.store.verdicts(tree)?;
+        let mut verdicts = self.store.verdicts(tree, self.policy.queue.verdicts)?;
         verdicts.retain(|verdict| verdict.environment == environment);
         Ok(verdicts)
     }
@@ -171,12 +171,13 @@ impl Project {
     ) -> Result<Verdict, FlowError> {
         let tree = self.repo.tree_of(commit)?;
         let command = self.test_command(which).ok_or(FlowError::NoTests)?;
-        let slot = Slot::take(self)?;
+        let mut slot = Slot::take(self)?;
         slot.check_out(self, commit)?;
         let pace = if *which == Which::Full { Some(self.pace()?) } else { None };
         let limit = self.time_limit(&tree, pace.as_ref())?;
         let (ended, said, millis) = self.run_in(&slot.folder, &slot.log, &command, limit, stop)?;
         let said = self.plausible(said, millis, pace.as_ref());
+        let said = slot.strange(self, commit).map_or(said, Said::NoEvidence);
         if ended == Ended::Stopped {
             return Err(FlowError::Interrupted);
         }
@@ -300,7 +301,7 @@ impl Project {
                     );
                     Said::NoEvidence(why)
                 } else {
-                    let said = read_report(format, report.as_deref(), log, exit)?;
+                    let said = read_report(format, report.as_deref(), log, exit);
                     in_its_words(said, &[&errors, log], folder)
                 }
             }
@@ -335,20 +336,24 @@ fn in_its_words(said: Said, logs: &[&Path], folder: &Path) -> Said {
     }
 }
 
-fn read_report(format: &Format, report: Option<&Path>, log: &Path, exit: i32) -> Result<Said, FlowError> {
+fn read_report(format: &Format, report: Option<&Path>, log: &Path, exit: i32) -> Said {
     if let Some((_, signal)) = INTERRUPTED.iter().find(|(code, _)| *code == exit) {
-        return Ok(Said::NoEvidence(format!("interrupted: a program of the tests was ended by {signal}")));
+        return Said::NoEvidence(format!("interrupted: a program of the tests was ended by {signal}"));
     }
     let path = report.unwrap_or(log);
     let text = match read_bounded(path) {
         Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => None,
-        Err(err) => return Err(FlowError::file("read", path)(err)),
+        // The tests wrote it: what is wrong with it is theirs, and no reason to end anything else.
+        Err(err) => {
+            let path = shown(&path.display().to_string());
+            return Said::NoEvidence(format!("the report {path} cannot be read: {err}"));
+        }
     };
-    Ok(match format::read(format, text.as_deref(), exit) {
+    match format::read(format, text.as_deref(), exit) {
         Ok(results) => Said::Results(results),
         Err(why) => Said::NoEvidence(why.to_string()),
-    })
+    }
 }
 
 /// Whether a report is what a test may write and we may remove: a file below the folder, or none, behind no link. Else it
@@ -392,6 +397,8 @@ pub(crate) struct Slot {
     pub(crate) folder: PathBuf,
     log: PathBuf,
     _lock: FileLock,
+    /// The folder itself, once it is there: somebody may remove the lock's file while a run goes on.
+    held: Option<FolderLock>,
 }
 
 impl Slot {
@@ -400,16 +407,24 @@ impl Slot {
         let logs = project.local().join("logs").join("tests");
         std::fs::create_dir_all(&logs).map_err(FlowError::file("make", &logs))?;
         for number in 1..=SLOTS {
-            if let Some(lock) = FileLock::try_take(&project.repo, &format!("test-slot-{number}.lock"))? {
-                let folder = project.ensure_folder()?.join(format!("_test-{number}"));
-                return Ok(Slot { folder, log: logs.join(format!("slot-{number}.log")), _lock: lock });
-            }
+            let Some(lock) = FileLock::try_take(&project.repo, &format!("test-slot-{number}.lock"))? else {
+                continue;
+            };
+            let folder = project.ensure_folder()?.join(format!("_test-{number}"));
+            let held = match folder.exists() {
+                true => match FolderLock::try_take(&folder)? {
+                    Some(held) => Some(held),
+                    None => continue,
+                },
+                false => None,
+            };
+            return Ok(Slot { folder, log: logs.join(format!("slot-{number}.log")), _lock: lock, held });
         }
         Err(FlowError::BadValue { what: "test slots".to_owned(), why: format!("all {SLOTS} are in use") })
     }
 
     /// Brings the slot to exactly this commit: everything else goes, but for `tests.keep`.
-    pub(crate) fn check_out(&self, project: &Project, commit: &CommitId) -> Result<(), FlowError> {
+    pub(crate) fn check_out(&mut self, project: &Project, commit: &CommitId) -> Result<(), FlowError> {
         if self.folder.join(".git").exists() {
             match project.repo.switch_detached(&self.folder, commit, &project.policy.tests.keep) {
                 Ok(()) => return Ok(()),
@@ -420,7 +435,20 @@ impl Slot {
         let _ = project.ensure_folder()?;
         project.repo.discard_worktree(&self.folder)?;
         project.repo.add_detached(&self.folder, commit)?;
+        self.held = FolderLock::try_take(&self.folder)?;
         Ok(())
+    }
+
+    /// Why what tests said in it is not about this commit: the folder is another one by now, or stands elsewhere.
+    fn strange(&self, project: &Project, commit: &CommitId) -> Option<String> {
+        if !self.held.as_ref().is_some_and(FolderLock::is_there) {
+            return Some("somebody removed or replaced the folder of the tests while they ran".to_owned());
+        }
+        match project.repo.worktree_head(&self.folder) {
+            Ok(head) if head == *commit => None,
+            Ok(head) => Some(format!("the tests began at {} and ended at {}", commit.short(), head.short())),
+            Err(err) => Some(format!("where the tests ended cannot be read: {}", crate::store::chain(&err))),
+        }
     }
 }
 

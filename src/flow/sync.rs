@@ -3,6 +3,7 @@
 use crate::git::GitError;
 use crate::git::exchange::{ExchangeError, Flag, PushSpec};
 use crate::git::refs::Expected;
+use crate::store::offered::is_exchanged;
 use crate::store::{Stored, layout};
 use crate::task::id::{CommitId, TaskId, shown};
 
@@ -26,6 +27,8 @@ pub(crate) struct Synced {
     pub(crate) conflicts: Vec<(String, String)>,
     /// What the remote refused, with its words.
     pub(crate) refused: Vec<(String, String)>,
+    /// What the remote has and nobody here can read, and why: ours stays as it is.
+    pub(crate) unreadable: Vec<(String, String)>,
 }
 
 /// Where a ref goes, and what of ours could not come along, with the refs under which that is kept.
@@ -62,11 +65,22 @@ impl Project {
         let mut synced = Synced::default();
         self.fetch_copies(remote)?;
         let prefix = layout::remote_copy(remote, layout::ALL);
+        // What a run of this clone may still spend is nobody else's to say.
+        let own_run = self.unfinished_run().ok().flatten().map(|(run, _)| layout::run_ref(&run));
         for (copy, theirs) in self.repo.list(&prefix)?.refs {
             let Some(below) = copy.strip_prefix(&prefix).filter(|below| !below.starts_with("notes/")) else {
                 continue;
             };
             let name = format!("{}{below}", layout::ALL);
+            if own_run.as_ref() == Some(&name) {
+                continue;
+            }
+            if !is_exchanged(&name) {
+                // Its copy goes: it would stand in the way of those that are one.
+                tracing::debug!(name, remote, "a ref of no known name is left alone");
+                let _ = self.store.delete(&copy, &theirs)?;
+                continue;
+            }
             self.advance(&name, &theirs, &mut synced)?;
         }
         self.let_go()?;
@@ -117,7 +131,15 @@ impl Project {
     }
 
     fn advance(&self, name: &str, theirs: &CommitId, synced: &mut Synced) -> Result<(), FlowError> {
-        let Some(ours) = self.repo.tip(name)? else {
+        let ours = self.repo.tip(name)?;
+        if ours.as_ref() == Some(theirs) {
+            return Ok(());
+        }
+        if let Some(why) = self.store.unreadable(name, theirs)? {
+            synced.unreadable.push((name.to_owned(), why));
+            return Ok(());
+        }
+        let Some(ours) = ours else {
             if !self.is_archived(name, theirs)? {
                 let _ = self.store.swap(name, Expected::Absent, theirs, "sync")?;
                 synced.fetched.push(name.to_owned());
@@ -226,7 +248,8 @@ impl Project {
     /// The remote cannot be reached.
     pub(crate) fn push_to(&self, remote: &str, synced: &mut Synced) -> Result<(), FlowError> {
         for round in 0..TRIES {
-            let pending = self.pending(remote)?;
+            let mut pending = self.pending(remote)?;
+            pending.retain(|spec| !synced.unreadable.iter().any(|(name, _)| *name == spec.name));
             if pending.is_empty() {
                 return self.push_finished(remote);
             }
@@ -252,6 +275,11 @@ impl Project {
             let again = self.pull_from(remote)?;
             synced.fetched.extend(again.fetched);
             synced.conflicts.extend(again.conflicts);
+            for found in again.unreadable {
+                if !synced.unreadable.contains(&found) {
+                    synced.unreadable.push(found);
+                }
+            }
         }
         Ok(())
     }
@@ -262,8 +290,7 @@ impl Project {
             self.repo.list(&layout::remote_copy(remote, layout::ALL))?.refs.into_iter().collect();
         let mut pending = Vec::new();
         for (name, commit) in self.repo.list(layout::ALL)?.refs {
-            let local_only = name.starts_with(layout::CANDIDATES) || name.starts_with(layout::RESCUE);
-            if !local_only && copies.get(&layout::remote_copy(remote, &name)) != Some(&commit) {
+            if is_exchanged(&name) && copies.get(&layout::remote_copy(remote, &name)) != Some(&commit) {
                 pending.push(PushSpec { commit, name });
             }
         }

@@ -14,13 +14,13 @@ use crate::process::{Ended, Job, Terms, agent_environment, supervised_blocking};
 use crate::store::journal::one_line;
 use crate::store::layout;
 use crate::task::id::{CommitId, TaskId};
-use crate::task::{Evidence, Task, Trouble};
+use crate::task::{Evidence, State, Task, Trouble};
 
 use super::project::now;
 use super::{FlowError, Gated, Project};
 
 /// The folder of all worktrees, below the main one.
-pub(crate) const FOLDER: &str = ".worktrees";
+pub(crate) const FOLDER: &str = crate::guard::paths::WORKTREES;
 /// Names untracked files that a new worktree gets a copy of.
 const INCLUDE: &str = ".worktreeinclude";
 /// How long a worktree's set-up command may take.
@@ -286,10 +286,11 @@ impl Project {
 
     /// Removes a task's worktree and branch after its landing is proven or its work is parked.
     ///
-    /// Uncommitted files keep the worktree where it is; the branch of somebody else is never touched.
+    /// Uncommitted files keep the worktree where it is, of work that was given up also those that git ignores: they are in
+    /// no attempt, as attempts are pushed. The branch of somebody else is never touched.
     ///
     /// # Errors
-    /// Git fails. A dirty worktree is no error: it stays, and `false` says so.
+    /// Git fails. Such a worktree is no error: it stays, and `false` says so.
     pub(crate) fn clean_up(&self, task: &Task) -> Result<bool, FlowError> {
         if task.adopted {
             return Ok(true);
@@ -297,6 +298,11 @@ impl Project {
         let path = self.worktree_of(&task.id);
         self.park(task)?;
         if self.has_worktree(&task.id) {
+            // Of work that landed, what git ignores is what builds left; of work that was given up nobody knows.
+            let given_up = matches!(task.state, State::Cancelled { .. });
+            if given_up && !self.repo.ignored_in(&path)?.is_empty() {
+                return Ok(false);
+            }
             match self.repo.remove_worktree(&path) {
                 Ok(()) => {}
                 Err(RemoveRefused::Dirty { .. }) => return Ok(false),

@@ -316,7 +316,7 @@ impl Project {
         number: u32,
         head: CommitId,
     ) -> Result<Option<Ready>, FlowError> {
-        let slot = Slot::take(self)?;
+        let mut slot = Slot::take(self)?;
         slot.check_out(self, &head)?;
         let brief = Brief { head: Some(head.clone()), ..Brief::default() };
         let turn = self.turn(run, stored, role, number, slot.folder.clone(), &brief)?;

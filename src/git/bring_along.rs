@@ -70,6 +70,35 @@ impl Repo {
         if own.is_empty() { Err(trial.failed(&finished)) } else { Ok(own) }
     }
 
+    /// Whether a rebase of this branch, given in full, is going on in a worktree.
+    pub(crate) fn is_rebasing(&self, worktree: &Path, branch: &str) -> bool {
+        let Ok(admin) = self.admin(worktree) else { return false };
+        let names = ["rebase-merge/head-name", "rebase-apply/head-name"];
+        names.iter().any(|name| std::fs::read_to_string(admin.join(name)).is_ok_and(|of| of.trim() == branch))
+    }
+
+    /// What left conflicts in a worktree's index, in words and as git's command; `None` where there are none.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn unmerged(&self, worktree: &Path) -> Result<Option<(&'static str, &'static str)>, GitError> {
+        let admin = self.admin(worktree)?;
+        if Git::in_worktree(self, &admin, worktree)
+            .args(["ls-files", "--unmerged", "-z"])
+            .output()?
+            .is_empty()
+        {
+            return Ok(None);
+        }
+        let begun = [
+            ("CHERRY_PICK_HEAD", ("a cherry-pick with conflicts", "cherry-pick")),
+            ("REVERT_HEAD", ("a revert with conflicts", "revert")),
+            ("rebase-apply", ("a series of patches with conflicts", "am")),
+        ];
+        let found = begun.into_iter().find(|(file, _)| admin.join(file).exists());
+        Ok(Some(found.map_or(("a merge with conflicts", "merge"), |(_, what)| what)))
+    }
+
     /// Ignored files that stand where `new` has a file or a folder, and `old` has none. One that is the same already is
     /// in nobody's way.
     fn hidden_in_the_way(

@@ -4,6 +4,7 @@ use super::command::{Git, fields};
 use super::lock::Shared;
 use super::objects::{NewCommit, Person};
 use super::refs::{Expected, Swap, full_name};
+use super::unseen::sweep_unseen;
 use super::{GitError, Repo};
 use crate::task::id::{CommitId, TreeId, shown};
 use std::path::Path;
@@ -69,7 +70,7 @@ impl Repo {
     ) -> Result<(), GitError> {
         let admin = self.admin(path)?;
         self.restore_git_file(&admin, path)?;
-        self.unmark(&admin, path)?;
+        self.unmark(&admin, path, None)?;
         self.put_there(&admin, path, commit, keep).or_else(|_| {
             super::worktree::make_removable(path);
             self.put_there(&admin, path, commit, keep)
@@ -94,17 +95,28 @@ impl Repo {
         for kept in keep {
             clean = clean.arg(format!("--exclude=/{}", escape_pattern(kept)));
         }
-        clean.output().map(|_| ())
+        clean.output()?;
+        sweep_unseen(path, keep);
+        Ok(())
     }
 
-    /// Takes the marks off by which git looks at no file any more: a test may have set them, and its own version of a file
-    /// would stay for all that are tested after it.
-    fn unmark(&self, admin: &Path, path: &Path) -> Result<(), GitError> {
-        let git = || Git::in_worktree(self, admin, path);
+    /// Takes the marks off by which git looks at no file any more, of files that are there: a test may have set them, and
+    /// its own version of a file would stay for all that are tested after it; of work that they hide nothing would be
+    /// kept. In `index`, or in the worktree's own.
+    pub(super) fn unmark(&self, admin: &Path, path: &Path, index: Option<&Path>) -> Result<(), GitError> {
+        let git = || {
+            let git = Git::in_worktree(self, admin, path);
+            match index {
+                Some(index) => git.env("GIT_INDEX_FILE", index),
+                None => git,
+            }
+        };
         let listed = git().args(["ls-files", "-v", "-z"]).output()?;
         let marked: Vec<String> = fields(&listed)
             .filter(|line| line.starts_with(|tag: char| tag.is_ascii_lowercase() || tag == 'S'))
             .filter_map(|line| line.get(2..).map(str::to_owned))
+            // What a sparse checkout leaves out is marked as well, and is not there.
+            .filter(|file| path.join(file).symlink_metadata().is_ok())
             .collect();
         if marked.is_empty() {
             return Ok(());
@@ -114,6 +126,22 @@ impl Repo {
             git.stdin(marked.join("\0").into_bytes()).output()?;
         }
         Ok(())
+    }
+
+    /// What git ignores in a worktree, folders that are ignored as a whole as one, without what is the same in the main
+    /// worktree: that is a copy.
+    ///
+    /// # Errors
+    /// The folder is no worktree of this repository, or git fails.
+    pub(crate) fn ignored_in(&self, path: &Path) -> Result<Vec<String>, GitError> {
+        let admin = self.admin(path)?;
+        let git = Git::in_worktree(self, &admin, path);
+        let listing = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
+        let own = |name: &String| {
+            let same = |place: &Path| std::fs::read(place.join(name)).ok();
+            name.ends_with('/') || same(path).is_none() || same(path) != same(self.main_worktree())
+        };
+        Ok(fields(&git.args(listing).output()?).filter(own).collect())
     }
 
     /// What is changed in a worktree, untracked files too, ignored ones not.
@@ -248,6 +276,7 @@ impl Repo {
         if real.exists() {
             // A copy knows the times of files: else every one is read again.
             std::fs::copy(&real, &index).map_err(GitError::io("copy", &real))?;
+            self.unmark(&admin, path, Some(&index))?;
         }
         let tree = self.stage(&admin, path, Some(&index), Keep::WhatCan { without })?;
         Ok((tree != self.tree_of(&self.worktree_head(path)?)?).then_some(tree))

@@ -49,6 +49,12 @@ impl Repo {
         cleaned.filter_map(Result::transpose).collect()
     }
 
+    /// Where pushes to a remote go, as it may be shown.
+    pub(crate) fn address_of(&self, remote: &str) -> Option<String> {
+        let url = |key: &str| self.config_string(&format!("remote.{remote}.{key}"));
+        url("pushurl").or_else(|| url("url")).map(|url| without_password(&url))
+    }
+
     /// What may be read of a file of settings; `None` where that is all of it.
     fn cleaned(&self, file: &Path) -> Result<Option<String>, GitError> {
         let git = Git::on(self).args(["config", "--no-includes", "--null", "--list", "--file"]).arg(file);

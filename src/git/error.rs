@@ -53,6 +53,11 @@ pub(crate) enum GitError {
 }
 
 impl GitError {
+    /// Whether git refused to point a ref at an object that is gone: `git gc --prune=now` takes what nothing points at yet.
+    pub(crate) fn lacks_object(&self) -> bool {
+        matches!(self, GitError::Failed { stderr, .. } if stderr.contains("nonexistent object"))
+    }
+
     /// Wraps a failure of gix with what was tried.
     pub(super) fn gix<E: Into<Cause>>(doing: impl Into<String>) -> impl FnOnce(E) -> GitError {
         let doing = doing.into();

@@ -55,6 +55,39 @@ impl FileLock {
     }
 }
 
+/// A folder that only one process uses at a time. The lock is on the folder itself, so it goes with it, and not before.
+#[derive(Debug)]
+pub(crate) struct FolderLock {
+    folder: File,
+    path: PathBuf,
+}
+
+impl FolderLock {
+    /// Takes the lock of a folder if nobody holds it.
+    ///
+    /// # Errors
+    /// The folder cannot be opened.
+    pub(crate) fn try_take(path: &Path) -> Result<Option<FolderLock>, GitError> {
+        let folder = File::open(path).map_err(GitError::io("open", path))?;
+        match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(FolderLock { folder, path: path.to_owned() })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(err) => Err(GitError::io("lock", path)(err.into())),
+        }
+    }
+
+    /// Whether the folder at its path is still the one that is held.
+    pub(crate) fn is_there(&self) -> bool {
+        is_at(&self.folder, &self.path)
+    }
+}
+
+/// Whether an open file is what its path leads to: somebody may have removed it meanwhile, and made another.
+fn is_at(file: &File, path: &Path) -> bool {
+    let (Ok(held), Ok(found)) = (file.metadata(), path.metadata()) else { return false };
+    (held.dev(), held.ino()) == (found.dev(), found.ino())
+}
+
 impl Marked {
     /// Takes the lock of that name and writes this process into it; `Err(Held)` inside says who has it.
     ///
@@ -69,6 +102,11 @@ impl Marked {
             written.map_err(GitError::io("write", &path))?;
         }
         Ok(taken)
+    }
+
+    /// Whether the lock's file is still the one at its path: whoever removes it lets others take another.
+    pub(super) fn is_there(&self, repo: &Repo, name: &str) -> Result<bool, GitError> {
+        Ok(is_at(&self.0, &repo.local_path(name)?))
     }
 
     /// The same for a moment only: whoever wants it meanwhile waits.
@@ -162,6 +200,8 @@ pub(super) fn wait(path: &Path, how: FlockOperation) -> Result<File, GitError> {
 pub(super) fn try_lock(path: &Path, how: FlockOperation) -> Result<Option<File>, GitError> {
     let file = open(path)?;
     match rustix::fs::flock(&file, how) {
+        // Of a file that was removed before it was locked, everybody may have a lock.
+        Ok(()) if !is_at(&file, path) => Ok(None),
         Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(err) => Err(GitError::io("lock", path)(err.into())),

@@ -19,6 +19,7 @@ pub(crate) mod repo;
 pub(crate) mod setup;
 pub(crate) mod slot;
 pub(crate) mod trunk;
+mod unseen;
 pub(crate) mod worktree;
 
 mod command;

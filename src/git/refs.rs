@@ -67,6 +67,23 @@ impl Repo {
         Err(GitError::BrokenRef(name.to_owned()))
     }
 
+    /// The branch that one stands for, both in full: itself, unless it is a symbolic ref. A swap would put a commit in the
+    /// place of the symbolic ref, and leave the branch where it was.
+    ///
+    /// # Errors
+    /// A broken ref.
+    pub(crate) fn branch_behind(&self, name: &str) -> Result<String, GitError> {
+        let mut full = full_name(name)?;
+        for _ in 0..6 {
+            let found = self.gix.refs.try_find(full.as_ref());
+            match found.map_err(|_| GitError::BrokenRef(name.to_owned()))?.map(|found| found.target) {
+                Some(Target::Symbolic(next)) if next.as_bstr().starts_with(b"refs/heads/") => full = next,
+                _ => return Ok(full.as_bstr().to_string()),
+            }
+        }
+        Err(GitError::BrokenRef(name.to_owned()))
+    }
+
     /// All refs whose name starts with `prefix`, such as `refs/heads/`.
     pub(crate) fn list(&self, prefix: &str) -> Result<Listing, GitError> {
         // The packed refs are read before the loose ones: a ref that `git pack-refs` moves in between is in neither.
@@ -236,8 +253,11 @@ impl Repo {
         common.join(format!("{name}.lock")).exists() || common.join("packed-refs.lock").exists()
     }
 
+    /// Whether there is a commit of this id here. A journal from elsewhere may name any object, or none.
     pub(crate) fn has_object(&self, id: &CommitId) -> Result<bool, GitError> {
-        Ok(self.gix.has_object(object_id(id)?))
+        let found = self.gix.try_find_header(object_id(id)?);
+        let found = found.map_err(GitError::gix(format!("look for {id}")))?;
+        Ok(found.is_some_and(|header| header.kind() == gix::object::Kind::Commit))
     }
 
     /// Puts the objects written so far on the disk. gix has no fsync, and a ref must never outlive what it points at.

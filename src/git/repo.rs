@@ -29,6 +29,9 @@ pub(crate) enum OpenError {
     NotARepository { dir: PathBuf },
     #[error("{} is a bare repository: there is nowhere to put worktrees", dir.display())]
     Bare { dir: PathBuf },
+    /// Made with `--separate-git-dir`: from another worktree nobody finds the first one, git itself does not.
+    #[error("{} has its repository in {}, which does not say where its files are", files.display(), git.display())]
+    Apart { files: PathBuf, git: PathBuf },
     /// gix 0.90 writes loose refs into such a repository, that git then never sees.
     #[error("{} keeps its refs as a reftable, which is not supported yet", dir.display())]
     Reftable { dir: PathBuf },
@@ -77,7 +80,11 @@ impl Repo {
         let common = gix.common_dir().canonicalize().map_err(|err| unreadable(err.into()))?;
         let main = main_worktree(&gix).map_err(|err| unreadable(err.into()))?;
         let Some(main) = main.and_then(|main| main.canonicalize().ok()) else {
-            return Err(OpenError::Bare { dir: dir.to_owned() });
+            let apart = dir_found.ancestors().find(|folder| folder.join(".git").is_file());
+            return Err(match apart {
+                Some(files) => OpenError::Apart { files: files.to_owned(), git: common },
+                None => OpenError::Bare { dir: dir.to_owned() },
+            });
         };
         let here = gix.workdir().and_then(|here| here.canonicalize().ok());
         // A linked worktree may go while we work: nothing of ours may depend on its folder.

@@ -5,11 +5,12 @@ use super::refs::{Expected, Swap};
 use super::{GitError, Repo};
 use crate::task::id::{CommitId, TreeId};
 use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
 
 /// Proof that this process is the only one of this machine that lands. Across machines the compare-and-swap decides.
 #[derive(Debug)]
 pub(crate) struct MergeSlot<'repo> {
-    _lock: Marked,
+    lock: Mutex<Marked>,
     repo: PhantomData<&'repo Repo>,
 }
 
@@ -39,13 +40,25 @@ impl<'repo> MergeSlot<'repo> {
     /// Takes the slot to land; `Err(Held)` inside says who has it.
     pub(crate) fn take(repo: &'repo Repo) -> Result<Result<MergeSlot<'repo>, Held>, GitError> {
         let taken = Marked::take(repo, NAME)?;
-        Ok(taken.map(|lock| MergeSlot { _lock: lock, repo: PhantomData }))
+        Ok(taken.map(|lock| MergeSlot { lock: Mutex::new(lock), repo: PhantomData }))
     }
 
     /// Takes the slot to end what a landing left: whoever wants to land meanwhile waits.
     pub(crate) fn take_briefly(repo: &'repo Repo) -> Result<Result<MergeSlot<'repo>, Held>, GitError> {
         let taken = Marked::take_briefly(repo, NAME)?;
-        Ok(taken.map(|lock| MergeSlot { _lock: lock, repo: PhantomData }))
+        Ok(taken.map(|lock| MergeSlot { lock: Mutex::new(lock), repo: PhantomData }))
+    }
+
+    /// Takes the slot again where somebody removed its file; `Err(Held)` inside says who was faster.
+    ///
+    /// # Errors
+    /// The lock file cannot be used.
+    pub(crate) fn keep(&self, repo: &Repo) -> Result<Result<(), Held>, GitError> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_there(repo, NAME)? {
+            return Ok(Ok(()));
+        }
+        Ok(Marked::take(repo, NAME)?.map(|taken| *lock = taken))
     }
 
     /// Whether a process of this machine has the slot to land.

@@ -97,6 +97,7 @@ impl Repo {
         let admin = self.admin(path)?;
         if path.exists() {
             self.restore_git_file(&admin, path)?;
+            self.unmark(&admin, path, None)?;
             refuse_dirty(self.status_of(&admin, path)?)?;
             let gone = path.with_file_name(format!("{GONE}{:016x}", fastrand::u64(..)));
             std::fs::rename(path, &gone).map_err(GitError::io("move away", path))?;
@@ -174,7 +175,9 @@ impl Repo {
         for field in fields(&output) {
             let (key, value) = field.split_once(' ').unwrap_or((&field, ""));
             if key == "worktree" {
-                let path = PathBuf::from(value);
+                // Of a submodule, git calls the first one by the folder of its repository.
+                let first = worktrees.is_empty();
+                let path = if first { self.main_worktree().to_owned() } else { PathBuf::from(value) };
                 let info = WorktreeInfo { path, head: None, branch: None, locked: false, prunable: false };
                 worktrees.push(info);
             } else if let Some(last) = worktrees.last_mut() {
@@ -188,6 +191,11 @@ impl Repo {
             }
         }
         Ok(worktrees)
+    }
+
+    /// Whether there was a worktree here, and somebody removed its folder.
+    pub(crate) fn is_gone(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_err() && self.admin(path).is_ok()
     }
 
     /// Forgets worktrees whose folder is gone and that are not locked.

@@ -43,7 +43,13 @@ pub(crate) enum UnsafePath {
     Backslash,
     #[error("it is inside a .git folder, or is read so on some systems")]
     GitFolder,
+    #[error("it is where tasks are worked on and tests run")]
+    Worktrees,
 }
+
+/// The folder of all worktrees, at the top of the main one. A file that lands there would be in the worktree of another
+/// task, and a link in its place would lead them all elsewhere.
+pub(crate) const WORKTREES: &str = ".worktrees";
 
 /// Holds changed paths (old and new ones of a rename) against the limits.
 ///
@@ -97,6 +103,9 @@ pub(crate) fn safe_path(path: &str) -> Result<(), UnsafePath> {
     let drive = path.as_bytes()[0].is_ascii_alphabetic() && path[1..].starts_with(':');
     if path.starts_with('/') || drive {
         return Err(UnsafePath::Absolute);
+    }
+    if path.split('/').next().is_some_and(|top| top.eq_ignore_ascii_case(WORKTREES)) {
+        return Err(UnsafePath::Worktrees);
     }
     for part in path.split('/') {
         if matches!(part, "" | "." | "..") {
@@ -191,6 +200,9 @@ mod tests {
             ("GIT~1/x", Err(GitFolder)),
             (".git::$INDEX_ALLOCATION/x", Err(GitFolder)),
             (".g\u{200c}it/x", Err(GitFolder)),
+            (".worktrees", Err(Worktrees)),
+            (".Worktrees/t-1/x", Err(Worktrees)),
+            ("a/.worktrees/x", Ok(())),
         ] {
             assert_eq!(safe_path(path), expected, "{path:?}");
         }

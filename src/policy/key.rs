@@ -66,6 +66,8 @@ pub(crate) enum Stricter {
     Intersection,
     /// What any list forbids.
     Union,
+    /// The word that stands first among the key's choices.
+    Earlier,
     /// Nothing: any other value than the base's might be looser.
     OnlyBase,
 }
@@ -74,7 +76,7 @@ use Kind::{Limit, Preference, Shared};
 use Shape::{
     Choice, Count, FileTemplate, Money, Report, Rules, Switch, TestsCommand, Text, Time, Tokens, Words,
 };
-use Stricter::{Intersection, OnlyBase, Smaller, Union};
+use Stricter::{Earlier, Intersection, OnlyBase, Smaller, Union};
 
 const fn key(name: &'static str, shape: Shape, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     Key { name, shape, kind, default, doc }
@@ -343,6 +345,13 @@ pub(crate) const KEYS: &[Key] = &[
         "land",
         "green together, though fewer of them were red: land them, or test the fewer once more first",
     ),
+    key(
+        "queue.verdicts",
+        Choice(&["own", "shared"]),
+        Limit(Earlier),
+        "own",
+        "whose test runs count: those of this clone, or whatever stands in notes that others may push",
+    ),
     key("queue.push", Switch, Preference, "true", "push landings to the upstream of the base"),
     // The group that is as likely green as red where 3 of 100 tasks are broken; the policy takes fewer where it learns
     // that more are.
@@ -464,6 +473,7 @@ mod tests {
                 Limit(Smaller) => matches!(key.shape, Count | Time | Money | Tokens),
                 Limit(Intersection) => key.shape == Shape::Globs,
                 Limit(Union) => matches!(key.shape, Shape::Globs | Words),
+                Limit(Earlier) => matches!(key.shape, Choice(_)),
                 Limit(OnlyBase) | Preference | Shared => true,
             };
             assert!(fits, "{}", key.name);

@@ -3,7 +3,7 @@
 use super::{
     agents::BUILT_IN,
     file::Values,
-    key::{self, KEYS, Key, Kind, Stricter},
+    key::{self, KEYS, Key, Kind, Shape, Stricter},
     value::{BadValue, Value},
 };
 use std::{collections::BTreeSet, fmt};
@@ -224,7 +224,8 @@ impl Settings {
                 |origin| matches!(origin, Origin::BuiltIn | Origin::Base { .. }),
                 ONLY_BASE,
             ),
-            Kind::Limit(Stricter::Smaller) => smallest(name, &said),
+            Kind::Limit(Stricter::Smaller) => strictest(name, &said, is_smaller),
+            Kind::Limit(Stricter::Earlier) => strictest(name, &said, |a, b| is_earlier(key.shape, a, b)),
             Kind::Limit(Stricter::Intersection | Stricter::Union) => collected(name, &said),
         })
     }
@@ -327,17 +328,17 @@ fn anchor(said: &[(&Origin, Value)]) -> usize {
     said.iter().position(|(origin, _)| matches!(origin, Origin::Base { .. })).unwrap_or(0)
 }
 
-/// The smallest value from the anchor on; of equal ones the lowest layer.
-fn smallest(name: &str, said: &[(&Origin, Value)]) -> Decided {
+/// The strictest value from the anchor on; of equal ones the lowest layer.
+fn strictest(name: &str, said: &[(&Origin, Value)], is_stricter: impl Fn(&Value, &Value) -> bool) -> Decided {
     let start = anchor(said);
     let mut winner = start;
     for at in start + 1..said.len() {
-        if is_smaller(&said[at].1, &said[winner].1) {
+        if is_stricter(&said[at].1, &said[winner].1) {
             winner = at;
         }
     }
     let rows = said.iter().enumerate().map(|(at, (origin, value))| {
-        let looser = at > start && said.get(start).is_some_and(|(_, limit)| is_smaller(limit, value));
+        let looser = at > start && said.get(start).is_some_and(|(_, limit)| is_stricter(limit, value));
         let why = match (at == winner, looser) {
             (true, _) if at > start => "stricter",
             (false, true) => LOOSER,
@@ -358,6 +359,14 @@ fn is_smaller(a: &Value, b: &Value) -> bool {
         (Value::Time(a), Value::Time(b)) => a < b,
         _ => false, // a test holds that no other shape is compared so
     }
+}
+
+/// Whether a word stands before another among the choices.
+fn is_earlier(shape: Shape, a: &Value, b: &Value) -> bool {
+    let Shape::Choice(words) = shape else { return false }; // a test holds that no other shape is compared so
+    let place =
+        |value: &Value| words.iter().position(|word| matches!(value, Value::Text(text) if text == word));
+    place(a).zip(place(b)).is_some_and(|(a, b)| a < b)
 }
 
 /// Every list that is not empty from the anchor on: all of them hold.
@@ -490,6 +499,25 @@ mod tests {
         cap.exclude = none   globs of files that do not count as diff
           *      orch.toml in the worktree (not committed)   not used: it counts once it is committed on the base branch
           none   built-in                                    <- used
+        ");
+    }
+
+    #[test]
+    fn whose_verdicts_count_is_loosened_by_the_base_alone() {
+        let (shared, own) = ([("queue.verdicts", "shared")], [("queue.verdicts", "own")]);
+        let layers = [&worktree("[queue]\nverdicts = 'shared'"), &local(&shared)];
+        assert_snapshot!(explained(&layers, "queue.verdicts"), @"
+        queue.verdicts = own   whose test runs count: those of this clone, or whatever stands in notes that others may push
+          shared   git config --local orch.queue.verdicts      not used: looser; to loosen a limit, commit it on the base branch
+          shared   orch.toml in the worktree (not committed)   not used: looser; to loosen a limit, commit it on the base branch
+          own      built-in                                    <- used
+        ");
+        let layers = [&base("[queue]\nverdicts = 'shared'"), &local(&own)];
+        assert_snapshot!(explained(&layers, "queue.verdicts"), @"
+        queue.verdicts = own   whose test runs count: those of this clone, or whatever stands in notes that others may push
+          own      git config --local orch.queue.verdicts   <- used (stricter)
+          shared   orch.toml on main (a1b2c3d)
+          own      built-in
         ");
     }
 

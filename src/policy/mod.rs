@@ -182,6 +182,7 @@ pub(crate) struct QueueRules {
     pub(crate) vouch: bool,
     /// Whether what is tested lands although the queue is closed below a priority.
     pub(crate) land_when_closed: bool,
+    pub(crate) verdicts: Verdicts,
     /// Whether landings go to the upstream of the base.
     pub(crate) push: bool,
     /// Tasks tested together.
@@ -197,6 +198,15 @@ pub(crate) struct QueueRules {
 pub(crate) enum Land {
     Full,
     Targeted,
+}
+
+/// Whose test runs count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdicts {
+    /// Those that this clone made.
+    Own,
+    /// Whatever stands in the notes, whoever pushed it there.
+    Shared,
 }
 
 /// What a task's landing looks like. The tree is the same in all three.
@@ -364,6 +374,7 @@ impl Settings {
             },
             vouch: !is("queue.vouch", "confirm"),
             land_when_closed: !is("queue.closed", "hold"),
+            verdicts: if is("queue.verdicts", "shared") { Verdicts::Shared } else { Verdicts::Own },
             push: self.switch("queue.push"),
             batch: self.small("queue.batch"),
             jobs: self.small("queue.jobs"),

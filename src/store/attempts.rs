@@ -82,8 +82,10 @@ impl Store {
     /// Drops the refs of all candidates; their verdicts stay. A ref of that name whose commit is none of ours stays too.
     pub(crate) fn drop_candidates(&self) -> Result<(), StoreError> {
         for (name, commit) in self.repo.list(layout::CANDIDATES)?.refs {
-            let trailers = self.repo.read_commit(&commit)?.trailers;
-            if !trailers.iter().any(|(key, _)| CANDIDATE_TRAILERS.contains(&key.as_str())) {
+            // One that git gc took, in the moment in which it was kept, breaks every later gc.
+            let gone = !self.repo.has_object(&commit)?;
+            let trailers = if gone { Vec::new() } else { self.repo.read_commit(&commit)?.trailers };
+            if !gone && !trailers.iter().any(|(key, _)| CANDIDATE_TRAILERS.contains(&key.as_str())) {
                 continue;
             }
             let _ = self.delete(&name, &commit)?;

@@ -84,8 +84,14 @@ impl Store {
             let texts = names.iter().map(|(name, _)| file(&format!("{list}/{name}")));
             texts.filter_map(Result::transpose).collect()
         };
-        record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?, &all("notes")?)
-            .map_err(unreadable)
+        let task = record::read_task(&task_json, &spec, &all("reviews")?, &all("decisions")?, &all("notes")?)
+            .map_err(unreadable)?;
+        // We move and delete a task's own branch: who writes journals must not name somebody else's.
+        if !task.adopted && task.branch != layout::branch_of(&task.id) {
+            let why = format!("{} is not the branch of {}", shown(&task.branch), task.id);
+            return Err(unreadable(RecordError::Broken { what: "task.json", why }));
+        }
+        Ok(task)
     }
 
     /// Starts the journal of a new task.
@@ -184,8 +190,14 @@ impl Store {
         for round in 0..TRIES {
             let stored = self.load(id)?.ok_or_else(|| StoreError::NoTask(id.clone()))?;
             let events = decide(&stored)?;
-            if let Some(next) = self.append(op, actor, &stored, &events)? {
-                return Ok(next);
+            match self.append(op, actor, &stored, &events) {
+                Ok(Some(next)) => return Ok(next),
+                Ok(None) => {}
+                // Written anew, in the hope that git gc has gone on meanwhile.
+                Err(StoreError::Git(err)) if err.lacks_object() && round + 1 < TRIES => {
+                    tracing::debug!(%err, "what was written was pruned");
+                }
+                Err(err) => return Err(err.into()),
             }
             pause(round);
         }
@@ -336,7 +348,8 @@ impl Store {
 
     fn lock_paths(&self) -> Vec<PathBuf> {
         let common = self.repo.common_dir();
-        let folders = ["refs/orch", "refs/orch-remote", "refs/heads", "refs/notes", "worktrees"];
+        let folders =
+            ["refs/orch", "refs/orch-remote", "refs/orch-local", "refs/heads", "refs/notes", "worktrees"];
         let files = ["packed-refs.lock", "config.lock", "index.lock", "HEAD.lock"];
         folders.iter().chain(&files).map(|name| common.join(name)).collect()
     }

@@ -120,7 +120,12 @@ mod tests {
     }
 
     fn adding(name: &str) -> (Op, Vec<Event>) {
-        let new = NewTask { id: id(name), after: Vec::new(), ..samples::new_task() };
+        let new = NewTask {
+            id: id(name),
+            branch: layout::branch_of(&id(name)),
+            after: Vec::new(),
+            ..samples::new_task()
+        };
         (op(1), vec![Event::Added(Box::new(new))])
     }
 

@@ -22,6 +22,9 @@ pub(crate) const ALL: &str = "refs/orch/";
 pub(crate) const REMOTES: &str = "refs/orch-remote/";
 /// Test verdicts by tree id.
 pub(crate) const NOTES_TESTS: &str = "refs/notes/orch-tests";
+/// The test verdicts that this clone made itself. Outside of what is exchanged, and of what people fetch with patterns
+/// such as `refs/notes/*`.
+pub(crate) const OWN_VERDICTS: &str = "refs/orch-local/verdicts";
 /// Review verdicts by commit.
 pub(crate) const NOTES_REVIEW: &str = "refs/notes/orch-review";
 /// Short name of the branches that are ours to make and delete.

@@ -14,6 +14,7 @@ mod join;
 pub(crate) mod journal;
 mod journals;
 pub(crate) mod layout;
+pub(crate) mod offered;
 pub(crate) mod record;
 pub(crate) mod repo_journal;
 pub(crate) mod run_state;

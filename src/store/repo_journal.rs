@@ -77,7 +77,7 @@ impl Store {
         }
     }
 
-    fn repo_state_at(&self, tip: &CommitId) -> Result<RepoState, StoreError> {
+    pub(super) fn repo_state_at(&self, tip: &CommitId) -> Result<RepoState, StoreError> {
         let text = self.repo.read_file(tip, "repo.json")?.unwrap_or_default();
         let wire: RepoWire = serde_json::from_slice(&text).map_err(|why| StoreError::Record {
             name: layout::REPO.to_owned(),

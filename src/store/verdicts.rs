@@ -1,6 +1,7 @@
 //! What tests said, as notes on the tested trees: a cache that travels, and that may be rebuilt.
 //!
-//! Keyed by tree id, so the same content is never tested twice, whichever commit, batch, clone or machine asks.
+//! Keyed by tree id, so the same content is never tested twice, whichever commit or batch asks. Written twice: once where
+//! others see it, and may have written too, and once where only this clone writes. Which of the two counts is a setting.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::git::lock::Shared;
 use crate::git::objects::Person;
 use crate::git::refs::Expected;
+use crate::policy::Verdicts;
 use crate::suite::result::{Results, TestName};
 use crate::task::id::{CommitId, Seconds, TreeId};
 
@@ -42,10 +44,10 @@ pub(crate) struct Verdict {
     pub(crate) said: Said,
 }
 
-/// Verdicts of trees as they were read at one tip of the notes. A report of ten thousand tests takes longer to read than
-/// all else that the queue does in a tick.
+/// Verdicts of trees as they were read at one tip of each of the two notes, own ones first. A report of ten thousand tests
+/// takes longer to read than all else that the queue does in a tick.
 #[derive(Clone, Default)]
-pub(super) struct ReadVerdicts(Arc<Mutex<ReadAt>>);
+pub(super) struct ReadVerdicts(Arc<Mutex<[ReadAt; 2]>>);
 
 #[derive(Default)]
 struct ReadAt {
@@ -81,13 +83,28 @@ struct VerdictWire {
 }
 
 impl Store {
-    /// Every verdict on a tree, oldest first. A note that cannot be read is no verdict.
+    /// Every verdict on a tree that may count, oldest first. A note that cannot be read is no verdict.
     ///
     /// # Errors
     /// Git fails.
-    pub(crate) fn verdicts(&self, tree: &TreeId) -> Result<Vec<Arc<Verdict>>, StoreError> {
-        let Some(tip) = self.repo.tip(layout::NOTES_TESTS)? else { return Ok(Vec::new()) };
+    pub(crate) fn verdicts(&self, tree: &TreeId, whose: Verdicts) -> Result<Vec<Arc<Verdict>>, StoreError> {
+        let mut all = self.noted(0, layout::OWN_VERDICTS, tree)?;
+        if whose == Verdicts::Shared {
+            let told = self.noted(1, layout::NOTES_TESTS, tree)?;
+            let others: Vec<_> = told.into_iter().filter(|verdict| !all.contains(verdict)).collect();
+            if !others.is_empty() {
+                all.extend(others);
+                all.sort_by(|one, other| (one.at, &one.run).cmp(&(other.at, &other.run)));
+            }
+        }
+        Ok(all)
+    }
+
+    /// What one of the two notes says of a tree; `place` is where it is remembered.
+    fn noted(&self, place: usize, notes: &str, tree: &TreeId) -> Result<Vec<Arc<Verdict>>, StoreError> {
+        let Some(tip) = self.repo.tip(notes)? else { return Ok(Vec::new()) };
         let mut read = self.read.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = &mut read[place];
         if read.tip.as_ref() != Some(&tip) {
             *read = ReadAt { tip: Some(tip.clone()), trees: HashMap::new() };
         }
@@ -100,7 +117,7 @@ impl Store {
         Ok(all)
     }
 
-    /// Adds a verdict to a tree's note.
+    /// Adds a verdict of this clone to a tree's notes. Ours first: a crash in between costs what others see, and no run.
     ///
     /// # Errors
     /// Git fails, or others wrote the notes too often in a row.
@@ -108,18 +125,20 @@ impl Store {
         let _writing = Shared::wait(&self.repo)?;
         let person =
             Person { name: "git-orch".to_owned(), email: self.email.clone(), time: verdict.at, offset: 0 };
-        self.repo.write_note(
-            layout::NOTES_TESTS,
-            tree.as_str(),
-            |note| {
-                let mut all = parse(note.as_deref());
-                if !all.contains(verdict) {
-                    all.push(verdict.clone());
-                }
-                text(&all)
-            },
-            &person,
-        )?;
+        for notes in [layout::OWN_VERDICTS, layout::NOTES_TESTS] {
+            self.repo.write_note(
+                notes,
+                tree.as_str(),
+                |note| {
+                    let mut all = parse(note.as_deref());
+                    if !all.contains(verdict) {
+                        all.push(verdict.clone());
+                    }
+                    text(&all)
+                },
+                &person,
+            )?;
+        }
         Ok(())
     }
 

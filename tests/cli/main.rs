@@ -54,6 +54,7 @@ mod support;
 mod tasks;
 mod test_log;
 mod tools;
+mod trust;
 mod undo;
 mod verdicts;
 mod words;

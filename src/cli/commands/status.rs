@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use crate::flow::doctor;
 use crate::flow::project::now;
 use crate::flow::{FlowError, Project};
 use crate::plan::Card;
@@ -70,6 +71,8 @@ struct Screen {
     done_today: usize,
     finished: Vec<(String, String)>,
     broken: Vec<(String, String)>,
+    /// Tasks in hand whose worktree somebody removed, with their owners.
+    bereft: Vec<(TaskId, String)>,
     paused: Option<String>,
     stopped: Option<String>,
     /// The run that has not come to its end, and why it waits, if it does.
@@ -92,6 +95,7 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
     }
     let mut screen = sorted(&project, &cards, &args.filter);
     screen.broken = open.broken;
+    screen.bereft = project.bereft(screen.hand.iter());
     screen.all = args.all;
     let state = project.store.repo_state().map_err(FlowError::from)?;
     (screen.paused, screen.stopped) = (state.paused, state.stopped);
@@ -324,6 +328,10 @@ fn standing(screen: &Screen) -> String {
         let line = format!("The queue is stopped: {}   git orch approve queue", text::line(why));
         let _ = writeln!(out, "{}", text::attention(&line));
     }
+    for (id, owner) in &screen.bereft {
+        let line = format!("Somebody removed the worktree of {id}, which {} has in hand", text::owner(owner));
+        let _ = writeln!(out, "{}   {}", text::attention(&line), doctor::worktree_again(id, owner));
+    }
     for (name, why) in &screen.broken {
         let line =
             format!("{} cannot be read: {}   git orch doctor --fix", text::line(name), text::line(why));
@@ -434,7 +442,9 @@ fn data(project: &Project, screen: &Screen, cards: &[Card]) -> Result<serde_json
     }
     let busy = cards.iter().filter(|card| card.state == "in-progress").count();
     let broken: Vec<_> = screen.broken.iter().map(|(name, why)| json!({"ref": name, "why": why})).collect();
+    let bereft: Vec<&str> = screen.bereft.iter().map(|(id, _)| id.as_str()).collect();
     Ok(json!({
+        "worktree_gone": bereft,
         "main": {"branch": screen.branch, "commit": project.base.tip.as_str()},
         "run": screen.run.as_ref().map(|(run, waits)| json!({"id": run, "waits": waits})),
         "needs_you": needs_you,
@@ -516,6 +526,7 @@ mod tests {
         };
         let screen = Screen {
             needs: vec![Card { need, ..card("t-c3v7", "escalated", Column::Queue) }],
+            bereft: vec![(TaskId::parse("t-p5r1").unwrap(), "claude@k3f9".to_owned())],
             hand: vec![working, unknown],
             queue: vec![card("t-aa10", "ready-for-handoff", Column::Queue), held],
             ready: vec![card("t-w8zd", "pending", Column::Ready)],
@@ -531,6 +542,7 @@ mod tests {
         };
         assert_snapshot!(shown(&screen), @"
         On main (a1b2c3d)
+        Somebody removed the worktree of t-p5r1, which claude has in hand   git orch run
 
         Needs you (1)   git orch show TASK
           ! t-c3v7  Title of t-c3v7  1 test is worse than on main: net::gives_up

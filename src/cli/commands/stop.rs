@@ -10,6 +10,7 @@ use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::json::TaskJson;
+use crate::cli::text;
 use crate::flow::Project;
 use crate::task::State;
 
@@ -62,6 +63,16 @@ pub(crate) fn run(ctx: &Context, args: &StopArgs) -> Result<Exit, Failure> {
         };
         let why = if waits && !args.abandon { ": it waited for a person already" } else { "" };
         lines.push_str(&format!("{verb} {id}{why}\n"));
+        let worktree = project.worktree_of(id);
+        if task.state.is_finished() && !task.adopted && worktree.join(".git").exists() {
+            lines.push_str(
+                "  its worktree stays: it has files that are in no commit; if nobody wants them:\n",
+            );
+            lines.push_str(&format!(
+                "  git worktree remove -f -f {}\n",
+                text::line(&worktree.display().to_string())
+            ));
+        }
         if !task.state.is_finished() {
             next.push(format!("git orch approve {id}"));
         } else if !args.dry.dry_run {

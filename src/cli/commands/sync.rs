@@ -44,10 +44,12 @@ pub(crate) fn run(ctx: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
         "pushed": synced.pushed,
         "conflicts": pairs(&synced.conflicts, "kept"),
         "refused": pairs(&synced.refused, "why"),
+        "unreadable": pairs(&synced.unreadable, "why"),
     });
-    let next = if synced.refused.is_empty() { Vec::new() } else { vec!["git orch doctor".to_owned()] };
+    let whole = synced.refused.is_empty() && synced.unreadable.is_empty();
+    let next = if whole { Vec::new() } else { vec!["git orch doctor".to_owned()] };
     ctx.out.success("sync", data, || summary(&remote, &synced), &next);
-    Ok(if synced.refused.is_empty() { Exit::Done } else { Exit::Environment })
+    Ok(if whole { Exit::Done } else { Exit::Environment })
 }
 
 fn summary(remote: &str, synced: &Synced) -> String {
@@ -65,6 +67,10 @@ fn summary(remote: &str, synced: &Synced) -> String {
     }
     for (name, why) in &synced.refused {
         out.push_str(&format!("  {} was refused: {}\n", text::line(name), text::line(why)));
+    }
+    for (name, why) in &synced.unreadable {
+        let (name, why) = (text::line(name), text::line(why));
+        out.push_str(&format!("  {name} cannot be read and was not taken over: {why}\n"));
     }
     out
 }

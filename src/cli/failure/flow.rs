@@ -1,10 +1,11 @@
 //! What the work of a command ran into: one line for each kind, worded by the file that answers for it.
 
 use super::gate::{gate, may_not_approve, no_change, no_evidence};
-use super::git::{dirty, environment, exchange, git, opening, rewound};
+use super::git::{dirty, diverged, environment, exchange, git, opening, rewound};
 use super::host::{agent, github, process, settings};
 use super::queue::{
-    branch_in_the_way, checkout_in_way, has_landed, interrupted, no_sandbox, not_fit, queue_busy, run_busy,
+    branch_in_the_way, checkout_busy, checkout_in_way, has_landed, interrupted, no_sandbox, not_fit,
+    queue_busy, run_busy,
 };
 use super::store::{claimed, store};
 use super::task::{not_ready, nothing_ready, nothing_waits, usage};
@@ -73,6 +74,7 @@ impl From<FlowError> for Failure {
             }
             FlowError::NoEvidence(why) => no_evidence(&why),
             err @ FlowError::CheckoutInWay { .. } => checkout_in_way(&err),
+            FlowError::CheckoutBusy { command, .. } => checkout_busy(&err, command),
             FlowError::NotFit(checks) => not_fit(&checks),
             FlowError::NoSandbox { why } => no_sandbox(&why),
             err @ FlowError::RunBusy => run_busy(&err),
@@ -81,6 +83,7 @@ impl From<FlowError> for Failure {
             FlowError::QueueBusy { pid, since } => queue_busy(pid, since),
             FlowError::Interrupted => interrupted(),
             FlowError::Rewound { id, remote, theirs, ours } => rewound(&id, &remote, &theirs, &ours),
+            FlowError::Diverged { ref branch, ref upstream, .. } => diverged(&err, branch, upstream),
             FlowError::NothingToUndo(why) => {
                 Failure::new(Code::NothingToUndo, why).hint("what happened", "git orch log --oneline")
             }

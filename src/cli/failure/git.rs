@@ -20,6 +20,7 @@ pub(super) fn opening(err: &OpenError) -> Failure {
             format!("bare repository: worktrees need a checkout elsewhere ({})", dir.display()),
         )
         .hint("work in a clone of it", format!("git clone {} work", dir.display())),
+        OpenError::Apart { files, .. } => of(Code::Bare, err).hint("say so once", tell_worktree(files)),
         OpenError::Reftable { dir } => Failure::new(
             Code::Reftable,
             format!("ref format 'reftable' is not supported yet ({})", dir.display()),
@@ -29,6 +30,11 @@ pub(super) fn opening(err: &OpenError) -> Failure {
             of(Code::Unreadable, err).hint("look for what is wrong", "git orch doctor")
         }
     }
+}
+
+/// The command by which a repository learns where its files are.
+fn tell_worktree(files: &std::path::Path) -> String {
+    format!("git config core.worktree {}", shown(&files.display().to_string()))
 }
 
 /// What the repository lacks before anything can land in it.
@@ -73,10 +79,13 @@ pub(super) fn git(err: &GitError) -> Failure {
             plain(Code::BadValue, "see the branches", "git branch --list")
         }
         GitError::Detached(_) => plain(Code::Git, "see the worktrees", "git worktree list"),
+        // Of an object that is not well-formed: git reads over some of that.
+        GitError::Gix { .. } => {
+            plain(Code::Git, "see which objects are not well-formed", "git fsck --no-dangling")
+        }
         GitError::Silent { .. }
         | GitError::Failed { .. }
         | GitError::Answer { .. }
-        | GitError::Gix { .. }
         | GitError::Io { .. }
         | GitError::NoWorktree(_)
         | GitError::NotForward { .. }
@@ -115,4 +124,12 @@ pub(super) fn rewound(id: &str, remote: &str, theirs: &str, ours: &str) -> Failu
     Failure::new(Code::Rewound, format!("{id} was rewound on {remote}: {theirs} is not after {ours}"))
         .because("events that were seen there are gone; nothing was taken over")
         .hint("compare both", format!("git log {ours} {theirs}"))
+}
+
+pub(super) fn diverged(err: &FlowError, branch: &str, upstream: &str) -> Failure {
+    let (branch, upstream) = (shown(branch), shown(upstream));
+    of(Code::Diverged, err)
+        .because("each has commits that the other lacks; nothing was moved")
+        .hint("compare them", format!("git log --oneline --left-right {branch}...{upstream}"))
+        .hint("put yours on top", format!("git switch {branch} && git rebase {upstream}"))
 }

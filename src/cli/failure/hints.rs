@@ -219,7 +219,11 @@ fn what_the_command_itself_would_mend_is_said_with_its_own_words() {
 /// Programs of others that hints name.
 const OTHERS: [&str; 3] = ["sudo", "ls", "sleep"];
 /// Commands of git that hints name.
-const OF_GIT: [&str; 14] = [
+const OF_GIT: [&str; 18] = [
+    "switch",
+    "rebase",
+    "merge",
+    "fsck",
     "init",
     "commit",
     "clone",

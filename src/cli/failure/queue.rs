@@ -48,6 +48,13 @@ pub(super) fn checkout_in_way(err: &FlowError) -> Failure {
     Failure::new(Code::CheckoutInWay, err.to_string()).hint("put them aside", "git stash").again("then", "")
 }
 
+pub(super) fn checkout_busy(err: &FlowError, command: &str) -> Failure {
+    Failure::new(Code::CheckoutInWay, err.to_string())
+        .hint("see how it stands", "git status")
+        .hint("give it up", format!("git {command} --abort"))
+        .again("then", "")
+}
+
 pub(super) fn branch_in_the_way(err: &FlowError) -> Failure {
     Failure::new(Code::BranchInTheWay, err.to_string()).hint("rename it", "git branch -m orch orch-old")
 }

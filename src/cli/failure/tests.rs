@@ -69,6 +69,13 @@ pub(super) fn samples() -> Vec<FlowError> {
             theirs: "aaaaaaa".to_owned(),
             ours: "bbbbbbb".to_owned(),
         },
+        FlowError::Diverged {
+            branch: "main".to_owned(),
+            upstream: "origin/main".to_owned(),
+            ours: "bbbbbbb".to_owned(),
+            theirs: "aaaaaaa".to_owned(),
+        },
+        FlowError::CheckoutBusy { worktree: "/r".to_owned(), what: "a merge".to_owned(), command: "merge" },
         FlowError::NothingWaits,
         FlowError::SayWhich(vec![id("a"), id("b")]),
         FlowError::NoEvidence("no report".to_owned()),
@@ -172,6 +179,16 @@ fn failures_say_what_why_and_what_to_do() {
       because: events that were seen there are gone; nothing was taken over
       hint: compare both: git log bbbbbbb aaaaaaa
       [E-REWOUND, exit 4]
+    error: main and origin/main have gone apart (bbbbbbb here, aaaaaaa there)
+      because: each has commits that the other lacks; nothing was moved
+      hint: compare them:     git log --oneline --left-right main...origin/main
+            put yours on top: git switch main && git rebase origin/main
+      [E-DIVERGED, exit 4]
+    error: a merge is going on in /r: git merge --continue, or git merge --abort
+      hint: see how it stands: git status
+            give it up:        git merge --abort
+            then:              git orch queue run
+      [E-CHECKOUT, exit 4]
     error: nothing waits for a person
       hint: see what is going on: git orch status
       [E-NOTHING-WAITS, exit 8]

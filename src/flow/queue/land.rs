@@ -62,6 +62,7 @@ impl Lander<'_> {
             Err(FlowError::CheckoutInWay { worktree, files }) => {
                 return Ok(self.wait_for_checkout(&worktree, &files));
             }
+            Err(busy @ FlowError::CheckoutBusy { .. }) => return Ok(self.stand(busy.to_string())),
             intent => intent?,
         };
         let moved = {
@@ -120,7 +121,7 @@ impl Lander<'_> {
     }
 
     /// Nothing lands until a person did something; nobody leaves the queue for it.
-    fn stand(&mut self, text: String) -> bool {
+    pub(super) fn stand(&mut self, text: String) -> bool {
         if self.rounds.stands.as_ref() != Some(&text) {
             self.say(Step::NeedsYou, &[], None, text.clone());
             self.rounds.stands = Some(text);

@@ -131,6 +131,10 @@ pub(crate) struct Lander<'a> {
     live: Vec<Live>,
     ended: (Sender<Ended>, Receiver<Ended>),
     rounds: Rounds,
+    /// Tasks whose commits are not here, as far as that was said.
+    absent: BTreeSet<TaskId>,
+    /// Where landings went when it began.
+    lands_at: String,
     sharing: share::Sharing,
     /// Trees whose runs could not be made at all in this process: not tried again and again.
     failed: HashMap<TreeId, String>,
@@ -172,6 +176,8 @@ impl<'a> Lander<'a> {
             live: Vec::new(),
             ended: channel(),
             rounds: Rounds::default(),
+            absent: BTreeSet::new(),
+            lands_at: project.lands_at(),
             sharing: share::Sharing::default(),
             failed: HashMap::new(),
             forgiven: None,
@@ -219,6 +225,19 @@ impl<'a> Lander<'a> {
                 return Err(FlowError::Interrupted);
             }
             self.project = self.project.reopened()?;
+            let lands_at = self.project.lands_at();
+            if lands_at != self.lands_at {
+                // Somebody's program may have changed the settings: to land elsewhere is a person's decision.
+                let text = format!(
+                    "landings went to {}, and would now go to {lands_at}: git remote -v",
+                    self.lands_at
+                );
+                self.stand(text);
+                return Ok(());
+            }
+            if let Err(held) = slot.keep(&self.project.repo)? {
+                return Err(FlowError::QueueBusy { pid: held.pid, since: held.since });
+            }
             self.exchange()?;
             self.op.at = now();
             if let Some(text) = self.rewound()? {
@@ -264,6 +283,7 @@ impl<'a> Lander<'a> {
     /// Says at the end why what is left is left.
     fn settle(&mut self, view: &View, queued: &[Queued]) -> Result<(), FlowError> {
         self.rounds.waiting = queued.iter().map(|queued| queued.entry.task.clone()).collect();
+        self.rounds.waiting.extend(self.absent.iter().cloned());
         let seen = queued.iter().map(|queued| (queued.entry.task.clone(), queued.stored.tip.to_string()));
         self.rounds.seen = seen.collect();
         if view.paused {

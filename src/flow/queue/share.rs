@@ -3,6 +3,7 @@
 //! Who lands is decided by the push of the base alone. What is shared here, journals and verdicts, only saves work that
 //! another clone has done, so nothing of it may keep a landing from going on.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::flow::FlowError;
@@ -25,6 +26,8 @@ pub(super) struct Sharing {
     pub(super) due: bool,
     /// The remote was out of reach at the last try, and that was said.
     cut_off: bool,
+    /// What of the remote cannot be read, as far as that was said.
+    unreadable: BTreeSet<(String, String)>,
 }
 
 impl Lander<'_> {
@@ -40,6 +43,13 @@ impl Lander<'_> {
         match self.project.sync(&remote, true, true) {
             Ok(synced) => {
                 self.sharing.cut_off = false;
+                for (name, why) in synced.unreadable {
+                    if !self.sharing.unreadable.insert((name.clone(), why.clone())) {
+                        continue;
+                    }
+                    let text = format!("{name} of {remote} cannot be read and was not taken over: {why}");
+                    self.say(Step::Note, &[], None, text);
+                }
                 for (name, kept) in synced.conflicts {
                     self.say(
                         Step::Note,
@@ -79,6 +89,7 @@ impl Lander<'_> {
         match self.project.follow_upstream(upstream) {
             Ok(()) => Ok(None),
             Err(FlowError::CheckoutInWay { worktree, files }) => Ok(Some(self.in_the_way(&worktree, &files))),
+            Err(busy @ FlowError::CheckoutBusy { .. }) => Ok(Some(busy.to_string())),
             Err(err) => Err(err),
         }
     }

@@ -65,7 +65,8 @@ impl Lander<'_> {
             let (id, tip) = (&one.entry.task, &one.stored.tip);
             if self.tested.get(id).is_none_or(|(read_at, _)| read_at != tip) {
                 let mut candidates = Vec::new();
-                for (_, record) in self.project.store.events(tip, EVENTS)? {
+                // What runs said before is advice: a journal whose past cannot be read gives none.
+                for (_, record) in self.project.store.events(tip, EVENTS).unwrap_or_default() {
                     if let Event::Testing { candidate } = record.event
                         && self.project.repo.has_object(&candidate)?
                     {

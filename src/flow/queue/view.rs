@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::flow::FlowError;
+use crate::flow::progress::Step;
 use crate::git::trunk::Trunk;
 use crate::queue::{
     self, Base, Composition, Entry, Footprint, Known, OnWorse, Rules, Running, Verdict, View,
@@ -10,9 +11,9 @@ use crate::queue::{
 use crate::store::Stored;
 use crate::store::repo_journal::Coupled;
 use crate::suite::result::Results;
-use crate::task::State;
 use crate::task::id::{CommitId, Nonce, TaskId, TreeId};
 use crate::task::state::Phase;
+use crate::task::{State, Task};
 
 use super::decide::hold_of;
 use super::tried::failed_with;
@@ -52,7 +53,11 @@ impl Lander<'_> {
                 Some(stored) => stored,
                 None => match tips.get(id) {
                     Some(tip) => {
-                        Stored { task: self.project.store.task_of_commit(tip)?, tip: (*tip).clone() }
+                        let task = self.project.store.task_of_commit(tip)?;
+                        if !self.is_here(&task)? {
+                            continue;
+                        }
+                        Stored { task, tip: (*tip).clone() }
                     }
                     None => continue,
                 },
@@ -64,6 +69,22 @@ impl Lander<'_> {
         }
         self.loaded = loaded;
         Ok(queued)
+    }
+
+    /// Whether this clone has the commits of a queued change: a journal that came from elsewhere may name any.
+    fn is_here(&mut self, task: &Task) -> Result<bool, FlowError> {
+        let State::ReadyForHandoff { change, .. } = &task.state else { return Ok(true) };
+        for commit in [&change.head, &change.base] {
+            if self.project.repo.has_object(commit)? {
+                continue;
+            }
+            if self.absent.insert(task.id.clone()) {
+                let text = format!("its commit {} is not in this clone: passed over", commit.short());
+                self.say(Step::NeedsYou, std::slice::from_ref(&task.id), None, text);
+            }
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     fn entry(

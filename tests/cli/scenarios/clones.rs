@@ -246,7 +246,7 @@ fn a_runner_that_is_killed_in_its_push_is_made_up_for_by_the_other_clone() {
 
 #[test]
 fn a_tree_that_one_clone_tested_is_not_tested_by_the_other() {
-    let pair = Pair::with_queue("true", "", &["a", "b"]);
+    let pair = Pair::with_queue("true", "[queue]\nverdicts = \"shared\"", &["a", "b"]);
     let no = "#!/bin/sh\nif grep -q refs/heads/main; then echo not allowed; exit 1; fi\n";
     pair.hook("pre-receive", no);
     let stands = pair.field.drain(4);
