@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     policy::agents::{AgentEntry, Call, Output},
-    process::{self, Job, Outcome, Stop, Terms, sandbox::Sandbox},
+    process::{self, Job, Outcome, Stop, Terms, last_line, sandbox::Sandbox},
     task::{
         id::{RunId, TaskId},
         record::MicroUsd,
@@ -28,8 +28,6 @@ const ANSWER_MAX: u64 = 1 << 20;
 const MARKER: u64 = 256;
 /// Bytes of standard error that are looked at.
 const ERROR_MAX: u64 = 1 << 16;
-/// Characters of a program's last line that are kept: two lines of a terminal.
-const WORDS_MAX: usize = 160;
 /// How long an agent has after its limit to end by itself: with what its clean-up takes, it is gone within five seconds.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -265,13 +263,6 @@ fn read_end(log: &Path, cap: u64, most: u64) -> std::io::Result<(String, bool)> 
     file.take(most).read_to_end(&mut bytes)?;
     // Longer than the cap is a log only by the line that stands for what was left out.
     Ok((String::from_utf8_lossy(&bytes).into_owned(), length > most || length > cap))
-}
-
-/// The last line of a log that says something, and no more of it than fits into a message.
-fn last_line(log: &str) -> Option<String> {
-    let line = log.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    let cut = line.char_indices().nth(WORDS_MAX).map(|(at, _)| format!("{}...", &line[..at]));
-    Some(cut.unwrap_or_else(|| line.to_owned()))
 }
 
 /// The end of a text, as much of it as is looked at; tells whether there was more.

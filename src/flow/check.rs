@@ -274,12 +274,12 @@ impl Project {
         }
         note(watcher, Step::Test, format!("{} as it is, to compare with", self.base.branch));
         self.run_tests(&self.base.tip, &Which::Full, &Stop::new())?;
-        self.full_results(&tree)?.ok_or_else(|| {
-            FlowError::NoEvidence(format!(
-                "the tests of {} itself give no result that counts",
-                self.base.branch
-            ))
-        })
+        if let Some(results) = self.full_results(&tree)? {
+            return Ok(results);
+        }
+        let why = self.judge(&tree, &Results::default())?.why_none;
+        let base = &self.base.branch;
+        Err(FlowError::NoEvidence(format!("the tests of {base} itself give no result that counts: {why}")))
     }
 
     /// The change merged with today's base, or the files in conflict.

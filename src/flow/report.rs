@@ -189,6 +189,7 @@ impl Tally {
             tasks: tasks.iter().map(|task| task_line(project, task)).collect(),
             turns: self.state.turns.clone(),
             breakers: Vec::new(),
+            stands: self.stands.clone().filter(|_| tasks.iter().any(is_queued)),
             notes: self.notes(),
             commands: self.commands(),
         })
@@ -283,6 +284,10 @@ fn counts(project: &Project, commit: &CommitId) -> Result<Option<Counts>, FlowEr
         .map(|results| Counts { passed: count(results.passed.len()), failed: count(results.failed.len()) }))
 }
 
+fn is_queued(task: &Task) -> bool {
+    matches!(task.state, State::ReadyForHandoff { .. })
+}
+
 fn task_line(project: &Project, task: &Task) -> TaskLine {
     let card = Card::of(task);
     let (result, why) = match &task.state {
@@ -292,7 +297,10 @@ fn task_line(project: &Project, task: &Task) -> TaskLine {
         State::Blocked { because, .. } => (Outcome::NeedsPerson, because.clone()),
         _ if card.need.is_some() => (Outcome::NeedsPerson, "waits for a review".to_owned()),
         State::ReadyForHandoff { .. } => (Outcome::Waiting, "in the queue".to_owned()),
-        State::Pending => (Outcome::Waiting, "not started".to_owned()),
+        State::Pending => {
+            let why = project.waits(task).map_or_else(|| "not started".to_owned(), |waits| waits.to_string());
+            (Outcome::Waiting, why)
+        }
         State::Assigned { claim } if task.evidence.is_some() => {
             let worker = claim.owner.0.split('@').next().unwrap_or_default();
             (Outcome::Waiting, format!("sent back to {worker}"))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::process::sandbox::Endpoints;
-use crate::process::{Ended, Job, Outcome, Stop, Terms, agent_environment, supervised};
+use crate::process::{Ended, Job, Outcome, Stop, Terms, agent_environment, last_line, supervised};
 use crate::queue::Pace;
 use crate::select::choose::{self, Selection};
 use crate::store::verdicts::{Said, Verdict};
@@ -253,7 +253,6 @@ impl Project {
             // A report of an earlier run must not speak for this one.
             let _ = std::fs::remove_file(report);
         }
-        let errors = log.with_extension("err.log");
         let room = match self.policy.tests.sandbox {
             true => self.room(folder, Use::Change, named_in(command), Endpoints::default())?,
             false => self.open_room()?,
@@ -264,7 +263,7 @@ impl Project {
             env: agent_environment(&self.policy.agents.env, &[("CI".to_owned(), "true".to_owned())]),
             stdin: Vec::new(),
             stdout: log.clone(),
-            stderr: errors,
+            stderr: slot.errors(),
             limit,
             grace: GRACE,
             log_cap: REPORT_MAX,
@@ -306,7 +305,8 @@ impl Project {
                     );
                     Said::NoEvidence(why)
                 } else {
-                    read_report(format, report.as_deref(), log, exit)
+                    let said = read_report(format, report.as_deref(), log, exit);
+                    in_its_words(said, &[&slot.errors(), log], folder)
                 }
             }
             Ended::Signaled(signal) => {
@@ -328,6 +328,20 @@ impl Project {
         let verdict = Verdict { run: id, set, environment, at: now(), millis, command, said };
         self.store.add_verdict(&tree, &verdict)?;
         Ok(verdict)
+    }
+}
+
+/// Why there is no result, with the last line that the test command wrote: that the runner is not installed, say. The folder
+/// of the test is left out of it: the same tests say the same on each machine.
+fn in_its_words(said: Said, logs: &[&Path], folder: &Path) -> Said {
+    let Said::NoEvidence(why) = said else { return said };
+    let last = |log: &&Path| last_line(&String::from_utf8_lossy(&read_bounded(log).ok()?));
+    match logs.iter().find_map(last) {
+        Some(words) => {
+            let words = words.replace(&folder.display().to_string(), ".");
+            Said::NoEvidence(format!("{why}: {words}"))
+        }
+        None => Said::NoEvidence(why),
     }
 }
 

@@ -78,6 +78,11 @@ impl Slot {
         Ok(())
     }
 
+    /// Where what its tests write to stderr goes.
+    pub(super) fn errors(&self) -> PathBuf {
+        self.log.with_extension("err.log")
+    }
+
     /// Why what tests said in it is not about this commit: the folder is another one by now, or stands elsewhere.
     pub(super) fn strange(&self, project: &Project, commit: &CommitId) -> Option<String> {
         if !self.held.as_ref().is_some_and(FolderLock::is_there) {

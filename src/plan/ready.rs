@@ -1,6 +1,7 @@
 //! What `pick` may take, in order, and what the rest waits for.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::task::id::{Seconds, TaskId};
 use crate::task::state::Column;
@@ -21,6 +22,18 @@ pub(crate) enum Waits {
     For(Vec<TaskId>),
     /// For ever, unless it is edited: it depends on a task that was given up or that nobody knows.
     ForNothing(TaskId),
+}
+
+impl fmt::Display for Waits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Waits::For(ids) => {
+                let names: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+                write!(f, "waits for {}", names.join(", "))
+            }
+            Waits::ForNothing(id) => write!(f, "waits for {id}, which will never land"),
+        }
+    }
 }
 
 /// What a task waits for before it may be claimed; `None` if for nothing.

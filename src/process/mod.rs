@@ -23,6 +23,8 @@ mod signals;
 mod wait;
 /// Ends short commands that hang.
 mod watchdog;
+/// What they said last.
+mod words;
 /// Agents, reviewers and test runs: limits, capped logs, nothing left behind.
 mod supervise;
 
@@ -41,6 +43,7 @@ pub(crate) use supervise::{
     supervised, supervised_blocking, supervisor_main,
 };
 pub(crate) use wait::ask_again;
+pub(crate) use words::last_line;
 
 /// Why a program could not be run, or not be talked with. How a program *ended* is never an error here.
 #[derive(Debug, thiserror::Error)]

@@ -31,8 +31,8 @@ pub(crate) fn markdown(report: &RunReport) -> String {
         ];
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
-    for note in &report.notes {
-        out.push_str(&format!("\n{}\n", plain(note)));
+    for note in words::notes(report) {
+        out.push_str(&format!("\n{}\n", plain(&note)));
     }
     turns(report, &mut out);
     regressions(report, &mut out);

@@ -24,6 +24,8 @@ pub(crate) struct RunReport {
     pub(crate) turns: Vec<TurnLine>,
     /// Breakers that opened, in their order: the agent, and why.
     pub(crate) breakers: Vec<(String, String)>,
+    /// Why the queue stood still though something was in it.
+    pub(crate) stands: Option<String>,
     /// What else there is to know: what its budget came to, how often it was killed. One line each.
     pub(crate) notes: Vec<String>,
     /// Every command that was run, in order of its start.

@@ -48,6 +48,7 @@ pub(super) fn all_landed() -> RunReport {
         findings: Vec::new(),
         turns: Vec::new(),
         breakers: Vec::new(),
+        stands: None,
         notes: Vec::new(),
         commands: vec![CommandLine {
             what: "cargo nextest run --profile ci".to_owned(),

@@ -28,7 +28,7 @@ pub(crate) fn text(report: &RunReport) -> String {
     }
     lines.extend(agents(report));
     lines.push(String::new());
-    lines.extend(report.notes.iter().flat_map(|note| wrapped(&words::line(note), "")));
+    lines.extend(words::notes(report).iter().flat_map(|note| wrapped(&words::line(note), "")));
     lines.push(format!(
         "run {}, {} {} -> {}, {}",
         shown(&report.run.0),

@@ -52,6 +52,12 @@ pub(super) fn worst_first(report: &RunReport) -> Vec<&TaskLine> {
     tasks
 }
 
+/// What there is to know besides, a line each.
+pub(super) fn notes(report: &RunReport) -> Vec<String> {
+    let stands = report.stands.as_ref().map(|why| format!("The queue stands still: {why}."));
+    stands.into_iter().chain(report.notes.iter().cloned()).collect()
+}
+
 /// The commands that go on from here, the most pressing first.
 pub(crate) fn next(report: &RunReport) -> Vec<String> {
     let tasks = worst_first(report);
@@ -66,7 +72,8 @@ pub(crate) fn next(report: &RunReport) -> Vec<String> {
     if report.ending != Ending::Done {
         commands.push("git orch run".to_owned());
     } else if awaiting(Awaits::Queue).next().is_some() {
-        commands.push("git orch queue run".to_owned());
+        commands
+            .push(if report.stands.is_some() { "git orch queue" } else { "git orch queue run" }.to_owned());
     }
     if of(Outcome::Landed).next().is_some() {
         let Change { before, after } = &report.base;
@@ -213,5 +220,8 @@ mod tests {
         (queued.tasks[0].result, queued.tasks[0].awaits) = (Outcome::Waiting, Awaits::Queue);
         queued.tasks.truncate(1);
         insta::assert_snapshot!(next(&queued), @"git orch queue run");
+        queued.stands = Some("the queue is paused".to_owned());
+        insta::assert_snapshot!(next(&queued), @"git orch queue");
+        insta::assert_snapshot!(notes(&queued).join("\n"), @"The queue stands still: the queue is paused.");
     }
 }

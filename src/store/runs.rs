@@ -88,6 +88,8 @@ struct ReportWire<'a> {
     tasks: Vec<TaskLineWire<'a>>,
     turns: Vec<TurnLineWire<'a>>,
     breakers: Vec<BreakerWire<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stands: Option<&'a str>,
     notes: &'a [String],
     commands: Vec<CommandWire<'a>>,
 }
@@ -175,6 +177,7 @@ pub(crate) fn report_json(report: &RunReport) -> Vec<u8> {
         tasks: report.tasks.iter().map(task_line_wire).collect(),
         turns: report.turns.iter().map(turn_line_wire).collect(),
         breakers: report.breakers.iter().map(|(agent, why)| BreakerWire { agent, why }).collect(),
+        stands: report.stands.as_deref(),
         notes: &report.notes,
         commands: report
             .commands

@@ -237,3 +237,22 @@ fn what_stands_against_a_change_can_be_seen_again_later() {
     again("conflicts with main in f.txt; on ");
     again("1 worse than on main: suite");
 }
+
+/// Tests that cannot even start are no riddle: the words of their command stand in the answer, and a run that could land
+/// nothing for them does not end as if all were well.
+#[test]
+fn tests_that_give_no_result_say_why_in_their_own_words() {
+    let sandbox = Sandbox::new();
+    let all = "echo 'No module named nowhere' >&2; exit 1";
+    sandbox.write("orch.toml", &format!("[tests]\nall = \"{all}\"\nreport = \"junit:report.xml\"\n"));
+    sandbox.git(&["commit", "-qam", "tests of nobody"]);
+    sandbox.branch("topic", "topic.txt", "x\n");
+    let check = sandbox.run(&["check", "topic", "--only", "tests"]).exits(3);
+    assert!(check.stderr.contains("No module named nowhere"), "{}", check.stderr);
+    sandbox.run(&["queue", "add", "topic"]).exits(0);
+    let ran = sandbox.run(&["run", "--agent", "exec:true"]).exits(4);
+    let said = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("The queue stands still: ") && said.contains("No module named nowhere"), "{said}");
+    assert!(ran.stderr.contains("hint: git orch queue\n"), "{}", ran.stderr);
+    assert!(sandbox.run(&["report"]).exits(0).stdout.contains("The queue stands still"));
+}

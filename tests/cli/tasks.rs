@@ -177,12 +177,18 @@ fn a_run_that_does_nothing_leaves_no_report() {
     assert_eq!((ran.stdout.as_str(), runs().as_str()), ("nothing to do: no task is open\n", ""));
     assert!(!ran.stderr.contains("git orch report"), "{}", ran.stderr);
     sandbox.run(&["add", "Say hello", "--id", "one"]).exits(0);
-    sandbox.run(&["run"]).exits(8);
+    let idle = sandbox.run(&["run"]).exits(8);
+    assert_eq!(idle.stdout, "1 task waits for an agent, and none is set\n");
     assert_eq!(runs(), "", "nobody was there to do it");
     sandbox.run(&["run", "--agent", "implement=exec:true", "--no-land"]).exits(4);
     assert_eq!(runs().lines().count(), 1);
     sandbox.run(&["run", "--agent", "implement=exec:true", "--no-land"]).exits(4);
     assert_eq!(runs().lines().count(), 1, "it still waits for its person");
+    // What waits for something that was given up is said, and is nobody's work.
+    sandbox.run(&["add", "Say it later", "--id", "later", "--after", "one"]).exits(0);
+    sandbox.run(&["stop", "one", "--abandon"]).exits(0);
+    let left = sandbox.run(&["run"]).exits(0).stdout;
+    assert!(left.contains("waits for one, which will never land"), "{left}");
 }
 
 #[test]

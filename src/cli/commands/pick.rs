@@ -15,7 +15,7 @@ use crate::task::id::{Seconds, TaskId};
 use crate::cli::args::DryRun;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, waits_text};
+use crate::cli::failure::Failure;
 use crate::cli::json::{NeedsJson, TaskJson};
 use crate::cli::needs::of_evidence;
 use crate::cli::{Context, text};
@@ -259,8 +259,6 @@ fn explain(project: &Project, cards: &[Card], id: &TaskId, now: Seconds) -> Vec<
     let waiting = cards.iter().filter(|card| card.state == "pending" && !card.adopted);
     let waiting =
         waiting.filter_map(|card| Some((card, ready::waits(card, &|id| open.contains_key(id), &finished)?)));
-    lines.extend(
-        waiting.take(5).map(|(card, waits)| format!("not ready: {}  {}", card.id, waits_text(&waits))),
-    );
+    lines.extend(waiting.take(5).map(|(card, waits)| format!("not ready: {}  {waits}", card.id)));
     lines
 }

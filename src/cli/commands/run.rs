@@ -143,7 +143,9 @@ fn exit_of(outcome: &RunOutcome, needs: usize) -> Exit {
         (Ending::Interrupted, _) => Exit::Interrupted,
         (Ending::StoppedAsWorse { .. } | Ending::Aborted { .. }, _) => Exit::Person,
         (Ending::Limit { .. }, _) => Exit::Limit,
-        (Ending::Done, _) if needs > 0 || outcome.left.is_some() => Exit::Person,
+        (Ending::Done, _) if needs > 0 || outcome.left.is_some() || outcome.report.stands.is_some() => {
+            Exit::Person
+        }
         (Ending::Done, Some(_)) => Exit::Nothing,
         (Ending::Done, None) => Exit::Done,
     }

@@ -16,7 +16,7 @@ use crate::task::{Evidence, State, Task};
 use crate::cli::codes::{self, Code};
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, waits_text};
+use crate::cli::failure::Failure;
 use crate::cli::json::TaskJson;
 use crate::cli::needs::{Eyes, needs, options};
 use crate::cli::{Context, text};
@@ -311,7 +311,7 @@ fn why(screen: &Screen<'_>) -> String {
         (None, None) => {}
     }
     if let Some(waits) = &screen.waits {
-        out.push_str(&format!("\n{}\n", waits_text(waits)));
+        out.push_str(&format!("\n{waits}\n"));
     }
     let reviews = task.current_reviews().flat_map(|review| &review.findings);
     for finding in reviews.take(5) {

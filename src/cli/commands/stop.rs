@@ -95,8 +95,7 @@ fn end_run(ctx: &Context, project: &Project, because: &str, dry: bool) -> Result
         (true, true) => "would ask the run to end after the work in hand\n",
         (false, _) => "no run goes on in this clone\n",
     };
-    let next = if goes_on { "git orch status" } else { "git orch stop TASK" };
     let data = json!({"run": goes_on, "tasks": []});
-    ctx.out.success("stop", data, || line.to_owned(), &[next.to_owned()]);
+    ctx.out.success("stop", data, || line.to_owned(), &["git orch status".to_owned()]);
     Ok(Exit::Done)
 }

@@ -21,8 +21,6 @@ use crate::task::id::shown;
 use super::codes::Code;
 use super::exit::Exit;
 
-pub(crate) use task::waits_text;
-
 /// Opens the settings in the editor that git would open.
 const EDIT_SETTINGS: &str = "$(git var GIT_EDITOR) orch.toml";
 

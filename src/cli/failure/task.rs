@@ -52,7 +52,7 @@ pub(super) fn nothing_ready(waiting: &[(TaskId, Waits)], in_hand: usize, needs_y
     };
     let mut failure = Failure::new(Code::NothingReady, message);
     for (id, waits) in waiting.iter().take(NAMED) {
-        failure = failure.because(format!("{id} {}", waits_text(waits)));
+        failure = failure.because(format!("{id} {waits}"));
     }
     if in_hand > 0 {
         failure = failure.because(format!("{} in hand", text::count(in_hand, "task")));
@@ -70,19 +70,8 @@ pub(super) fn nothing_waits() -> Failure {
         .hint("see what is going on", "git orch status")
 }
 
-/// What a task waits for, in words.
-pub(crate) fn waits_text(waits: &Waits) -> String {
-    match waits {
-        Waits::For(ids) => {
-            let names: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
-            format!("waits for {}", names.join(", "))
-        }
-        Waits::ForNothing(id) => format!("waits for {id}, which will never land"),
-    }
-}
-
 pub(super) fn not_ready(id: &TaskId, waits: &Waits) -> Failure {
-    let failure = Failure::new(Code::NotReady, format!("{id} is not ready")).because(waits_text(waits));
+    let failure = Failure::new(Code::NotReady, format!("{id} is not ready")).because(waits.to_string());
     match waits {
         Waits::For(ids) => {
             let first = ids.first().unwrap_or(id);

@@ -1,10 +1,10 @@
 //! How a run ends: why, with which report, and what it left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::FlowError;
 use crate::flow::project::now;
-use crate::plan::turns;
+use crate::plan::{Card, ready, turns};
 use crate::task::id::TaskId;
 
 use super::{Dispatcher, RunEnd, RunOutcome, Stopping, Why};
@@ -67,14 +67,22 @@ impl Dispatcher<'_> {
     /// Why a run left open tasks alone that it could have done.
     fn idle(&self) -> Result<Option<String>, FlowError> {
         let rows = self.project.store.open_tasks()?.rows;
-        let fresh = rows.iter().filter(|row| row.card.state == "pending" && !row.card.adopted).count();
+        let open: BTreeSet<&TaskId> = rows.iter().map(|row| &row.card.id).collect();
+        let waits =
+            |card: &Card| ready::waits(card, &|id| open.contains(id), &|id| self.project.finished(id));
+        let fresh = rows.iter().map(|row| &row.card).filter(|card| card.state == "pending" && !card.adopted);
+        let fresh = fresh.filter(|card| waits(card).is_none()).count();
         let review = rows.iter().filter(|row| row.card.state == "under-review").count();
         Ok(if fresh > 0 && !self.roster.roles(self.op.at).implement {
-            Some(format!("{fresh} tasks wait for an agent, and none is set"))
+            Some(format!("{} for an agent, and none is set", wait(fresh)))
         } else if review > 0 && !self.roster.roles(self.op.at).review {
-            Some(format!("{review} tasks wait for a review, and no agent is set for it"))
+            Some(format!("{} for a review, and no agent is set for it", wait(review)))
         } else {
             None
         })
     }
+}
+
+fn wait(tasks: usize) -> String {
+    if tasks == 1 { "1 task waits".to_owned() } else { format!("{tasks} tasks wait") }
 }
