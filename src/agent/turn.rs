@@ -28,6 +28,8 @@ const ANSWER_MAX: u64 = 1 << 20;
 const MARKER: u64 = 256;
 /// Bytes of standard error that are looked at.
 const ERROR_MAX: u64 = 1 << 16;
+/// Characters of a program's last line that are kept: two lines of a terminal.
+const WORDS_MAX: usize = 160;
 /// How long an agent has after its limit to end by itself: with what its clean-up takes, it is gone within five seconds.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -97,6 +99,8 @@ pub(crate) struct TurnResult {
     pub(crate) usage: Usage,
     /// The answers of a team's workers, by name; empty where one agent answered.
     pub(crate) parts: Vec<(String, String)>,
+    /// Of a program that failed, the last line that it wrote: on standard error, or else as its plain answer. Not escaped.
+    pub(crate) last_words: Option<String>,
 }
 
 /// What a turn cost. Unknown stays unknown: it is never 0.
@@ -188,6 +192,11 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         }
         answer => (answer, false),
     };
+    // Of a program that ended well it is mostly a count of tokens.
+    let ended_badly = outcome.ended != process::Ended::Exited(0);
+    let last_words = last_line(&stderr)
+        .or_else(|| last_line(&stdout).filter(|_| form == Output::Text))
+        .filter(|_| ended_badly);
     let answer_cut = log_cut || too_long;
     let model = model.or_else(|| turn.model.clone()).or_else(|| entry.and_then(|entry| entry.model.clone()));
     let cost = match cost_usd_micros {
@@ -215,6 +224,7 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         log,
         error_log,
         parts: Vec::new(),
+        last_words,
     })
 }
 
@@ -255,6 +265,13 @@ fn read_end(log: &Path, cap: u64, most: u64) -> std::io::Result<(String, bool)> 
     file.take(most).read_to_end(&mut bytes)?;
     // Longer than the cap is a log only by the line that stands for what was left out.
     Ok((String::from_utf8_lossy(&bytes).into_owned(), length > most || length > cap))
+}
+
+/// The last line of a log that says something, and no more of it than fits into a message.
+fn last_line(log: &str) -> Option<String> {
+    let line = log.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    let cut = line.char_indices().nth(WORDS_MAX).map(|(at, _)| format!("{}...", &line[..at]));
+    Some(cut.unwrap_or_else(|| line.to_owned()))
 }
 
 /// The end of a text, as much of it as is looked at; tells whether there was more.

@@ -3,6 +3,7 @@
 //! Each import is compared with what the last one wrote, which is in the task's journal: a field that changed there and not
 //! here follows, one that changed here stays. So a second import of the same source does nothing.
 
+mod again;
 mod files;
 mod follow;
 mod order;
@@ -21,7 +22,7 @@ use order::orders;
 pub(crate) use files::{Tracker, read, tracker_at, trackers_in};
 
 /// How imports sign: behind the name of whoever called for them.
-const BY_IMPORT: &str = " (import)";
+pub(super) const BY_IMPORT: &str = " (import)";
 
 /// What an import did or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,7 +55,12 @@ impl Project {
             // Most of a first import is new: what nobody lists is not looked for.
             let known = if here.is_open(&item.id) { self.store.load(&item.id)? } else { None };
             let Some(stored) = known else {
-                if here.is_archived(&item.id) || item.standing == Standing::Closed {
+                if let Some(taken_back) = self.taken_back(&here, item)? {
+                    done.added.push(item.id.clone());
+                    if !dry {
+                        self.bring_back(op, &actor, taken_back, item, after, &mut done.notices)?;
+                    }
+                } else if here.is_archived(&item.id) || item.standing == Standing::Closed {
                     done.same += 1;
                 } else {
                     done.added.push(item.id.clone());
@@ -98,7 +104,7 @@ impl Project {
             title: item.title.clone(),
             spec: item.text.clone().unwrap_or_default(),
             priority: item.priority.unwrap_or(PRIORITY),
-            paths: Vec::new(),
+            paths: item.paths.clone().unwrap_or_default(),
             after: after.cloned().unwrap_or_default(),
             tier: 1,
             domain: None,

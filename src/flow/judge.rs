@@ -134,8 +134,8 @@ impl Project {
             return self.judge_handed_in(op, ready, result, &stored);
         }
         if !matches!(stored.task.state, State::InProgress { .. }) {
-            let word = stored.task.state.word();
-            return Ok(Verdict::note(format!("is {word} meanwhile: its work stays in the worktree")));
+            let said = stored.task.state.said();
+            return Ok(Verdict::note(format!("is {said} meanwhile: its work stays in the worktree")));
         }
         let name = &ready.agent.name;
         if result.outcome.ended == Ended::Stopped {
@@ -150,11 +150,12 @@ impl Project {
         }
         if result.outcome.ended == Ended::TimedOut {
             let limit = ready.turn.limit.as_secs();
-            let text = format!("{name} was ended at its limit of {limit} s");
+            let text = in_its_words(format!("{name} was ended at its limit of {limit} s"), result);
             return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
         }
         if let Ended::Idle | Ended::Crowded = result.outcome.ended {
             let text = format!("{name} was ended: {}", how_it_ended(result, ready.turn.limit));
+            let text = in_its_words(text, result);
             return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
         }
         let ended = how_it_ended(result, ready.turn.limit);
@@ -175,7 +176,7 @@ impl Project {
                 if let Some(why) = clarify::unclear(&result.answer) {
                     return self.unclear(op, &stored, &why);
                 }
-                let text = format!("{name} ended without a change ({ended})");
+                let text = in_its_words(format!("{name} ended without a change ({ended})"), result);
                 return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
             }
             Err(FlowError::Git(GitError::NestedRepository { folder })) => {
@@ -190,10 +191,12 @@ impl Project {
         // Sent back and handed in unchanged: nothing was mended.
         if self.same_as_before(&stored, &measured.head)? {
             let text = format!("{name} ended without a change to what was sent back ({ended})");
+            let text = in_its_words(text, result);
             return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
         }
         if is_half_done(result) {
             let text = format!("{name} ended in the middle of its work ({ended}); what it did is kept");
+            let text = in_its_words(text, result);
             return self.attempt_failed(op, id, &Evidence::new(Trouble::AgentFailed, text));
         }
         match measured.refusal() {
@@ -398,6 +401,15 @@ fn note_of(ready: &Ready, result: &TurnResult, audited: &Audited, tags: Vec<Stri
     let text = text.map(|text| format!("{text}{overlaps}"))?;
     let role = ready.work.role();
     Some(Note { role, try_number: ready.turn.try_number, tags, text })
+}
+
+/// Why an attempt failed, with the last line of what its program wrote: mostly that is the reason. Where the program told
+/// its failure in a form of its own, that stands there already.
+fn in_its_words(text: String, result: &TurnResult) -> String {
+    match result.last_words.as_deref().filter(|_| result.failure.is_none()) {
+        Some(words) => format!("{text}: {words}"),
+        None => text,
+    }
 }
 
 /// How a turn ended, with all that its program says about it.

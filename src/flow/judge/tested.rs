@@ -30,7 +30,7 @@ impl Project {
             return Ok(Verdict::note("was finished by a person"));
         };
         if !matches!(stored.task.state, State::InProgress { .. }) {
-            return Ok(Verdict::note(format!("is {} meanwhile", stored.task.state.word())));
+            return Ok(Verdict::note(format!("is {} meanwhile", stored.task.state.said())));
         }
         let name = &ready.agent.name;
         if result.outcome.ended == Ended::Stopped {

@@ -288,6 +288,10 @@ impl<'a> Lander<'a> {
         self.rounds.seen = seen.collect();
         if view.paused {
             self.rounds.stands = Some("the queue is paused".to_owned());
+        } else if let Some(min) = view.min_priority
+            && view.entries.iter().any(|entry| queue::closed_to(view, entry))
+        {
+            self.rounds.stands = Some(format!("the queue is closed below priority {min}"));
         }
         if queued.is_empty() {
             self.project.store.drop_candidates()?;
