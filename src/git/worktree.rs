@@ -206,6 +206,11 @@ impl Repo {
 
     /// The admin folder of a worktree, by what the main repository knows.
     pub(super) fn admin(&self, path: &Path) -> Result<PathBuf, GitError> {
+        // A link in the place of a worktree leads to another one, the user's own as well: what is done to the one must not
+        // be done to the other.
+        if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+            return Err(GitError::NoWorktree(path.to_owned()));
+        }
         let wanted = real(path);
         if wanted == self.main_worktree() {
             return Ok(self.common_dir().to_owned());

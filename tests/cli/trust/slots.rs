@@ -41,13 +41,18 @@ fn tests_that_end_elsewhere_than_they_began_say_nothing() {
     for (tests, why) in [
         ("git checkout -q --detach HEAD^ 2>/dev/null || true", "the tests began at "),
         ("d=$PWD; cd /; rm -rf $d; mkdir $d", "somebody removed or replaced the folder"),
+        ("d=$PWD; cd /; rm -rf $d; ln -s {place}/../repo $d", "somebody removed or replaced the folder"),
     ] {
         let field = Field::new(tests, "");
         field.queue(&["a"]);
+        field.sandbox.write("mine.txt", "in no commit\n");
         let ran = field.sandbox.run(&["queue", "run", "--json"]);
         assert!(field.landed().is_empty() && ran.code != 0, "{tests}: {ran:?}");
         let said = format!("{}{}", ran.stdout, field.task("a"));
         assert!(said.contains(why), "{tests}: {said}");
+        field.sandbox.run(&["queue", "run"]);
+        assert!(field.sandbox.path().join("mine.txt").exists(), "{tests}");
+        assert_eq!(field.git(&["symbolic-ref", "HEAD"]), "refs/heads/main", "{tests}");
         // And the slot is whole again for the next one.
         field.sandbox.write("orch.toml", "[tests]\nall = \"test -e f.txt\"\nreport = \"exit\"\n");
         field.git(&["commit", "-q", "-a", "-m", "Other tests"]);

@@ -101,6 +101,27 @@ fn a_change_puts_no_file_into_the_worktree_of_another_task() {
 }
 
 #[test]
+fn a_link_in_the_place_of_a_worktree_leads_to_nobody_elses_files() {
+    for args in [
+        &["submit", "one", "-m", "x"][..],
+        &["stop", "one", "--abandon"],
+        &["doctor", "--fix"],
+        &["pick", "one"],
+    ] {
+        let (sandbox, worktree) = picked();
+        sandbox.write("mine.txt", "in no commit\n");
+        let (head, tip) = (sandbox.git(&["symbolic-ref", "HEAD"]), sandbox.git(&["rev-parse", "main"]));
+        fs::remove_dir_all(&worktree).unwrap();
+        std::os::unix::fs::symlink(sandbox.path(), &worktree).unwrap();
+        sandbox.run(args);
+        sandbox.run(&["queue", "run"]);
+        assert_eq!(sandbox.git(&["symbolic-ref", "HEAD"]), head, "{args:?}");
+        assert_eq!(sandbox.git(&["rev-parse", "main"]), tip, "{args:?}");
+        assert_eq!(sandbox.git(&["status", "--porcelain"]), "?? mine.txt", "{args:?}");
+    }
+}
+
+#[test]
 fn a_candidate_that_gc_took_ends_no_queue() {
     let (sandbox, _) = picked();
     let folder = sandbox.path().join(".git/refs/orch/candidates");
