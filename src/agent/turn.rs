@@ -200,6 +200,7 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         | process::Ended::TimedOut
         | process::Ended::Idle
         | process::Ended::Crowded
+        | process::Ended::Full
         | process::Ended::Stopped => None,
     };
     Ok(TurnResult {

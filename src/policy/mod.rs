@@ -146,6 +146,8 @@ pub(crate) struct SandboxRules {
     pub(crate) hidden: Vec<String>,
     /// Processes of one agent at the same time.
     pub(crate) processes: u32,
+    /// Size of its largest file.
+    pub(crate) file_bytes: u64,
 }
 
 /// `[limits]`: times for one attempt of an agent.
@@ -168,8 +170,22 @@ pub(crate) struct Limits {
 pub(crate) struct Retry {
     /// Attempts at one step, the first included.
     pub(crate) tries: u32,
-    /// Times that a task may be fixed before a person is asked.
+    /// Times in all that a task is worked on before a person is asked, revisions included (A6).
     pub(crate) iterations: u32,
+}
+
+impl Retry {
+    /// Whether a task may be worked on once more: its first time, its tries and its revisions count, and what a person
+    /// granted on top does not.
+    pub(crate) fn remains(&self, task: &crate::task::Task) -> bool {
+        let granted = task.tries_max.saturating_sub(self.tries);
+        task.try_number + task.rounds < self.iterations.saturating_add(granted)
+    }
+
+    /// Whether a task has a try left and still must not be worked on again.
+    pub(crate) fn cuts_short(&self, task: &crate::task::Task) -> bool {
+        !self.remains(task) && !task.adopted && task.try_number < task.tries_max
+    }
 }
 
 /// `[queue]`
@@ -294,6 +310,7 @@ impl Settings {
                 writable: self.words("sandbox.writable"),
                 hidden: self.words("sandbox.hidden"),
                 processes: self.small("sandbox.processes"),
+                file_bytes: self.megabytes("sandbox.file_mb"),
             },
             worktree_setup: self.text("worktree.setup"),
             signoff: self.switch("commit.signoff"),
