@@ -151,6 +151,14 @@ impl Agent {
         }
     }
 
+    /// Whoever is called in its place: a team's workers, else itself.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Agent> {
+        match &self.kind {
+            Kind::Team { workers, .. } => workers.iter(),
+            Kind::Program(_) | Kind::Script { .. } => std::slice::from_ref(self).iter(),
+        }
+    }
+
     /// Whether its answer holds the files that it would change.
     pub(crate) fn answers_files(&self) -> bool {
         match &self.kind {

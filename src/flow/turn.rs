@@ -256,12 +256,13 @@ impl Project {
             files: agent.answers_files(),
             notes: self.notes_for(&stored.task, run_turns)?,
             head: Some(head.clone()),
-            ..Brief::default()
+            ..Brief::of(agent)
         };
         let turn = self.turn(run, stored, &role, stored.task.try_number, picked.worktree, &brief)?;
         let claim = stored.task.state.claim().cloned();
-        let ready = self.ready(agent, choice, work, turn, Some(head), |part| {
-            let brief = Brief { part: part.to_owned(), ..brief.clone() };
+        let ready = self.ready(agent, choice, work, turn, Some(head), |worker| {
+            let part = worker.entry().and_then(|entry| entry.part.clone()).unwrap_or_default();
+            let brief = Brief { part, agent: Brief::of(worker).agent, ..brief.clone() };
             Ok(self.prompt(&role, &stored.task, &brief)?.text)
         })?;
         Ok(Some(self.seated(Ready { claim, ..ready }, &actor)))
@@ -318,13 +319,13 @@ impl Project {
     ) -> Result<Option<Ready>, FlowError> {
         let slot = Slot::take(self)?;
         slot.check_out(self, &head)?;
-        let brief = Brief { head: Some(head.clone()), ..Brief::default() };
+        let brief = Brief { head: Some(head.clone()), ..Brief::of(agent) };
         let turn = self.turn(run, stored, role, number, slot.folder.clone(), &brief)?;
         let ready = self.ready(agent, choice, work, turn, Some(head), |_| Ok(String::new()))?;
         Ok(Some(self.seated(Ready { slot: Some(slot), ..ready }, &self.worker(agent)?)))
     }
 
-    /// Houses a turn, and those of its workers where it is a team's. `prompt_of` is the prompt of a part.
+    /// Houses a turn, and those of its workers where it is a team's. `prompt_of` is the prompt of a worker.
     fn ready(
         &self,
         agent: &Agent,
@@ -332,7 +333,7 @@ impl Project {
         work: &Work,
         mut turn: Turn,
         head: Option<CommitId>,
-        prompt_of: impl Fn(&str) -> Result<String, FlowError>,
+        prompt_of: impl Fn(&Agent) -> Result<String, FlowError>,
     ) -> Result<Ready, FlowError> {
         let mut rooms = Vec::new();
         let mut workers = Vec::new();
@@ -340,9 +341,8 @@ impl Project {
         if let Kind::Team { workers: members, .. } = &agent.kind {
             sent.clear();
             for member in members {
-                let part = member.entry().and_then(|entry| entry.part.clone()).unwrap_or_default();
                 let log_folder = turn.log_folder.join(member.name.replace(['/', ':'], "-"));
-                let mut own = Turn { prompt: prompt_of(&part)?, log_folder, ..turn.clone() };
+                let mut own = Turn { prompt: prompt_of(member)?, log_folder, ..turn.clone() };
                 rooms.push(self.house(&mut own, member)?);
                 sent.push_str(&format!("<!-- {} -->\n{}\n", member.name, own.prompt));
                 workers.push((member.clone(), own));
