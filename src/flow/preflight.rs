@@ -11,10 +11,10 @@ use crate::policy::agents::Output;
 use crate::process::{self, Ended, Job, Terms, free_bytes};
 
 use super::contract::Brief;
+use super::crew::Crew;
 use super::doctor::{Check, Diagnosis};
 use super::progress::{Line, Step, Watcher};
 use super::run::RunRequest;
-use super::turn::Crew;
 use super::{FlowError, Project};
 
 /// An agent that was tried before the start, and what that used.

@@ -33,12 +33,13 @@ use crate::store::Op;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
 use super::audit::Audited;
+use super::crew::Crew;
 use super::progress::{Line, Now, Recorder, Step, Watcher};
 use super::project::now;
 use super::queue::Rounds;
 use super::report::Tally;
 use super::roster::Roster;
-use super::turn::{Crew, Ready};
+use super::turn::Ready;
 use super::{FlowError, Project};
 
 use stopping::{Stopping, Why};

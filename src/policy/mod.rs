@@ -4,6 +4,7 @@
 //! matter; this room fills in their types.
 
 pub(crate) mod agents;
+mod entry;
 pub(crate) mod file;
 pub(crate) mod key;
 pub(crate) mod layers;
