@@ -23,6 +23,8 @@ const ANSWER_MAX: u64 = 1 << 20;
 const MARKER: u64 = 256;
 /// Bytes of standard error that are looked at.
 const ERROR_MAX: u64 = 1 << 16;
+/// Characters of a program's last line that are kept: two lines of a terminal.
+const WORDS_MAX: usize = 160;
 
 /// The logs of a turn.
 pub(super) struct Logs {
@@ -52,6 +54,11 @@ pub(super) fn result(
         (said.tokens, said.cost_usd_micros) = (None, None);
     }
     let cost = cost(entry, &said, turn.model.as_deref());
+    // Of a program that ended well it is mostly a count of tokens.
+    let ended_badly = outcome.ended != Ended::Exited(0);
+    let last_words = last_line(&stderr)
+        .or_else(|| last_line(&stdout).filter(|_| form == Output::Text))
+        .filter(|_| ended_badly);
     let Said { answer, failure, tokens, model, denied, .. } = said;
     let (answer, too_long) = match answer {
         Some(answer) if form == Output::Text => {
@@ -82,6 +89,7 @@ pub(super) fn result(
         log: logs.out,
         error_log: logs.err,
         parts: Vec::new(),
+        last_words,
     })
 }
 
@@ -131,6 +139,13 @@ fn read_end(log: &Path, cap: u64, most: u64) -> std::io::Result<(String, bool)> 
     file.take(most).read_to_end(&mut bytes)?;
     // Longer than the cap is a log only by the line that stands for what was left out.
     Ok((String::from_utf8_lossy(&bytes).into_owned(), length > most || length > cap))
+}
+
+/// The last line of a log that says something, and no more of it than fits into a message.
+fn last_line(log: &str) -> Option<String> {
+    let line = log.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    let cut = line.char_indices().nth(WORDS_MAX).map(|(at, _)| format!("{}...", &line[..at]));
+    Some(cut.unwrap_or_else(|| line.to_owned()))
 }
 
 /// The end of a text, as much of it as is looked at; tells whether there was more.

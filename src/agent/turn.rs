@@ -91,6 +91,8 @@ pub(crate) struct TurnResult {
     pub(crate) usage: Usage,
     /// The answers of a team's workers, by name; empty where one agent answered.
     pub(crate) parts: Vec<(String, String)>,
+    /// Of a program that failed, the last line that it wrote: on standard error, or else as its plain answer. Not escaped.
+    pub(crate) last_words: Option<String>,
 }
 
 /// What a turn cost. Unknown stays unknown: it is never 0.

@@ -64,7 +64,7 @@ pub(super) fn from_outside(cli: &Cli) -> Option<u8> {
     let line = serde_json::to_string(&Request { v: VERSION, words }).unwrap_or_default() + "\n";
     let failed = |failure: Failure| {
         out.failure(&failure);
-        Some(failure.exit.code())
+        Some(failure.exit().code())
     };
     if line.len() as u64 > REQUEST_MAX {
         return failed(Failure::bad_value(
@@ -80,13 +80,9 @@ pub(super) fn from_outside(cli: &Cli) -> Option<u8> {
             Some(answer.exit)
         }
         Err(err) => failed(
-            Failure::new(
-                Exit::Environment,
-                Code::Program,
-                "git-orch cannot be asked from inside this sandbox",
-            )
-            .because(err.to_string())
-            .hint("your work is handed in when you end; until then look with", "git diff"),
+            Failure::new(Code::Program, "git-orch cannot be asked from inside this sandbox")
+                .because(err.to_string())
+                .hint("your work is handed in when you end; until then look with", "git diff"),
         ),
     }
 }
@@ -112,7 +108,7 @@ pub(super) fn run(words: impl Iterator<Item = OsString>) -> u8 {
     if request.v != VERSION {
         return unclear(&format!("the request has version {}, this is {VERSION}", request.v));
     }
-    let words = std::iter::once("git-orch".to_owned()).chain(request.words);
+    let words = std::iter::once("git-orch".to_owned()).chain(request.words.iter().cloned());
     let parsed = Cli::command().try_get_matches_from(words).and_then(|found| Cli::from_arg_matches(&found));
     let mut cli = match parsed {
         Ok(cli) => cli,
@@ -125,7 +121,7 @@ pub(super) fn run(words: impl Iterator<Item = OsString>) -> u8 {
     cli.global.no_input = true;
     cli.global.verbose = 0;
     cli.global.offline = told.offline;
-    let mut context = super::context(&cli);
+    let mut context = super::context(&cli, request.words.iter().map(String::as_str));
     context.given.acts_as = Some(seat.who.clone());
     context.given.flags = Vec::new();
     context.given.no_sandbox = told.no_sandbox;
@@ -135,7 +131,7 @@ pub(super) fn run(words: impl Iterator<Item = OsString>) -> u8 {
         Err(err) => {
             let failure = Failure::from(err);
             context.out.failure(&failure);
-            failure.exit.code()
+            failure.exit().code()
         }
     }
 }
@@ -188,9 +184,9 @@ fn unclear(why: &str) -> u8 {
         no_input: true,
         offline: true,
     };
-    let failure = Failure::new(Exit::Usage, Code::Usage, "this is no request that git-orch understands")
+    let failure = Failure::new(Code::Usage, "this is no request that git-orch understands")
         .because(why)
         .hint("what an agent may ask", "git orch show E-INSIDE-AGENT");
     Output::new(&global).failure(&failure);
-    failure.exit.code()
+    failure.exit().code()
 }

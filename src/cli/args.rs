@@ -83,6 +83,13 @@ pub(crate) struct Global {
     pub(crate) offline: bool,
 }
 
+impl Global {
+    /// The flags that hold where none could be read: nobody is asked, and only the wish for JSON is believed.
+    pub(crate) fn unread(json: bool) -> Global {
+        Global { json, quiet: false, verbose: 0, color: When::Auto, no_input: true, offline: false }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
     Auto,

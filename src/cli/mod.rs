@@ -8,6 +8,7 @@ mod complete;
 mod exit;
 mod failure;
 mod json;
+mod needs;
 mod output;
 mod pages;
 mod terminal;
@@ -33,6 +34,8 @@ use output::Output;
 pub(crate) struct Context {
     pub(crate) given: Given,
     pub(crate) out: Output,
+    /// What was typed behind `git orch`, quoted as a shell needs it.
+    pub(crate) called: String,
     pub(crate) no_input: bool,
     /// What the environment says of the editor.
     pub(crate) editor: Option<String>,
@@ -102,15 +105,19 @@ fn parse_and_run(words: Vec<OsString>) -> u8 {
         return answer;
     }
     trace::start(cli.global.verbose);
-    let context = context(&cli);
+    let typed: Vec<_> = words.iter().skip(1).map(|word| word.to_string_lossy()).collect();
+    let context = context(&cli, typed.iter().map(AsRef::as_ref));
     carried_out(&context, &cli.command)
 }
 
 /// Does what a command asks for, and says why where it cannot.
 fn carried_out(context: &Context, command: &Command) -> u8 {
     let exit = dispatch(context, command).unwrap_or_else(|failure| {
+        // Without its remote there is nothing that sync could do: it is not offered again.
+        let again = !matches!(command, Command::Sync(_));
+        let failure = if again { failure.of_command(&context.called) } else { failure };
         context.out.failure(&failure);
-        failure.exit
+        failure.exit()
     });
     exit.code()
 }
@@ -121,18 +128,11 @@ fn refuse(err: &clap::Error, help: &str, json: bool) -> Exit {
         let _ = err.print(); // a reader that went away is no error of ours
         return Exit::Done;
     }
-    let out = Output::new(&args::Global {
-        json,
-        quiet: false,
-        verbose: 0,
-        color: args::When::Auto,
-        no_input: true,
-        offline: false,
-    });
+    let out = Output::new(&args::Global::unread(json));
     if json {
         let text = err.to_string();
         let whole = text.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
-        out.failure(&Failure::new(Exit::Usage, Code::Usage, whole).hint("what it takes", help));
+        out.failure(&Failure::new(Code::Usage, whole).hint("what it takes", help));
     } else if err.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = err.print(); // the whole help: no need to name it
     } else {
@@ -152,7 +152,8 @@ fn help_for(words: &[OsString]) -> String {
     }
 }
 
-fn context(cli: &Cli) -> Context {
+/// `typed`: the words behind `git orch`.
+fn context<'a>(cli: &Cli, typed: impl Iterator<Item = &'a str>) -> Context {
     let variables: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
@@ -174,6 +175,8 @@ fn context(cli: &Cli) -> Context {
     Context {
         given,
         out: Output::new(&cli.global),
+        // No command line holds the zero byte, which alone cannot be quoted.
+        called: shlex::try_join(typed).unwrap_or_default(),
         no_input: cli.global.no_input,
         editor: variable("GIT_EDITOR"),
         host: variables
@@ -277,18 +280,10 @@ fn bug(panic: &(dyn std::any::Any + Send)) -> Exit {
     let written = std::fs::write(&path, report).is_ok();
     let place = if written { format!(" (report: {})", path.display()) } else { String::new() };
     let json = words.iter().any(|word| word == "--json");
-    let failure = Failure::new(Exit::Bug, Code::Bug, format!("a bug in git-orch{place}"))
+    let failure = Failure::new(Code::Bug, format!("a bug in git-orch{place}"))
         .because(text)
         .hint("check the state", "git orch doctor");
-    let global = args::Global {
-        json,
-        quiet: false,
-        verbose: 0,
-        color: args::When::Auto,
-        no_input: true,
-        offline: false,
-    };
-    Output::new(&global).failure(&failure);
+    Output::new(&args::Global::unread(json)).failure(&failure);
     Exit::Bug
 }
 

@@ -34,6 +34,11 @@ impl Output {
         self.json
     }
 
+    /// Whether less is to be said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether progress may be drawn: a person looks at standard error.
     pub(crate) fn draws(&self) -> bool {
         !self.json && !self.quiet && std::io::stderr().is_terminal()

@@ -8,7 +8,6 @@ use crate::store::chain;
 
 use super::Context;
 use super::codes::Code;
-use super::exit::Exit;
 use super::failure::Failure;
 
 impl Context {
@@ -42,7 +41,7 @@ impl Context {
             .arg(file.path().as_os_str());
         let status = command.on_terminal().map_err(FlowError::from)?;
         if status != 0 {
-            return Err(Failure::new(Exit::Failed, Code::Editor, format!("the editor '{editor}' failed"))
+            return Err(Failure::new(Code::Editor, format!("the editor '{editor}' failed"))
                 .because(format!("it ended with status {status}"))
                 .hint("choose another", "git config --global core.editor EDITOR"));
         }
@@ -62,9 +61,12 @@ impl Context {
             std::fs::read_to_string(self.given.dir.join(file))
         };
         read.map_err(|err| {
-            Failure::new(Exit::Usage, Code::BadValue, format!("cannot read '{}'", super::text::line(file)))
+            Failure::new(Code::BadValue, format!("cannot read '{}'", super::text::line(file)))
                 .because(chain(&err))
-                .hint("give a file of text, or - for standard input", "git orch add -F FILE")
+                .hint(
+                    "give a file of text, or - for standard input; to begin with",
+                    "git orch add --template > task.md",
+                )
         })
     }
 }

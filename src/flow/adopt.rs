@@ -12,7 +12,7 @@ use crate::task::{Event, Evidence, State, Trouble, Who};
 use super::gate::Measured;
 use super::intake::Intake;
 use super::task::{PRIORITY, conflict_with_base};
-use super::{FlowError, Project};
+use super::{FlowError, Gated, Limit, Project};
 
 /// The trailer of a landing that names the branch's tip where history itself does not.
 pub(crate) const LANDED_HEAD: &str = "Orch-Head";
@@ -47,22 +47,22 @@ impl Project {
             let text = format!("its last commit says that it is not ready: {subject}");
             let reword = format!("git rebase --interactive {} {branch}", self.base.branch);
             let evidence = Evidence { reproduce: Some(reword), ..Evidence::new(Trouble::Draft, text) };
-            return self.refuse(branch, evidence);
+            return self.refuse(branch, evidence, None);
         }
-        measured.refusal().map_or(Ok(()), |evidence| self.refuse(branch, evidence))
+        measured.refusal().map_or(Ok(()), |evidence| self.refuse(branch, evidence, measured.limit()))
     }
 
     /// Refuses a branch that conflicts with the base in these files.
     pub(super) fn refuse_conflict(&self, branch: &str, files: Vec<String>) -> Result<(), FlowError> {
-        self.refuse(branch, conflict_with_base(&self.base.branch, files))
+        self.refuse(branch, conflict_with_base(&self.base.branch, files), None)
     }
 
-    fn refuse(&self, branch: &str, mut evidence: Evidence) -> Result<(), FlowError> {
+    fn refuse(&self, branch: &str, mut evidence: Evidence, limit: Option<Limit>) -> Result<(), FlowError> {
         if evidence.trouble == Trouble::ConflictBase {
             let reproduce = format!("git merge-tree --write-tree --name-only {} {branch}", self.base.branch);
             evidence.reproduce = Some(reproduce);
         }
-        Err(FlowError::Gate { id: branch.to_owned(), evidence: Box::new(evidence) })
+        Err(FlowError::Gate { of: Gated::Branch(branch.to_owned()), evidence: Box::new(evidence), limit })
     }
 
     /// The branch's tip, and where its own change begins.

@@ -38,6 +38,9 @@ impl Gate {
     }
 }
 
+/// The base of then.
+mod earlier;
+
 /// What a gate says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Says {
@@ -205,6 +208,16 @@ impl Project {
             Ok(candidate) => candidate,
             Err(files) => {
                 let text = format!("conflicts with {} in {}", self.base.branch, files.join(", "));
+                let Some(earlier) = self.as_it_was_seen(subject.task.as_ref()) else {
+                    return Ok(answer(Says::No, text));
+                };
+                note(
+                    watcher,
+                    Step::Note,
+                    format!("it {text} by now: tested on {}", earlier.base.tip.short()),
+                );
+                let then = earlier.tests(subject, checked, alone, watcher)?;
+                let text = format!("{text}; on {}, before that: {}", earlier.base.tip.short(), then.text);
                 return Ok(answer(Says::No, text));
             }
         };

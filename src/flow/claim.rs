@@ -9,7 +9,7 @@ use crate::plan::ready::{self, Finished, Waits};
 use crate::store::{Op, StoreError, Stored, layout};
 use crate::task::id::TaskId;
 use crate::task::state::Claim;
-use crate::task::{Actor, Event, State};
+use crate::task::{Actor, Event, State, Task};
 
 use super::{FlowError, Project};
 
@@ -109,6 +109,11 @@ impl Project {
         self.repo.tip(&layout::task_ref(id)).is_ok_and(|tip| tip.is_some())
     }
 
+    /// What keeps a task from being picked, if others do.
+    pub(crate) fn waits(&self, task: &Task) -> Option<Waits> {
+        ready::waits(&Card::of(task), &|id| self.is_open(id), &|id| self.finished(id))
+    }
+
     fn claim_this(&self, op: &Op, actor: &Actor, id: &TaskId, take_over: bool) -> Result<Stored, FlowError> {
         loop {
             let stored = self.store.load(id)?.ok_or_else(|| StoreError::NoTask(id.clone()))?;
@@ -123,7 +128,7 @@ impl Project {
             }
             let state = stored.task.state;
             if !matches!(state, State::Pending | State::Assigned { .. } | State::InProgress { .. }) {
-                let refused = crate::task::Refused::NotNow { event: "claimed", state: state.word() };
+                let refused = crate::task::Refused::NotNow { event: "claimed", state: state.said() };
                 return Err(StoreError::Refused { id: id.clone(), refused, state: Box::new(state) }.into());
             }
             if let Some(claimed) = self.try_claim(op, actor, id, take_over)? {

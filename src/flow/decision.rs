@@ -123,7 +123,7 @@ impl Project {
                 Ok(vec![Event::Stopped { because: because.to_owned() }])
             }
             state => {
-                let refused = crate::task::Refused::NotNow { event: "dropped", state: state.word() };
+                let refused = crate::task::Refused::NotNow { event: "dropped", state: state.said() };
                 let state = Box::new(state.clone());
                 Err(StoreError::Refused { id: id.clone(), refused, state }.into())
             }

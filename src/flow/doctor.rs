@@ -37,7 +37,8 @@ pub(crate) struct Diagnosis {
     pub(crate) mended: Vec<String>,
 }
 
-const FIX: &str = "git orch doctor --fix";
+/// Mends what can be mended.
+pub(crate) const FIX: &str = "git orch doctor --fix";
 const INIT: &str = "git orch init";
 
 impl Diagnosis {
@@ -94,9 +95,13 @@ pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
         Err(err) => found.failed("repository", &err.into()),
     }
     orch_branch(&repo, &mut found);
-    hook(&repo, &mut found);
+    let set_up = hook(&repo, &mut found);
     match init::is_excluded(&repo) {
         Ok(true) => found.fine("exclude", format!("{FOLDER} is ignored")),
+        // The folder comes with a .gitignore of its own: init's line is for those who remove that.
+        Ok(false) if !set_up && is_hidden(&repo.main_worktree().join(FOLDER)) => {
+            found.fine("exclude", format!("{FOLDER} ignores itself"));
+        }
         Ok(false) => {
             let message =
                 format!("{FOLDER} is not ignored: git add -A would stage worktrees as repositories");
@@ -107,6 +112,9 @@ pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
     prune_expire(&repo, &mut found);
     match init::pages_current(request) {
         Ok(true) => found.fine("man-page", "git help orch works"),
+        Ok(false) if !set_up => {
+            found.fine("man-page", "git help orch finds no page: git orch init writes it");
+        }
         Ok(false) => found.wrong("man-page", "git orch --help finds no current page", FIX),
         // Not everybody installs programs; nothing can be mended then.
         Err(why) => found.fine("man-page", why),
@@ -173,11 +181,21 @@ fn orch_branch(repo: &Repo, found: &mut Diagnosis) {
     }
 }
 
-fn hook(repo: &Repo, found: &mut Diagnosis) {
+/// Whether git sees nothing of the folder of worktrees: it is not there, or ignores itself.
+fn is_hidden(folder: &std::path::Path) -> bool {
+    !folder.exists() || folder.join(".gitignore").exists()
+}
+
+/// Looks at the hook. Returns whether this repository is set up for tasks: one that only has branches for its queue needs
+/// neither hook nor worktrees.
+fn hook(repo: &Repo, found: &mut Diagnosis) -> bool {
     let init = if repo.hooks_folder().shared { "git orch init --with hooks" } else { INIT };
     match init::hook_state(repo) {
         Ok(HookState::Ours) => found.fine("hook", "pre-push checks what is pushed"),
-        Ok(HookState::Missing) => found.wrong("hook", "there is no pre-push hook", init),
+        Ok(HookState::Missing) => {
+            found.fine("hook", "there is none that checks what is pushed: git orch init puts one there");
+            return false;
+        }
         Ok(HookState::Foreign) => found.wrong("hook", "the pre-push hook is not git-orch's", init),
         Ok(HookState::NotExecutable) => {
             let path = repo.hooks_folder().path.join("pre-push");
@@ -185,6 +203,7 @@ fn hook(repo: &Repo, found: &mut Diagnosis) {
         }
         Err(err) => found.failed("hook", &err),
     }
+    true
 }
 
 /// Objects that gc removes at once may be those of a commit that is being made.
@@ -250,7 +269,12 @@ impl Project {
         self.examine_refs(found);
         match self.illegal_journals() {
             Ok((count, wrong)) => {
-                found.none_of("journals", &format!("{count} journals are legal"), &wrong, "git orch log");
+                let fine = if count == 1 {
+                    "1 journal is legal".to_owned()
+                } else {
+                    format!("{count} journals are legal")
+                };
+                found.none_of("journals", &fine, &wrong, "git orch log");
             }
             Err(err) => found.failed("journals", &err),
         }
@@ -287,9 +311,7 @@ impl Project {
         );
         match &self.policy.tests.all {
             Some(command) => found.fine("tests", format!("tests run by: {command}")),
-            None => {
-                found.wrong("tests", "no test command: nothing can land", "git orch config explain tests.all")
-            }
+            None => found.wrong("tests", "no test command: nothing can land", "git orch show E-NO-TESTS"),
         }
     }
 

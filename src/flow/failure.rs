@@ -1,5 +1,7 @@
 //! What can stop a command, as data. `cli::failure` decides exit code, words and hints.
 
+use std::fmt;
+
 use crate::agent::AgentError;
 use crate::forge::BadPayload;
 use crate::git::GitError;
@@ -13,8 +15,7 @@ use crate::process::ProcessError;
 use crate::store::StoreError;
 use crate::task::Evidence;
 use crate::task::contract::Gap;
-use crate::task::id::{BadId, CommitId, Seconds, TaskId};
-use crate::task::state::Column;
+use crate::task::id::{BadId, CommitId, Seconds, TaskId, shown};
 
 use super::doctor::Check;
 
@@ -61,8 +62,9 @@ pub(crate) enum FlowError {
     Unknown { wanted: String, near: Option<TaskId> },
     #[error("'{prefix}' may be any of {}", .candidates.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", "))]
     Ambiguous { prefix: String, candidates: Vec<TaskId> },
-    #[error("task '{id}' exists ({})", column.word())]
-    Exists { id: TaskId, column: Column },
+    /// `stands`: in which state, in words.
+    #[error("task '{id}' exists ({stands})")]
+    Exists { id: TaskId, stands: &'static str },
     #[error("task '{id}' is finished")]
     Finished { id: TaskId },
     /// A value that a person gave is not one that can be used.
@@ -70,7 +72,7 @@ pub(crate) enum FlowError {
     BadValue { what: String, why: String },
     #[error("dependency cycle: {}", .path.iter().map(TaskId::as_str).collect::<Vec<_>>().join(" -> "))]
     Cycle { path: Vec<TaskId> },
-    #[error("{id} depends on '{missing}', which does not exist")]
+    #[error("{id} cannot wait for '{missing}': there is no such task")]
     UnknownDependency { id: String, missing: String },
     #[error("no task is ready")]
     NothingReady { waiting: Vec<(TaskId, Waits)>, in_hand: usize, needs_you: usize },
@@ -82,9 +84,9 @@ pub(crate) enum FlowError {
     NoTaskHere,
     #[error("branch {branch} has no change over {base}")]
     NoChange { branch: String, base: String },
-    /// A gate refused a change; the evidence says which and why.
-    #[error("{id}: {}", evidence.text)]
-    Gate { id: String, evidence: Box<Evidence> },
+    /// A gate refused a change; the evidence says which and why, `limit` what may be loosened.
+    #[error("{of}: {}", evidence.text)]
+    Gate { of: Gated, evidence: Box<Evidence>, limit: Option<Limit> },
     /// A checkout of the base has changes of somebody where a landing would write.
     #[error("the checkout in {worktree} has changes in the way: {}", files.join(", "))]
     CheckoutInWay { worktree: String, files: Vec<String> },
@@ -115,7 +117,7 @@ pub(crate) enum FlowError {
     SayWhich(Vec<TaskId>),
     #[error("no run '{0}'")]
     NoRun(String),
-    #[error("no tests are configured")]
+    #[error("the base branch has no orch.toml that says how to run the tests (tests.all)")]
     NoTests,
     #[error("the test command gave no result that counts: {0}")]
     NoEvidence(String),
@@ -144,6 +146,38 @@ pub(crate) enum FlowError {
     /// What an agent must not ask for, in words.
     #[error("{0}")]
     NotForAgents(String),
+}
+
+/// Whose change a gate refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Gated {
+    Task(TaskId),
+    /// A branch that is no task yet.
+    Branch(String),
+}
+
+impl fmt::Display for Gated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Gated::Task(id) => id.fmt(f),
+            Gated::Branch(branch) => f.write_str(&shown(branch)),
+        }
+    }
+}
+
+/// The limit that a change went over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// `cap.diff`.
+    Lines,
+    /// `cap.binary_mb`.
+    Binary,
+    /// The paths that the task may touch.
+    TaskPaths,
+    /// `paths.allow`.
+    Allowed,
+    /// `paths.deny`, or a path that no checkout should have.
+    Denied,
 }
 
 /// What was tried with a spec that is too vague.

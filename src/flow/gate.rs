@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::git::diff::Status;
 use crate::guard::generated::Attributes;
-use crate::guard::paths::{self, OutsidePath, Whose};
+use crate::guard::paths::{self, Outside, OutsidePath, Whose};
 use crate::guard::size::{self, Breach, Exclusions, FileChange, Size};
 use crate::select::choose::ChangedFile;
 use crate::select::globs::Globs;
@@ -12,7 +12,7 @@ use crate::task::id::{CommitId, shown};
 use crate::task::{Evidence, Task, Trouble};
 
 use super::workflows::HOST_FILES;
-use super::{FlowError, Project};
+use super::{FlowError, Limit, Project};
 
 /// Conflict markers as git writes them at the start of a line.
 pub(super) const MARKERS: [&str; 2] = ["<<<<<<< ", ">>>>>>> "];
@@ -165,6 +165,20 @@ impl Measured {
             text.push_str(&format!("; {not_counted}"));
         }
         Some(Evidence::new(Trouble::TooBig, text).with_files(files))
+    }
+
+    /// The limit that [`Measured::refusal`] is about, where it is about one.
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        let outside = self.outside.first().map(|first| match &first.because {
+            Outside::NotAllowed { whose: Whose::Task, .. } => Limit::TaskPaths,
+            Outside::NotAllowed { whose: Whose::Settings, .. } => Limit::Allowed,
+            Outside::Denied { .. } | Outside::Unsafe(_) => Limit::Denied,
+        });
+        let breach = self.size.breaches.first().filter(|_| !self.exception).map(|breach| match breach {
+            Breach::TooBig { .. } => Limit::Lines,
+            Breach::Binary { .. } => Limit::Binary,
+        });
+        if self.marked.is_empty() { outside.or(breach) } else { None }
     }
 }
 

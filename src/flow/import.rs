@@ -3,6 +3,7 @@
 //! Each import is compared with what the last one wrote, which is in the task's journal: a field that changed there and not
 //! here follows, one that changed here stays. So a second import of the same source does nothing.
 
+mod again;
 mod files;
 mod follow;
 mod order;
@@ -26,7 +27,7 @@ const TIER: u8 = 1;
 /// Vague items that are named.
 const VAGUE_SHOWN: usize = 5;
 /// How imports sign: behind the name of whoever called for them.
-const BY_IMPORT: &str = " (import)";
+pub(super) const BY_IMPORT: &str = " (import)";
 
 /// What an import did or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +61,12 @@ impl Project {
             // Most of a first import is new: what nobody lists is not looked for.
             let known = if here.is_open(&item.id) { self.store.load(&item.id)? } else { None };
             let Some(stored) = known else {
-                if here.is_archived(&item.id) || item.standing == Standing::Closed {
+                if let Some(taken_back) = self.taken_back(&here, item)? {
+                    done.added.push(item.id.clone());
+                    if !dry {
+                        self.bring_back(op, &actor, taken_back, item, after, &mut done.notices)?;
+                    }
+                } else if here.is_archived(&item.id) || item.standing == Standing::Closed {
                     done.same += 1;
                 } else {
                     done.added.push(item.id.clone());
@@ -113,7 +119,7 @@ impl Project {
             title: item.title.clone(),
             spec: item.text.clone().unwrap_or_default(),
             priority: item.priority.unwrap_or(PRIORITY),
-            paths: Vec::new(),
+            paths: item.paths.clone().unwrap_or_default(),
             after: after.cloned().unwrap_or_default(),
             tier: TIER,
             domain: None,

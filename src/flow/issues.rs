@@ -66,6 +66,7 @@ fn item(issue: &Issue, place: &Place) -> Item {
             _ => None,
         }),
         after: None,
+        paths: None,
         standing: match (issue.open, issue.member) {
             (false, _) => Standing::Closed,
             (true, true) => Standing::Open,

@@ -130,7 +130,7 @@ impl Project {
             return self.judge_handed_in(op, ready, result, &stored).map(Err);
         }
         if !matches!(state, State::InProgress { .. }) {
-            return settled(format!("is {} meanwhile: its work stays in the worktree", state.word()));
+            return settled(format!("is {} meanwhile: its work stays in the worktree", state.said()));
         }
         if result.outcome.ended == Ended::Stopped {
             self.back_to_pool(op, &stored, "the run was stopped")?;
@@ -292,6 +292,15 @@ fn note_of(ready: &Ready, result: &TurnResult, audited: &Audited, tags: Vec<Stri
     let text = text.map(|text| format!("{text}{overlaps}"))?;
     let role = ready.work.role();
     Some(Note { role, try_number: ready.turn.try_number, tags, text })
+}
+
+/// Why an attempt failed, with the last line of what its program wrote: mostly that is the reason. Where the program told
+/// its failure in a form of its own, that stands there already.
+fn in_its_words(text: String, result: &TurnResult) -> String {
+    match result.last_words.as_deref().filter(|_| result.failure.is_none()) {
+        Some(words) => format!("{text}: {words}"),
+        None => text,
+    }
 }
 
 /// How a turn ended, with all that its program says about it.

@@ -27,6 +27,7 @@ pub(crate) mod interrupt;
 pub(crate) mod issues;
 mod judge;
 mod lease;
+mod logs;
 mod ping;
 mod preflight;
 pub(crate) mod plan;
@@ -54,5 +55,5 @@ pub(crate) mod turn;
 pub(crate) mod undo;
 mod workflows;
 
-pub(crate) use failure::{FlowError, Vaguely};
+pub(crate) use failure::{FlowError, Gated, Limit, Vaguely};
 pub(crate) use project::Project;

@@ -1,5 +1,6 @@
 //! What a person sees while something takes long: lines as data, rendered by `cli`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::task::id::{Seconds, TaskId};
@@ -87,11 +88,18 @@ impl Watcher for Unwatched {
 pub(crate) struct Recorder<'a> {
     inner: &'a dyn Watcher,
     lines: Mutex<Vec<(Seconds, String)>>,
+    /// Whether a line was about a task.
+    touched: AtomicBool,
 }
 
 impl<'a> Recorder<'a> {
     pub(crate) fn new(inner: &'a dyn Watcher) -> Recorder<'a> {
-        Recorder { inner, lines: Mutex::default() }
+        Recorder { inner, lines: Mutex::default(), touched: AtomicBool::new(false) }
+    }
+
+    /// Whether anything happened to a task.
+    pub(crate) fn touched(&self) -> bool {
+        self.touched.load(Ordering::Relaxed)
     }
 
     /// The lines since the last call, each with its time.
@@ -106,6 +114,7 @@ impl Watcher for Recorder<'_> {
         let parts = [line.step.word(), &tasks.join(" + "), &line.text];
         let text = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
         let at = super::project::now();
+        self.touched.fetch_or(!line.tasks.is_empty(), Ordering::Relaxed);
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push((at, text));
         self.inner.line(line);
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::plan::budget::Ledger;
-use crate::plan::card::Card;
+use crate::plan::card::{Card, Need};
 use crate::report::{
-    self, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine,
-    TurnLine,
+    self, Awaits, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport,
+    TaskLine, TurnLine,
 };
 use crate::store::Op;
 use crate::store::index::Row;
@@ -170,7 +170,9 @@ impl Tally {
                 Some(stored) => Some(stored),
                 None => project.store.archived(&id)?,
             };
-            tasks.extend(stored.map(|stored| stored.task));
+            // A draft is nobody's work yet.
+            let task = stored.map(|stored| stored.task);
+            tasks.extend(task.filter(|task| !matches!(task.state, State::InPlanning)));
         }
         let before = counts(project, &self.state.base)?;
         let after = counts(project, &project.base.tip)?;
@@ -184,7 +186,7 @@ impl Tally {
             tests: Change { before, after },
             regressions: self.regressions(project, &tasks)?,
             findings: tasks.iter().flat_map(findings).collect(),
-            tasks: tasks.iter().map(task_line).collect(),
+            tasks: tasks.iter().map(|task| task_line(project, task)).collect(),
             turns: self.state.turns.clone(),
             breakers: Vec::new(),
             notes: self.notes(),
@@ -281,7 +283,7 @@ fn counts(project: &Project, commit: &CommitId) -> Result<Option<Counts>, FlowEr
         .map(|results| Counts { passed: count(results.passed.len()), failed: count(results.failed.len()) }))
 }
 
-fn task_line(task: &Task) -> TaskLine {
+fn task_line(project: &Project, task: &Task) -> TaskLine {
     let card = Card::of(task);
     let (result, why) = match &task.state {
         State::Completed { .. } => (Outcome::Landed, String::new()),
@@ -291,7 +293,11 @@ fn task_line(task: &Task) -> TaskLine {
         _ if card.need.is_some() => (Outcome::NeedsPerson, "waits for a review".to_owned()),
         State::ReadyForHandoff { .. } => (Outcome::Waiting, "in the queue".to_owned()),
         State::Pending => (Outcome::Waiting, "not started".to_owned()),
-        state => (Outcome::Waiting, state.word().to_owned()),
+        State::Assigned { claim } if task.evidence.is_some() => {
+            let worker = claim.owner.0.split('@').next().unwrap_or_default();
+            (Outcome::Waiting, format!("sent back to {worker}"))
+        }
+        state => (Outcome::Waiting, state.said().to_owned()),
     };
     TaskLine {
         id: task.id.clone(),
@@ -303,6 +309,15 @@ fn task_line(task: &Task) -> TaskLine {
         tokens: task.spent.tokens,
         seconds: task.spent.seconds,
         why,
+        awaits: match (&card.need, &task.state) {
+            (Some(Need::Approval), _) => Awaits::Approval,
+            (_, State::ReadyForHandoff { .. }) => Awaits::Queue,
+            _ => Awaits::Other,
+        },
+        log: match &task.state {
+            State::Escalated { because, .. } => project.telling_log(&task.id, because.trouble),
+            _ => None,
+        },
     }
 }
 

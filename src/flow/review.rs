@@ -131,10 +131,17 @@ fn evidence(findings: &[Finding]) -> Evidence {
     Evidence::new(Trouble::Findings, text).with_files(files)
 }
 
+/// Who gave no verdict, and why; those with one reason stand together.
 fn no_verdicts(missing: &[Missing]) -> String {
-    let one = |missing: &Missing| match &missing.why {
-        Some(none) => none.to_string(),
-        None => format!("review {}: no answer", missing.reviewer),
-    };
-    missing.iter().map(one).collect::<Vec<_>>().join("; ")
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    for one in missing {
+        let why = one.why.as_ref().map_or_else(|| "no answer".to_owned(), |none| none.why.to_string());
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, reviewers)) => reviewers.push(&one.reviewer),
+            None => reasons.push((why, vec![&one.reviewer])),
+        }
+    }
+    let said =
+        |(why, reviewers): &(String, Vec<&str>)| format!("no verdict of {}: {why}", reviewers.join(", "));
+    reasons.iter().map(said).collect::<Vec<_>>().join("; ")
 }

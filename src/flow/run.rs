@@ -44,6 +44,8 @@ use super::{FlowError, Project};
 
 use stopping::{Stopping, Why};
 
+/// The lock of the one run of a clone.
+pub(super) const LOCK: &str = "run.lock";
 /// How often everything is looked at anew when nothing happens by itself.
 const TICK: Duration = Duration::from_millis(500);
 /// The state of a task that needs a person's decision.
@@ -81,6 +83,8 @@ pub(crate) enum RunEnd {
 pub(crate) struct RunOutcome {
     pub(crate) end: RunEnd,
     pub(crate) report: crate::report::RunReport,
+    /// Whether there is a record of it: a run that did nothing leaves none.
+    pub(crate) kept: bool,
     /// Why it could do nothing at all, if so.
     pub(crate) idle: Option<String>,
     /// What it left because no agent may have a turn any more: how many tasks, and why.
@@ -116,7 +120,7 @@ pub(crate) fn run(
     request: &RunRequest,
     watcher: &dyn Watcher,
 ) -> Result<RunOutcome, FlowError> {
-    let Ok(_only_one) = Marked::take(&project.repo, "run.lock")? else {
+    let Ok(_only_one) = Marked::take(&project.repo, LOCK)? else {
         return Err(FlowError::RunBusy);
     };
     project.forget_stop()?;
@@ -177,6 +181,8 @@ struct Dispatcher<'a> {
     /// The queue came to rest at this state of the refs: no use in asking it again before something changes.
     rested: Option<BTreeSet<(TaskId, String)>>,
     tally: Tally,
+    /// Whether the run has a chain: it gets one with the first thing that it does.
+    kept: bool,
     sender: UnboundedSender<News>,
     news: UnboundedReceiver<News>,
 }
@@ -190,13 +196,13 @@ impl<'a> Dispatcher<'a> {
         op: Op,
     ) -> Result<Dispatcher<'a>, FlowError> {
         let (sender, news) = unbounded_channel();
-        let (run, mut tally) = match project.resumed_run(&request.only, op.at)? {
-            Some(resumed) => resumed,
-            None => {
-                let run = RunId(format!("r-{}", random_letters(4)));
-                (run, Tally::begin(&project, &request.only, op.at))
-            }
-        };
+        let resumed = project.resumed_run(&request.only, op.at)?;
+        // What must be known again after a kill is written down at once.
+        let kept = resumed.is_some() || request.unattended.is_some();
+        let (run, mut tally) = resumed.unwrap_or_else(|| {
+            let run = RunId(format!("r-{}", random_letters(4)));
+            (run, Tally::begin(&project, &request.only, op.at))
+        });
         tally.state.ledger.limit(project.policy.budget.run);
         tally.state.waits = None;
         let until = request
@@ -225,6 +231,7 @@ impl<'a> Dispatcher<'a> {
             gathering: None,
             rested: None,
             tally,
+            kept,
             sender,
             news,
         })
@@ -239,7 +246,9 @@ impl<'a> Dispatcher<'a> {
         self.project.note_run(&self.run)?;
         self.say_resumed();
         self.project.bury_turns(&self.op, &self.run, &mut self.tally)?;
-        self.save("started")?;
+        if self.kept {
+            self.save("started")?;
+        }
         let result = loop {
             match self.step(scope, &mut turns) {
                 Ok(true) => {}
@@ -303,6 +312,7 @@ impl<'a> Dispatcher<'a> {
         for (at, line) in self.watcher.take() {
             self.tally.note(at, &line);
         }
+        self.kept = true;
         self.tally.save(&self.project, &self.op, &self.run, subject)
     }
 
@@ -314,6 +324,7 @@ impl<'a> Dispatcher<'a> {
         for (at, line) in self.watcher.take() {
             self.tally.note(at, &line);
         }
+        self.kept = true;
         let subject = format!("{} {}", work.role(), work.task());
         self.tally.save_with(&self.project, &self.op, &self.run, &subject, vec![(path, sent.into_bytes())])
     }

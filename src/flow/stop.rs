@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::git::lock::Marked;
+
 use super::{FlowError, Project};
 
 /// The file's name below the machine-local folder.
@@ -10,6 +12,14 @@ const FILE: &str = "stop";
 impl Project {
     fn stop_path(&self) -> PathBuf {
         self.local().join(FILE)
+    }
+
+    /// Whether a run of this clone goes on now.
+    ///
+    /// # Errors
+    /// Its lock cannot be read.
+    pub(crate) fn run_goes_on(&self) -> Result<bool, FlowError> {
+        Ok(Marked::holder(&self.repo, super::run::LOCK)?.is_some())
     }
 
     /// Asks whichever `run` works in this clone to start nothing new and to end.

@@ -7,7 +7,7 @@ use crate::task::state::{Change, Claim};
 use crate::task::{Actor, Authority, Event, Evidence, State, Task, Trouble};
 
 use super::gate::Measured;
-use super::{FlowError, Project};
+use super::{FlowError, Gated, Project};
 use crate::store::Op;
 
 /// What is handed in, besides the files themselves.
@@ -73,7 +73,8 @@ impl Project {
                 refusal.clone()
             }
             Some(evidence) => {
-                return Err(FlowError::Gate { id: id.to_string(), evidence: Box::new(evidence.clone()) });
+                let (of, evidence) = (Gated::Task(id.clone()), Box::new(evidence.clone()));
+                return Err(FlowError::Gate { of, evidence, limit: measured.limit() });
             }
             None => None,
         };
@@ -125,7 +126,7 @@ fn claim_of(stored: &Stored, actor: &Actor) -> Result<Claim, FlowError> {
         State::Assigned { claim } | State::InProgress { claim } => claim,
         State::UnderReview { change } => &change.claim,
         state => {
-            let refused = crate::task::Refused::NotNow { event: "submitted", state: state.word() };
+            let refused = crate::task::Refused::NotNow { event: "submitted", state: state.said() };
             let (id, state) = (task.id.clone(), Box::new(state.clone()));
             return Err(crate::store::StoreError::Refused { id, refused, state }.into());
         }

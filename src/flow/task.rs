@@ -67,9 +67,7 @@ impl Project {
     pub(crate) fn add(&self, op: &Op, new: NewTask) -> Result<Stored, FlowError> {
         let id = new.id.clone();
         match self.store.create(op, &self.person(), &Event::Added(Box::new(new))) {
-            Err(StoreError::Exists(_)) => {
-                Err(FlowError::Exists { id, column: crate::task::state::Column::Ready })
-            }
+            Err(StoreError::Exists(_)) => Err(FlowError::Exists { id, stands: "open" }),
             other => Ok(other?),
         }
     }
@@ -81,7 +79,7 @@ impl Project {
             None => self.store.archived(&id)?,
         };
         match taken {
-            Some(stored) => Err(FlowError::Exists { id, column: stored.task.state.column() }),
+            Some(stored) => Err(FlowError::Exists { id, stands: stored.task.state.said() }),
             None => Ok(id),
         }
     }

@@ -17,7 +17,7 @@ use crate::task::id::{CommitId, TaskId};
 use crate::task::{Evidence, Task, Trouble};
 
 use super::project::now;
-use super::{FlowError, Project};
+use super::{FlowError, Gated, Project};
 
 /// The folder of all worktrees, below the main one.
 pub(crate) const FOLDER: &str = ".worktrees";
@@ -180,14 +180,15 @@ impl Project {
         }
         let text = format!("set-up of the worktree failed: {command} (log: {})", log.display());
         Err(FlowError::Gate {
-            id: id.to_string(),
+            of: Gated::Task(id.clone()),
             evidence: Box::new(Evidence::new(Trouble::NotStarted, text)),
+            limit: None,
         })
     }
 
     /// Where the log of something that is run for a task goes. Machine-local.
     pub(crate) fn log_path(&self, id: &TaskId, what: &str) -> Result<PathBuf, FlowError> {
-        let folder = self.local().join("logs").join(id.as_str());
+        let folder = self.logs_of(id);
         std::fs::create_dir_all(&folder).map_err(FlowError::file("make", &folder))?;
         Ok(folder.join(format!("{what}.log")))
     }

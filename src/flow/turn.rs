@@ -267,7 +267,7 @@ impl Project {
             prompt: rendered.text,
             contract: self.contract(task).to_string(),
             limit: self.turn_limit(role).max(Duration::from_secs(1)),
-            log_folder: self.local().join("logs").join(task.id.as_str()).join(folder),
+            log_folder: self.logs_of(&task.id).join(folder),
             log_cap: self.policy.limits.log_bytes,
             env_allowed: self.policy.agents.env.clone(),
             sandbox: None,

@@ -8,6 +8,7 @@ use crate::task::actor::Authority;
 use crate::task::id::{CommitId, Seconds, TaskId, shown};
 use crate::task::{Event, State};
 
+use super::import::BY_IMPORT;
 use super::project::now;
 use super::{FlowError, Project};
 
@@ -17,7 +18,7 @@ const DAYS: i64 = 30;
 const EVENTS: usize = 200;
 
 /// Why a task is given up whose adding is undone.
-const ADDING_UNDONE: &str = "its adding was undone";
+pub(super) const ADDING_UNDONE: &str = "its adding was undone";
 
 /// What was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +38,7 @@ struct Journal {
 impl Journal {
     /// Whether all that there was to it is taken back.
     fn is_undone(&self) -> bool {
-        let last = self.events.last().map(|(_, event)| &event.event);
-        matches!(last, Some(Event::Abandoned { because }) if because == ADDING_UNDONE)
+        matches!(&self.stored.task.state, State::Cancelled { because } if because == ADDING_UNDONE)
     }
 }
 
@@ -186,16 +186,20 @@ fn last_standing<'a>(journal: &'a Journal, op: &str) -> Option<&'a EventRecord> 
     let mut undone = BTreeSet::new();
     for (_, event) in journal.events.iter().rev() {
         let work = event.actor.authority == Authority::Worker;
+        if event.op == op {
+            return Some(event);
+        }
         if let Event::Undone { op, .. } = &event.event {
             undone.insert(op.as_str());
-        } else if (event.op == op || work || counts(event)) && !undone.contains(event.op.as_str()) {
+        } else if (work || counts(event)) && !undone.contains(event.op.as_str()) {
             return Some(event);
         }
     }
     None
 }
 
-/// Whether an event is one that a person did, and not an undo itself.
+/// Whether an event is one that a person did, and not an undo itself. An import that brings back what was undone is no undo.
 fn counts(event: &EventRecord) -> bool {
-    event.actor.authority == Authority::Person && !matches!(event.event, Event::Undone { .. })
+    let undo = matches!(event.event, Event::Undone { .. }) && !event.actor.who.0.ends_with(BY_IMPORT);
+    event.actor.authority == Authority::Person && !undo
 }

@@ -28,9 +28,6 @@ pub(crate) enum Whose {
     Task,
 }
 
-/// What a task's own list of paths is called.
-pub(crate) const TASKS: &str = "the task's paths";
-
 /// Why a path is not safe to write below a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnsafePath {
@@ -131,7 +128,7 @@ impl fmt::Display for OutsidePath {
             Outside::NotAllowed { whose, allowed } => {
                 let list = match whose {
                     Whose::Settings => "paths.allow",
-                    Whose::Task => TASKS,
+                    Whose::Task => "the task's paths",
                 };
                 write!(f, "{path} is outside of {list} ({})", allowed.join(", "))
             }

@@ -208,9 +208,6 @@ impl fmt::Display for Excluded {
     }
 }
 
-/// How the text of a too large binary starts.
-pub(crate) const ADDS_BINARY: &str = "adds a binary";
-
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -220,7 +217,7 @@ impl fmt::Display for Breach {
                 write!(f, "diff is {lines} lines, the cap is {cap} (largest: {})", files.join(", "))
             }
             Breach::Binary { path, bytes, cap } => {
-                write!(f, "{ADDS_BINARY} of {}: {path} (the cap is {})", mb(*bytes), mb(*cap))
+                write!(f, "adds a binary of {}: {path} (the cap is {})", mb(*bytes), mb(*cap))
             }
         }
     }

@@ -25,7 +25,7 @@ diff = 200            # lines that one task may change, without lock files and g
 "#,
     r#"
 [review]
-reviewers = ["safety", "architecture", "quality"]    # [] leaves the review to a person
+reviewers = ["safety", "architecture", "quality"]    # what agents.review is asked; [] leaves the review to a person
 "#,
 ];
 
@@ -64,7 +64,8 @@ land     = "full"     # tests that gate a landing; "targeted" runs the full suit
 on_worse = "culprit"  # or "stop": then a person looks first
 
 [agents]
-# implement = "claude"  # the agent that does tasks; each person may choose with git config orch.agents.implement
+# implement = "claude"  # who does tasks: a known agent, or "exec:COMMAND"; for you alone: git config orch.agents.implement
+# review    = "claude"  # who reviews; without it a person does
 "#;
 
 /// The text for a repository with these tests that holds this.

@@ -32,6 +32,7 @@ pub(crate) use explain::{Explain, Reason};
 pub(crate) use footprint::Footprint;
 pub(crate) use forecast::{Forecast, Pace, forecasts};
 pub(crate) use plan::plan;
+pub(crate) use rules::closed_to;
 pub(crate) use view::{
     Base, Belief, Composition, Hold, Known, OnWorse, Purpose, Rules, Running, Stop, Tried, Verdict, View,
 };

@@ -61,7 +61,7 @@ pub(super) fn waits(view: &View, entry: &Entry) -> bool {
 }
 
 /// Whether the queue is closed to an entry of this priority. A hotfix goes all the same.
-fn closed_to(view: &View, entry: &Entry) -> bool {
+pub(crate) fn closed_to(view: &View, entry: &Entry) -> bool {
     !entry.hotfix && view.min_priority.is_some_and(|min| entry.priority > min)
 }
 

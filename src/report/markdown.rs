@@ -17,6 +17,8 @@ pub(crate) fn markdown(report: &RunReport) -> String {
         out.push_str("|---|---|---|--:|--:|--:|--:|---|\n");
     }
     for task in words::worst_first(report) {
+        let log = task.log.as_ref().map(|log| format!(" (log: {log})")).unwrap_or_default();
+        let why = format!("{}{log}", task.why);
         let cells = [
             plain(task.id.as_str()),
             plain(&task.title),
@@ -25,7 +27,7 @@ pub(crate) fn markdown(report: &RunReport) -> String {
             task.review_rounds.to_string(),
             plain(&words::dollars(Sum::of([task.cost_usd_micros]))),
             words::duration(task.seconds),
-            plain(&task.why),
+            plain(&why),
         ];
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
@@ -144,7 +146,7 @@ mod tests {
 
         | task | title | result | tries | reviews | cost | time | why |
         |---|---|---|--:|--:|--:|--:|---|
-        | t-e5f6 | Cache parsed globs | NEEDS YOU | 3 | 2 | $1.24 | 40 min 0 s | 2 tests worse: select::cache\_is\_dropped, select::globs\_meet |
+        | t-e5f6 | Cache parsed globs | NEEDS YOU | 3 | 2 | $1.24 | 40 min 0 s | 2 tests worse: select::cache\_is\_dropped, select::globs\_meet (log: .git/orch/logs/t-e5f6/fix-3-nzf6/stderr.log) |
         | t-a1b2 | Read the limit from the settings | landed | 1 | 1 | $0.31 | 3 min 5 s |  |
         | t-c3d4 | Say which file is too large | landed | 1 | 1 | $0.09 | 3 min 5 s |  |
 

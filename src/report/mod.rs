@@ -15,6 +15,8 @@ mod words;
 pub(crate) use markdown::markdown;
 pub(crate) use metrics::{Metrics, Share, Sum, metrics};
 pub(crate) use run::{
-    Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine, TurnLine,
+    Awaits, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine,
+    TurnLine,
 };
-pub(crate) use text::{text, text_so_far};
+pub(crate) use text::text;
+pub(crate) use words::next;

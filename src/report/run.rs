@@ -76,6 +76,20 @@ pub(crate) struct TaskLine {
     pub(crate) seconds: u64,
     /// Why it is where it is, as a fragment; may be empty for what landed.
     pub(crate) why: String,
+    pub(crate) awaits: Awaits,
+    /// The log of the turn that failed, on the machine of the run.
+    pub(crate) log: Option<String>,
+}
+
+/// What would move a task on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Awaits {
+    /// All that is missing is somebody's yes.
+    Approval,
+    /// It is in the queue.
+    Queue,
+    /// Something else, or nothing any more.
+    Other,
 }
 
 /// Where a task stands at the end; the worst is the first.

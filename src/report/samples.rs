@@ -23,6 +23,8 @@ fn task(name: &str, title: &str, result: Outcome) -> TaskLine {
         tokens: Some(41_000),
         seconds: 185,
         why: String::new(),
+        awaits: Awaits::Other,
+        log: None,
     }
 }
 
@@ -64,6 +66,7 @@ pub(super) fn one_needs_a_person() -> RunReport {
     stuck.review_rounds = 2;
     stuck.cost_usd_micros = Some(1_240_000);
     stuck.seconds = 2_400;
+    stuck.log = Some(".git/orch/logs/t-e5f6/fix-3-nzf6/stderr.log".to_owned());
     stuck.why = "2 tests worse: select::cache_is_dropped, select::globs_meet".to_owned();
     report.tasks.push(stuck);
     report.tasks[1].cost_usd_micros = Some(90_500);

@@ -1,4 +1,4 @@
-//! A report for a terminal of 80 columns: the verdict, the figures, the tasks worst first, what to do next.
+//! A report for a terminal of 80 columns: the verdict, the figures, the tasks worst first.
 
 use super::{RunReport, Sum, TaskLine, agents::by_agent, metrics, words};
 use crate::task::id::shown;
@@ -11,19 +11,8 @@ const ID_MAX: usize = 20;
 /// Most lines of a task's reason.
 const WHY_LINES: usize = 3;
 
-/// The report as text. Each line ends with a line feed and has no blanks at its end.
+/// The report as text. Each line ends with a line feed and has no blanks at its end. What to do next is [`super::next`].
 pub(crate) fn text(report: &RunReport) -> String {
-    let mut out = text_so_far(report);
-    let next = words::next(report);
-    if !next.is_empty() {
-        out.push_str("\nNext:\n");
-        next.iter().for_each(|command| out.push_str(&format!("  {command}\n")));
-    }
-    out
-}
-
-/// The report without what to do next, for whoever says that better.
-pub(crate) fn text_so_far(report: &RunReport) -> String {
     let metrics = metrics(report);
     let mut lines = wrapped(&words::verdict(report, &metrics), "");
     lines.push(String::new());
@@ -101,6 +90,7 @@ fn task(ids: usize, task: &TaskLine) -> Vec<String> {
         }
     }
     lines.extend(why);
+    lines.extend(task.log.as_deref().map(|log| format!("      log: {}", words::line(log))));
     lines
 }
 
@@ -167,9 +157,6 @@ mod tests {
           t-c3d4  landed         1     $0.31    3 min 5 s  Say which file is too large
 
         run r-7k3f, main aaaaaaa -> bbbbbbb, 1 command
-
-        Next:
-          git log --first-parent aaaaaaa..bbbbbbb
         "#);
     }
 
@@ -189,14 +176,11 @@ mod tests {
           task    result     tries      cost         time  title
           t-e5f6  NEEDS YOU      3     $1.24   40 min 0 s  Cache parsed globs
               2 tests worse: select::cache_is_dropped, select::globs_meet
+              log: .git/orch/logs/t-e5f6/fix-3-nzf6/stderr.log
           t-a1b2  landed         1     $0.31    3 min 5 s  Read the limit from the sett…
           t-c3d4  landed         1     $0.09    3 min 5 s  Say which file is too large
 
         run r-7k3f, main aaaaaaa -> bbbbbbb, 1 command
-
-        Next:
-          git orch show t-e5f6
-          git log --first-parent aaaaaaa..bbbbbbb
         "#);
     }
 
@@ -220,9 +204,6 @@ mod tests {
               not started
 
         run r-7k3f, main aaaaaaa -> aaaaaaa, 1 command
-
-        Next:
-          git orch run
         "#);
     }
 
@@ -244,9 +225,6 @@ mod tests {
           t-c3d4  landed         1   unknown    3 min 5 s  Say which file is too large
 
         run r-7k3f, main aaaaaaa -> bbbbbbb, 1 command
-
-        Next:
-          git log --first-parent aaaaaaa..bbbbbbb
         "#);
     }
 
@@ -261,7 +239,8 @@ mod tests {
         }
         let text = text(&report);
         assert!(!text.contains('\u{1b}') && !text.contains('\r'));
-        for line in text.lines() {
+        // A path is copied: it stands in one piece, however long.
+        for line in text.lines().filter(|line| !line.starts_with("      log: ")) {
             assert!(line.width() <= WIDTH, "{line}");
         }
     }

@@ -1,8 +1,11 @@
 //! What `text` and `markdown` say alike: the verdict, the figures, amounts in words.
 
 use super::metrics::Iterations;
-use super::{Change, Counts, Ending, Metrics, Outcome, RunReport, Share, Sum, TaskLine};
+use super::{Awaits, Change, Counts, Ending, Metrics, Outcome, RunReport, Share, Sum, TaskLine};
 use crate::task::id::shown;
+
+/// Tasks that one command names.
+const NAMED: usize = 10;
 
 /// The verdict on the run in one sentence, for whoever reads no further.
 pub(super) fn verdict(report: &RunReport, metrics: &Metrics) -> String {
@@ -49,14 +52,21 @@ pub(super) fn worst_first(report: &RunReport) -> Vec<&TaskLine> {
     tasks
 }
 
-/// The commands that go on from here.
-pub(super) fn next(report: &RunReport) -> Vec<String> {
+/// The commands that go on from here, the most pressing first.
+pub(crate) fn next(report: &RunReport) -> Vec<String> {
     let tasks = worst_first(report);
     let of = |result| tasks.iter().filter(move |task| task.result == result);
     let mut commands: Vec<String> =
         of(Outcome::NeedsPerson).take(3).map(|task| format!("git orch show {}", task.id)).collect();
-    if report.ending != Ending::Done || of(Outcome::Waiting).next().is_some() {
+    let awaiting = |awaits| tasks.iter().filter(move |task| task.awaits == awaits);
+    let approvals: Vec<&str> = awaiting(Awaits::Approval).take(NAMED).map(|task| task.id.as_str()).collect();
+    if !approvals.is_empty() {
+        commands.push(format!("git orch approve {}", approvals.join(" ")));
+    }
+    if report.ending != Ending::Done {
         commands.push("git orch run".to_owned());
+    } else if awaiting(Awaits::Queue).next().is_some() {
+        commands.push("git orch queue run".to_owned());
     }
     if of(Outcome::Landed).next().is_some() {
         let Change { before, after } = &report.base;
@@ -178,4 +188,30 @@ pub(super) fn duration(seconds: u64) -> String {
 
 fn tasks(count: usize) -> String {
     if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn what_comes_next() {
+        let mut waits = samples::one_needs_a_person();
+        waits.tasks[0].result = Outcome::NeedsPerson;
+        waits.tasks[0].awaits = Awaits::Approval;
+        let next = |report: &RunReport| next(report).join("\n");
+        insta::assert_snapshot!(next(&samples::all_landed()), @"git log --first-parent aaaaaaa..bbbbbbb");
+        insta::assert_snapshot!(next(&waits), @r"
+        git orch show t-e5f6
+        git orch show t-a1b2
+        git orch approve t-a1b2
+        git log --first-parent aaaaaaa..bbbbbbb
+        ");
+        insta::assert_snapshot!(next(&samples::interrupted()), @"git orch run");
+        let mut queued = samples::all_landed();
+        (queued.tasks[0].result, queued.tasks[0].awaits) = (Outcome::Waiting, Awaits::Queue);
+        queued.tasks.truncate(1);
+        insta::assert_snapshot!(next(&queued), @"git orch queue run");
+    }
 }

@@ -127,7 +127,7 @@ ignore = ["*.md"]
 "#;
 
 const UNKNOWN: &str = r#"[tests]
-# all  = "make test"                                 # the full suite; without it nothing is tested
+# all  = "make test"                                 # your full suite: without it nothing lands
 report = "exit"                                      # or junit:FILE, tap, libtest, go-json
 "#;
 

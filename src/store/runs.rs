@@ -119,6 +119,8 @@ struct TaskLineWire<'a> {
     tokens: Option<u64>,
     seconds: u64,
     why: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -245,5 +247,6 @@ fn task_line_wire(task: &TaskLine) -> TaskLineWire<'_> {
         tokens: task.tokens,
         seconds: task.seconds,
         why: &task.why,
+        log: task.log.as_deref(),
     }
 }

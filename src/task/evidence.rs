@@ -106,6 +106,33 @@ impl Trouble {
         Trouble::ALL.into_iter().find(|trouble| trouble.word() == word)
     }
 
+    /// Whether it is about a turn of an agent, so that the turn's log says more.
+    pub(crate) fn has_a_log(self) -> bool {
+        match self {
+            Trouble::NoChange
+            | Trouble::TimeLimit
+            | Trouble::NotStarted
+            | Trouble::AgentFailed
+            | Trouble::NoVerdict
+            | Trouble::Unclear
+            | Trouble::Audit
+            | Trouble::BadAnswer => true,
+            Trouble::TooBig
+            | Trouble::OutsidePaths
+            | Trouble::Findings
+            | Trouble::ConflictBase
+            | Trouble::ConflictTask
+            | Trouble::Worse
+            | Trouble::NoEvidence
+            | Trouble::HeadMoved
+            | Trouble::BranchGone
+            | Trouble::Dependency
+            | Trouble::Draft
+            | Trouble::Rejected
+            | Trouble::OverBudget => false,
+        }
+    }
+
     /// Whether a person may say "land it anyway": only where the change itself is complete and reviewed.
     pub(crate) fn may_be_accepted(self) -> bool {
         match self {

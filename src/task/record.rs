@@ -125,6 +125,14 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// How it stands, as people say it behind `it is`.
+    pub(crate) fn said(&self) -> &'static str {
+        match &self.state {
+            State::Assigned { .. } if self.evidence.is_some() => "sent back to its worker",
+            state => state.said(),
+        }
+    }
+
     /// Who holds or handed in the task.
     pub(crate) fn owner(&self) -> Option<&Who> {
         match &self.state {

@@ -117,6 +117,29 @@ impl State {
         }
     }
 
+    /// The state as people say it, behind `it is`.
+    pub(crate) fn said(&self) -> &'static str {
+        State::said_of(self.word()).unwrap_or_default()
+    }
+
+    /// What people say for the name that a state has in records.
+    pub(crate) fn said_of(word: &str) -> Option<&'static str> {
+        Some(match word {
+            "pending" => "ready to be picked",
+            "in-planning" => "a draft",
+            "assigned" => "claimed",
+            "in-progress" => "being worked on",
+            "under-review" => "under review",
+            "domain-review" => "with the lead of its domain",
+            "ready-for-handoff" => "in the queue",
+            "completed" => "landed",
+            "blocked" => "held",
+            "escalated" => "waiting for a person",
+            "cancelled" => "given up",
+            _ => return None,
+        })
+    }
+
     /// The column of `status`. A task that needs a person stays in the column where it stopped.
     pub(crate) fn column(&self) -> Column {
         match self {
@@ -160,6 +183,16 @@ impl State {
             | State::InProgress { .. }
             | State::Completed { .. }
             | State::Cancelled { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn people_are_told_no_name_of_a_record() {
+        for state in crate::task::samples::states() {
+            assert!(!state.said().is_empty() && state.said() != state.word(), "{}", state.word());
         }
     }
 }

@@ -15,7 +15,7 @@ use super::state::{Approval, Change, Claim, Phase, State};
 /// Why an event is refused. Data, not text: the command line words it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// Not in this state.
+    /// Not in this state, which is there as people say it.
     NotNow { event: &'static str, state: &'static str },
     /// Not for this kind of actor.
     NotYours { event: &'static str, may: &'static [Authority] },
@@ -319,7 +319,7 @@ impl Task {
 
     fn next_state(&self, event: &Event, actor: &Actor) -> Result<State, Refused> {
         let state = &self.state;
-        let not_now = || Err(Refused::NotNow { event: event.word(), state: state.word() });
+        let not_now = || Err(Refused::NotNow { event: event.word(), state: state.said() });
         if state.is_finished() && !matches!(event, Event::Undone { .. }) {
             return not_now();
         }
@@ -455,7 +455,7 @@ impl Task {
                     Err(Refused::HeldBy { owner: old.owner.clone() })
                 }
             }
-            state => Err(Refused::NotNow { event: "claimed", state: state.word() }),
+            state => Err(Refused::NotNow { event: "claimed", state: state.said() }),
         }
     }
 
@@ -463,7 +463,7 @@ impl Task {
         let claim = match &self.state {
             State::Assigned { claim } | State::InProgress { claim } => claim,
             State::UnderReview { change } => &change.claim,
-            state => return Err(Refused::NotNow { event: "submitted", state: state.word() }),
+            state => return Err(Refused::NotNow { event: "submitted", state: state.said() }),
         };
         held_by(claim, actor)?;
         if change.claim != *claim {
@@ -494,7 +494,7 @@ impl Task {
             State::InPlanning => Ok(State::Pending),
             State::Blocked { was, .. } => Ok((**was).clone()),
             State::Escalated { because, was } => self.state_after_yes(because, was, seen, actor),
-            state => Err(Refused::NotNow { event: "approved", state: state.word() }),
+            state => Err(Refused::NotNow { event: "approved", state: state.said() }),
         }
     }
 
@@ -538,7 +538,7 @@ impl Task {
                 Some(_) => Ok(State::Escalated { because: evidence, was: was.clone() }),
                 None => Ok(State::Pending),
             },
-            state => Err(Refused::NotNow { event: "rejected", state: state.word() }),
+            state => Err(Refused::NotNow { event: "rejected", state: state.said() }),
         }
     }
 
@@ -565,7 +565,7 @@ impl Task {
             State::ReadyForHandoff { change, approval, .. } => {
                 Ok(State::ReadyForHandoff { change: change.clone(), approval: approval.clone(), phase })
             }
-            state => Err(Refused::NotNow { event: event.word(), state: state.word() }),
+            state => Err(Refused::NotNow { event: event.word(), state: state.said() }),
         }
     }
 }

@@ -42,6 +42,7 @@ fn one(path: &str, text: &str) -> Result<Item, String> {
         text: Some(without_markers(body)),
         priority: first("priority").and_then(priority_of),
         after: Some(fields.get("dependencies").into_iter().flatten().map(|id| id.to_lowercase()).collect()),
+        paths: None,
         standing: match stands {
             _ if done => Standing::Closed,
             _ if draft => Standing::Draft,
@@ -132,6 +133,7 @@ mod tests {
                     "task-2",
                 ],
             ),
+            paths: None,
             standing: Started,
         }
         "###);

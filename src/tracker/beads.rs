@@ -67,6 +67,7 @@ pub(crate) fn read(place: &str, text: &str) -> Result<Source, BadSource> {
             text: Some(text),
             priority: issue.priority.map(|priority| priority.min(4)),
             after: Some(after),
+            paths: None,
             standing: issue.status.as_deref().and_then(standing_of).unwrap_or(Standing::Open),
             key: issue.id,
         });
@@ -102,6 +103,7 @@ mod tests {
                     "bd-c3",
                 ],
             ),
+            paths: None,
             standing: Open,
         }
         "#);

@@ -36,6 +36,8 @@ pub(crate) struct Item {
     pub(crate) priority: Option<u8>,
     /// Keys of items that must be done before.
     pub(crate) after: Option<Vec<String>>,
+    /// Globs of what it may touch.
+    pub(crate) paths: Option<Vec<String>>,
     pub(crate) standing: Standing,
 }
 
@@ -187,6 +189,7 @@ mod tests {
             text: None,
             priority: None,
             after: None,
+            paths: None,
             standing: Standing::Open,
         };
         let mut source = Source::default();

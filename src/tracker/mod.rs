@@ -16,4 +16,4 @@ pub(crate) use beads::read as read_beads;
 pub(crate) use item::{BadSource, Item, Source, Standing, item_id, own_title};
 pub(crate) use taskmaster::read as read_taskmaster;
 pub(crate) use todo::read as read_todo;
-pub(crate) use todo_out::render as todo_md;
+pub(crate) use todo_out::{Listed, render as todo_md};

@@ -116,6 +116,7 @@ fn item(
         ])),
         priority: entry.priority.as_deref().or(priority).and_then(priority_of),
         after: Some(after),
+        paths: None,
         standing,
         key,
     }

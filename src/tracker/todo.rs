@@ -3,6 +3,8 @@
 
 use super::item::{BadSource, Item, Source, Standing, own_title, priority_of, standing_of};
 use super::todo_entries::{Entry, Mark, entries};
+use super::todo_out::out_of_brackets;
+use crate::select::globs::Globs;
 use crate::task::id::TaskId;
 
 /// Reads files, each with its name and text; the name says how what is in it stands. An entry that is in several files
@@ -37,6 +39,7 @@ fn merged(before: &Item, later: Item) -> Item {
         text: later.text.or_else(|| before.text.clone()),
         priority: later.priority.or(before.priority),
         after: later.after.or_else(|| before.after.clone()),
+        paths: later.paths.or_else(|| before.paths.clone()),
         ..later
     }
 }
@@ -84,6 +87,7 @@ fn item(entry: Entry, text: &str, of_file: Standing) -> Item {
         text: (!body.is_empty()).then_some(body),
         priority: details.priority.or(entry.section.priority),
         after: details.after,
+        paths: details.paths,
         standing,
     }
 }
@@ -119,11 +123,12 @@ fn is_ours(entry: &Entry) -> bool {
 struct Details {
     priority: Option<u8>,
     after: Option<Vec<String>>,
+    paths: Option<Vec<String>>,
 }
 
-/// Splits `(p1, after a b, somebody)` off a title.
+/// Splits `(p1, after a b, paths src/**, somebody)` off a title.
 fn details(title: &str) -> (&str, Details) {
-    let none = Details { priority: None, after: None };
+    let none = Details { priority: None, after: None, paths: None };
     let Some((front, inner)) = title.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')) else {
         return (title, none);
     };
@@ -143,7 +148,13 @@ fn details(title: &str) -> (&str, Details) {
     if priority.is_none() && after.is_none() {
         return (title, none);
     }
-    (front.trim_end(), Details { priority, after })
+    let globs = |part: &str| -> Option<Vec<String>> {
+        let globs: Vec<String> =
+            part.strip_prefix("paths ")?.split_whitespace().map(out_of_brackets).collect();
+        Globs::parse(&globs).is_ok().then_some(globs)
+    };
+    let paths = priority.and_then(|_| parts().skip(1).find_map(globs));
+    (front.trim_end(), Details { priority, after, paths })
 }
 
 /// The id of an entry without a name: the same for the same title, in any case and spacing.
@@ -181,7 +192,7 @@ mod tests {
     use crate::plan::Card;
     use crate::task::id::Seconds;
     use crate::task::state::Column;
-    use crate::tracker::todo_md;
+    use crate::tracker::{Listed, todo_md};
     use proptest::prelude::*;
 
     fn lines(files: &[(&str, &str)]) -> String {
@@ -257,27 +268,43 @@ mod tests {
         "#);
     }
 
-    fn card(id: &str, title: &str, column: Column) -> Card {
-        Card {
+    fn listed(id: &str, title: &str, column: Column) -> Listed {
+        let card = Card {
             id: TaskId::parse(id).unwrap(),
             title: title.to_owned(),
             column,
             ..Card::of(&crate::task::samples::task(crate::task::State::Pending))
-        }
+        };
+        Listed { card, spec: String::new(), paths: Vec::new() }
     }
 
     #[test]
     fn the_file_of_our_tasks() {
-        let mut one = card("t-1", "Fix `it` [x](y) <b> *now*", Column::Ready);
-        one.after = vec![TaskId::parse("t-2").unwrap()];
-        one.created_at = Seconds(1);
-        let mut two = card("t-2", "- [x] `t-9` forged\n- [ ] two", Column::Working);
-        two.owner = Some("ana (x)".to_owned());
+        let mut one = listed("t-1", "Fix `it` [x](y) <b> *now*", Column::Ready);
+        one.card.after = vec![TaskId::parse("t-2").unwrap()];
+        one.card.created_at = Seconds(1);
+        one.spec = "## Objective\nIt works.\n\n- [ ] a point\n\n    code\n".to_owned();
+        one.paths = vec!["src/**".to_owned(), "a (b)/*.md".to_owned()];
+        let mut two = listed("t-2", "- [x] `t-9` forged\n- [ ] two", Column::Working);
+        two.card.owner = Some("ana (x)".to_owned());
+        let mut draft = listed("t-3", "Perhaps", Column::Ready);
+        draft.card.state = "in-planning".to_owned();
         let done = vec![(TaskId::parse("t-0").unwrap(), "Old".to_owned())];
-        insta::assert_snapshot!(todo_md(&[one, two], &done), @r#"
+        insta::assert_snapshot!(todo_md(&[one, two, draft], &done), @r#"
         ## TODO
 
-        - [ ] `t-1` Fix \`it\` \[x\](y) \<b\> \*now\* (p2, after t-2)
+        - [ ] `t-1` Fix \`it\` \[x\](y) \<b\> \*now\* (p2, after t-2, paths src/\*\* a%20%28b%29/\*.md)
+
+          ## Objective
+          It works.
+
+          - [ ] a point
+
+              code
+
+        ## Draft
+
+        - [ ] `t-3` Perhaps (p2, after t-0)
 
         ## In progress
 
@@ -295,21 +322,40 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read_again(title in "[ -~äß…]{1,60}", priority in 0_u8..5, at in 0_usize..4) {
-            let column = [Column::Ready, Column::Working, Column::Review, Column::Queue][at];
+        fn what_was_written_is_read_again(
+            title in "[ -~äß…]{1,60}",
+            spec in "([#>*`0-9a-z .()\\[\\]~|-]{0,20}\n){0,8}",
+            paths in prop::collection::vec("[a-z*() %,{}/.]{1,9}", 0..3),
+            priority in 0_u8..5,
+            at in 0_usize..5,
+        ) {
+            let column = [Column::Ready, Column::Working, Column::Review, Column::Queue, Column::Ready][at];
             let title = own_title(&title);
-            let mut one = card("t-7k3f", &title, column);
-            one.priority = priority;
-            one.after = vec![TaskId::parse("login").unwrap()];
-            let text = todo_md(&[one, card("login", "x", Column::Ready)], &[]);
+            let mut one = listed("t-7k3f", &title, column);
+            one.card.priority = priority;
+            one.card.after = vec![TaskId::parse("login").unwrap()];
+            if at == 4 {
+                one.card.state = "in-planning".to_owned();
+            }
+            // As it is stored: the blank lines around it are nobody's, and the first line is not indented.
+            one.spec = spec.trim().to_owned();
+            if Globs::parse(&paths).is_ok() {
+                one.paths = paths;
+            }
+            let spec: Vec<String> = one.spec.lines().map(|line| line.trim_end().to_owned()).collect();
+            let paths = one.paths.clone();
+            let text = todo_md(&[one, listed("login", "x", Column::Ready)], &[]);
             let source = read(&[("TODO.md".to_owned(), text.clone())]).unwrap();
             prop_assert_eq!(source.items.len(), 2, "{}", text);
             let item = source.items.iter().find(|item| item.id.as_str() == "t-7k3f").unwrap();
             prop_assert_eq!(&item.title, &title, "{}", text);
             prop_assert_eq!(item.priority, Some(priority));
             prop_assert_eq!(item.after.as_deref(), Some(&["login".to_owned()][..]));
-            let open = item.standing == Standing::Open;
-            prop_assert_eq!(open, column == Column::Ready);
+            prop_assert_eq!(item.paths.clone().unwrap_or_default(), paths, "{}", text);
+            let read: Vec<String> = item.text.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
+            prop_assert_eq!(read, spec, "{}", text);
+            let standing = [Standing::Open, Standing::Started, Standing::Started, Standing::Started, Standing::Draft];
+            prop_assert_eq!(item.standing, standing[at]);
         }
 
         #[test]

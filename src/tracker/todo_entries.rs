@@ -65,8 +65,10 @@ struct Finder {
 impl Finder {
     fn see(&mut self, event: Event<'_>, range: Range<usize>) {
         match event {
-            Event::Start(Tag::Heading { level, .. }) => self.heading_begins(level, range),
-            Event::End(TagEnd::Heading(_)) => self.heading_ends(),
+            // A heading inside of an entry is a part of its text.
+            Event::Start(Tag::Heading { level, .. }) if self.lists == 0 => self.heading_begins(level, range),
+            Event::End(TagEnd::Heading(_)) if self.lists == 0 => self.heading_ends(),
+            Event::Start(Tag::Heading { .. }) => self.reading = false,
             Event::Start(Tag::List(_)) => {
                 self.lists += 1;
                 self.reading = false;

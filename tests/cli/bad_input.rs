@@ -54,17 +54,17 @@ fn names_of_tasks() {
         &["queue", "add", "no-such-branch"],
         &["queue", "drop", "fix"],
     ]), @"
-    2 error: task 'fix' exists (READY)
+    2 error: task 'fix' exists (ready to be picked)
     2 error: no task 'fxi'
     2 error: no task 'far-11'; did you mean 'far-1'?
     2 error: 'far' may be any of far-1, far-2
     2 error: no task 'nothing-like-it'
-    2 error: t-1 depends on 'b', which does not exist
+    2 error: t-1 cannot wait for 'b': there is no such task
     2 error: dependency cycle: fix -> fix
-    1 error: fix cannot be approved while it is pending
-    3 error: fix is pending; it lands after it is handed in, approved and tested
+    1 error: fix cannot be approved while it is ready to be picked
+    3 error: fix is ready to be picked; it lands after it is handed in, approved and tested
     2 error: no branch 'no-such-branch'
-    1 error: fix cannot be dropped while it is pending
+    1 error: fix cannot be dropped while it is ready to be picked
     ");
 }
 

@@ -199,6 +199,27 @@ fn alias() -> String {
 }
 
 #[test]
+fn the_doctor_is_content_with_a_queue_alone_and_quiet_when_asked() {
+    let scratch = Scratch::new();
+    scratch.commit("orch.toml", "[tests]\nall = \"true\"\nreport = \"exit\"\n");
+    let well = scratch.orch(&["doctor"]);
+    assert!(well.code == 0 && well.out.ends_with("All is well.\n"), "{}", well.out);
+    let quiet = scratch.orch(&["doctor", "-q"]);
+    assert_eq!((quiet.code, quiet.out.as_str()), (0, ""));
+    scratch.git(&["switch", "-q", "-c", "topic"]);
+    scratch.commit("topic.txt", "x\n");
+    scratch.git(&["switch", "-q", "main"]);
+    assert_eq!(scratch.orch(&["queue", "add", "topic"]).code, 0);
+    assert_eq!(scratch.orch(&["queue", "run"]).code, 0);
+    assert_eq!(scratch.orch(&["doctor", "-q"]).code, 0, "the queue has worked");
+    scratch.commit("orch.toml", "[cap]\ndiff = 100\n");
+    let wrong = scratch.orch(&["doctor", "-q"]);
+    assert_eq!(wrong.code, 7);
+    assert!(wrong.out.starts_with("WRONG  tests"), "{}", wrong.out);
+    assert!(!wrong.err.contains("--fix"), "nothing there mends that: {}", wrong.err);
+}
+
+#[test]
 fn the_doctor_is_content_when_all_is_committed() {
     let scratch = Scratch::new();
     scratch.commit("Makefile", "test:\n\ttrue\n");

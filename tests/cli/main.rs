@@ -21,6 +21,7 @@ mod emulated;
 mod hammer;
 mod fork;
 mod held;
+mod hints;
 mod histories;
 mod hook;
 mod hostile;

@@ -40,8 +40,7 @@ fn a_branch_over_the_cap_or_in_conflict_is_refused_at_once() {
     let refs = sandbox.git(&["for-each-ref"]);
     assert_snapshot!(sandbox.run(&["queue", "add", "big"]).exits(3).stderr, @r#"
     error: big: diff is 201 lines, the cap is 200 (largest: big.txt 201)
-      hint: split it:       git orch add "second half" --after big
-            or see the cap: git orch config explain cap.diff
+      hint: split the branch, or see the cap: git orch config explain cap.diff
       [E-TOO-BIG, exit 3]
     "#);
     assert_snapshot!(sandbox.run(&["queue", "add", "conflict"]).exits(3).stderr, @"
@@ -90,7 +89,7 @@ fn a_paused_queue_lands_nothing() {
     sandbox.run(&["queue", "pause", "-m", "release day"]).exits(0);
     assert!(sandbox.run(&["queue"]).exits(0).stdout.contains("paused: yes (release day)"));
     let ran = sandbox.run(&["queue", "run"]).exits(4);
-    assert_eq!(ran.stdout, "still waiting: feature\nthe queue stands: the queue is paused\n");
+    assert_eq!(ran.stdout, "still waiting: feature\nnothing more lands: the queue is paused\n");
     assert_eq!(sandbox.run(&["queue", "why", "feature"]).exits(0).stdout, "feature: the queue is paused\n");
     sandbox.run(&["queue", "resume"]).exits(0);
     sandbox.run(&["queue", "run"]).exits(0);

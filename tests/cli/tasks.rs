@@ -133,13 +133,56 @@ fn a_stopped_task_waits_for_its_person() {
     sandbox.run(&["add", "One", "--id", "one"]).exits(0);
     sandbox.run(&["stop", "one", "-m", "not now"]).exits(0);
     let status = sandbox.run(&["status"]).exits(0).stdout;
-    assert!(status.contains("Needs you (1)\n  ! one"), "{status}");
+    assert!(status.contains("Needs you (1)   git orch show TASK\n  ! one"), "{status}");
     assert_eq!(sandbox.run(&["show", "one", "--json"]).json()["data"]["needs"]["kind"], "held");
     sandbox.run(&["approve", "--no-input"]).exits(0);
     assert_eq!(sandbox.run(&["show", "one", "--json"]).json()["data"]["state"], "pending");
     sandbox.run(&["stop", "one", "--abandon"]).exits(0);
     assert_eq!(sandbox.run(&["show", "one", "--json"]).json()["data"]["state"], "cancelled");
-    sandbox.run(&["approve", "one"]).exits(2);
+    sandbox.run(&["approve", "one"]).exits(1);
+}
+
+#[test]
+fn several_are_approved_at_once_or_none_of_them() {
+    let sandbox = Sandbox::new();
+    let state = |id: &str| sandbox.run(&["show", id, "--json"]).json()["data"]["state"].clone();
+    for id in ["one", "two"] {
+        sandbox.run(&["add", "Say hello", "--id", id, "--draft"]).exits(0);
+    }
+    sandbox.run(&["add", "Say it aloud", "--id", "three"]).exits(0);
+    assert!(sandbox.run(&["show", "one"]).stdout.contains("DRAFT since"));
+    sandbox.run(&["add", "Say it later", "--id", "later", "--after", "one"]).exits(0);
+    let later = sandbox.run(&["show", "later"]).exits(0).stdout;
+    assert!(later.contains("WAITING since") && later.contains("\nwaits for one\n"), "{later}");
+    assert!(!later.contains("git orch pick"), "it cannot be picked: {later}");
+    let status = sandbox.run(&["status"]).stdout;
+    assert!(status.contains("Drafts (2)   one, two\n"), "{status}");
+    sandbox.run(&["approve", "one", "three", "two"]).exits(1);
+    sandbox.run(&["approve", "one", "nobody"]).exits(2);
+    sandbox.run(&["approve", "one", "two", "--head", "HEAD"]).exits(2);
+    assert_eq!(state("one"), "in-planning", "nothing was changed");
+    let approved = sandbox.run(&["approve", "one", "two"]).exits(0);
+    assert_snapshot!(approved.stdout, @r"
+    approved one: now ready to be picked
+    approved two: now ready to be picked
+    ");
+    assert_eq!([state("one"), state("two")], ["pending", "pending"]);
+}
+
+#[test]
+fn a_run_that_does_nothing_leaves_no_report() {
+    let sandbox = Sandbox::new();
+    let runs = || sandbox.git(&["for-each-ref", "refs/orch/runs"]);
+    let ran = sandbox.run(&["run", "--agent", "exec:true"]).exits(0);
+    assert_eq!((ran.stdout.as_str(), runs().as_str()), ("nothing to do: no task is open\n", ""));
+    assert!(!ran.stderr.contains("git orch report"), "{}", ran.stderr);
+    sandbox.run(&["add", "Say hello", "--id", "one"]).exits(0);
+    sandbox.run(&["run"]).exits(8);
+    assert_eq!(runs(), "", "nobody was there to do it");
+    sandbox.run(&["run", "--agent", "implement=exec:true", "--no-land"]).exits(4);
+    assert_eq!(runs().lines().count(), 1);
+    sandbox.run(&["run", "--agent", "implement=exec:true", "--no-land"]).exits(4);
+    assert_eq!(runs().lines().count(), 1, "it still waits for its person");
 }
 
 #[test]
@@ -164,10 +207,11 @@ fn approve_wants_to_know_which_of_several() {
 }
 
 #[test]
-fn stop_without_a_task_asks_the_run() {
+fn stop_without_a_task_is_for_a_run_that_goes_on() {
     let sandbox = Sandbox::new();
-    sandbox.run(&["stop"]).exits(0);
-    assert!(sandbox.path().join(".git/orch/stop").exists());
+    let stopped = sandbox.run(&["stop"]).exits(0);
+    assert_eq!(stopped.stdout, "no run goes on in this clone\n");
+    assert!(!sandbox.path().join(".git/orch/stop").exists(), "the next run is not asked");
 }
 
 #[test]

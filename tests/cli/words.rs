@@ -35,7 +35,7 @@ fn without_a_review_agent_a_person_is_waited_for() {
     assert!(sandbox.run(&["show", "hola", "--json"]).exits(0).json()["data"]["needs"].is_null());
     sandbox.git(&["config", "--unset", "orch.agents.review"]);
     let yes = sandbox.run(&["approve", "--as", "bo"]).exits(0);
-    assert_eq!(yes.stdout, "approved hola: now ready-for-handoff\n");
+    assert_eq!(yes.stdout, "approved hola: now in the queue\n");
 }
 
 #[test]

@@ -95,10 +95,11 @@ pub(crate) fn run(ctx: &Context, args: &AddArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let task = project.add(&op, new)?.task;
-    let next = if args.draft {
-        vec![format!("git orch approve {}", task.id)]
-    } else {
-        vec!["git orch run".to_owned(), format!("git orch pick {}", task.id)]
+    let next = match project.waits(&task) {
+        _ if args.draft => vec![format!("git orch approve {}", task.id)],
+        // It cannot be picked yet, and a run does the others first.
+        Some(_) => vec!["git orch run".to_owned(), format!("git orch show {}", task.id)],
+        None => vec!["git orch run".to_owned(), format!("git orch pick {}", task.id)],
     };
     let data = TaskJson::of(&project, &task);
     ctx.out.success("task", data, || format!("added {}", added(&task)), &next);
@@ -203,7 +204,7 @@ mod tests {
     fn titles_are_one_line() {
         assert_eq!(checked_title(" a ").unwrap(), "a");
         for bad in ["", "  ", "a\nb", &"x".repeat(201)] {
-            assert_eq!(checked_title(bad).unwrap_err().exit, Exit::Usage, "{bad}");
+            assert_eq!(checked_title(bad).unwrap_err().exit(), Exit::Usage, "{bad}");
         }
     }
 }

@@ -6,14 +6,15 @@ use serde_json::json;
 
 use crate::flow::{FlowError, Project};
 use crate::store::Stored;
-use crate::task::State;
 use crate::task::id::{CommitId, TaskId};
+use crate::task::{State, Task};
 
 use crate::cli::codes::Code;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::{Eyes, TaskJson, needs, needs_person};
+use crate::cli::json::TaskJson;
+use crate::cli::needs::{Eyes, needs, needs_person};
 use crate::cli::{Context, text};
 
 /// The word that means the whole queue.
@@ -24,12 +25,12 @@ const BUDGET: &str = "budget";
 /// What `approve` is asked for.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  git orch approve\n  git orch approve t-c3v7 -m \"the slow test is known\"\n  git orch approve queue\n  git orch approve budget"
+    after_help = "Examples:\n  git orch approve\n  git orch approve t-c3v7 t-7k3f\n  git orch approve t-c3v7 -m \"the slow test is known\"\n  git orch approve queue\n  git orch approve budget"
 )]
 pub(crate) struct ApproveArgs {
-    /// The task; `queue` to go on after it stopped; `budget` to allow a run its budget once more; without it what waits
+    /// The tasks; `queue` to go on after it stopped; `budget` to allow a run its budget once more; without it what waits
     #[arg(add = ArgValueCompleter::new(task_ids))]
-    pub(crate) what: Option<String>,
+    pub(crate) what: Vec<String>,
     /// A note for the record
     #[arg(short, long, value_name = "NOTE")]
     pub(crate) message: Option<String>,
@@ -62,52 +63,105 @@ pub(crate) struct RejectArgs {
 
 pub(crate) fn run(ctx: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
-    if args.what.as_deref() == Some(QUEUE) {
-        return go_on(ctx, &project, args.dry.dry_run);
+    match args.what.as_slice() {
+        [] => the_one(ctx, &project, args),
+        [one] if one == QUEUE => go_on(ctx, &project, args.dry.dry_run),
+        [one] if one == BUDGET => budget(ctx, &project, args.dry.dry_run),
+        several => {
+            let seen = args.head.as_deref().map(|text| commit(&project, text)).transpose()?;
+            if seen.is_some() && several.len() > 1 {
+                return Err(Failure::bad_value(
+                    "--head is the commit of one task",
+                    "one by one",
+                    "git orch approve --help",
+                ));
+            }
+            let mut found = Vec::new();
+            for what in several {
+                found.push(project.find_open(what)?); // all of them are looked up before one is approved
+            }
+            approve_all(ctx, &project, args, &found, seen.as_ref())
+        }
     }
-    if args.what.as_deref() == Some(BUDGET) {
-        return budget(ctx, &project, args.dry.dry_run);
-    }
-    let (stored, guessed) = match which(&project, args.what.as_deref()) {
+}
+
+/// Approves what waits, if that is one thing.
+fn the_one(ctx: &Context, project: &Project, args: &ApproveArgs) -> Result<Exit, Failure> {
+    let stored = match waiting(project) {
         Ok(found) => found,
         // Nothing else waits.
-        Err(_) if args.what.is_none() && project.budget_waits()?.is_some() => {
-            return budget(ctx, &project, args.dry.dry_run);
-        }
+        Err(_) if project.budget_waits()?.is_some() => return budget(ctx, project, args.dry.dry_run),
         Err(err) => return Err(err),
     };
-    let seen = args.head.as_deref().map(|text| commit(&project, text)).transpose()?;
-    if guessed && ctx.may_ask() && !args.dry.dry_run && !confirmed(ctx, &project, &stored)? {
+    let seen = args.head.as_deref().map(|text| commit(project, text)).transpose()?;
+    if ctx.may_ask() && !args.dry.dry_run && !confirmed(ctx, project, &stored)? {
         ctx.out.progress("nothing was changed");
         return Ok(Exit::Done);
     }
-    let seen = seen.or_else(|| if guessed { stored.task.head().cloned() } else { None });
-    let id = stored.task.id.clone();
-    let already = matches!(stored.task.state, State::ReadyForHandoff { .. });
-    if args.dry.dry_run {
-        let event = crate::task::Event::Approved { head: seen, note: args.message.clone() };
-        return would(ctx, &project, &stored, &event, "approve");
+    let seen = seen.or_else(|| stored.task.head().cloned());
+    approve_all(ctx, project, args, std::slice::from_ref(&stored), seen.as_ref())
+}
+
+/// Approves these tasks. What the first look refuses is refused before any of them is changed.
+fn approve_all(
+    ctx: &Context,
+    project: &Project,
+    args: &ApproveArgs,
+    tasks: &[Stored],
+    seen: Option<&CommitId>,
+) -> Result<Exit, Failure> {
+    let event = crate::task::Event::Approved { head: seen.cloned(), note: args.message.clone() };
+    if args.dry.dry_run || tasks.len() > 1 {
+        let planned: Vec<Task> =
+            tasks.iter().map(|stored| after(project, stored, &event)).collect::<Result<_, _>>()?;
+        if args.dry.dry_run {
+            return would(ctx, project, &planned, "approve");
+        }
     }
-    let task = project.approve(&project.op(), &id, seen.as_ref(), args.message.as_deref())?.task;
-    let looks = needs(&task, &Eyes::of(&project)).is_some();
-    let next = match &task.state {
-        State::ReadyForHandoff { .. } => "git orch queue run".to_owned(),
-        State::UnderReview { .. } if looks => format!("git orch approve {id}"),
-        _ => format!("git orch show {id}"),
-    };
-    let data = TaskJson::of(&project, &task);
-    let line = match &task.state {
-        _ if already => format!("approved {id}: it was approved already; your note is kept\n"),
-        State::UnderReview { .. } => format!("approved {id}: the size is allowed; it still needs a review\n"),
-        state => format!("approved {id}: now {}\n", state.word()),
-    };
-    ctx.out.success("task", data, || line, &[next]);
+    let op = project.op();
+    let (mut lines, mut approved, mut next) = (String::new(), Vec::new(), Vec::new());
+    for stored in tasks {
+        let id = &stored.task.id;
+        let already = matches!(stored.task.state, State::ReadyForHandoff { .. });
+        let task = project.approve(&op, id, seen, args.message.as_deref())?.task;
+        lines.push_str(&match &task.state {
+            _ if already => format!("approved {id}: it was approved already; your note is kept\n"),
+            State::UnderReview { .. } => {
+                format!("approved {id}: the size is allowed; it still needs a review\n")
+            }
+            _ => format!("approved {id}: now {}\n", task.said()),
+        });
+        let looks = needs(&task, &Eyes::of(project)).is_some();
+        let command = match &task.state {
+            State::ReadyForHandoff { .. } => "git orch queue run".to_owned(),
+            State::Pending => "git orch run".to_owned(),
+            State::UnderReview { .. } if looks => format!("git orch approve {id}"),
+            _ => format!("git orch show {id}"),
+        };
+        if !next.contains(&command) {
+            next.push(command);
+        }
+        approved.push(task);
+    }
+    answer(ctx, project, &approved, lines, &next);
     Ok(Exit::Done)
+}
+
+/// One task answers as itself, several as a list.
+fn answer(ctx: &Context, project: &Project, tasks: &[Task], lines: String, next: &[String]) {
+    let mut data: Vec<TaskJson> = tasks.iter().map(|task| TaskJson::of(project, task)).collect();
+    match data.len() {
+        1 => ctx.out.success("task", data.remove(0), || lines, next),
+        _ => ctx.out.success("tasks", json!({"tasks": data}), || lines, next),
+    }
 }
 
 pub(crate) fn reject(ctx: &Context, args: &RejectArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
-    let (stored, _) = which(&project, args.what.as_deref())?;
+    let stored = match &args.what {
+        Some(what) => project.find_open(what)?,
+        None => waiting(&project)?,
+    };
     let id = stored.task.id.clone();
     let given = args.message.clone().filter(|reason| !reason.trim().is_empty());
     let reason = match given {
@@ -120,50 +174,46 @@ pub(crate) fn reject(ctx: &Context, args: &RejectArgs) -> Result<Exit, Failure> 
     };
     if args.dry.dry_run {
         let event = crate::task::Event::Rejected { because: reason };
-        return would(ctx, &project, &stored, &event, "reject");
+        return would(ctx, &project, &[after(&project, &stored, &event)?], "reject");
     }
     let task = project.reject(&project.op(), &id, &reason)?.task;
     let data = TaskJson::of(&project, &task);
-    let line = format!("rejected {id}: now {}\n", task.state.word());
+    let line = format!("rejected {id}: now {}\n", task.said());
     ctx.out.success("task", data, || line, &[format!("git orch show {id}")]);
     Ok(Exit::Done)
 }
 
 fn no_reason(id: &TaskId) -> Failure {
-    Failure::new(Exit::Usage, Code::Usage, "a rejection needs a reason")
+    Failure::new(Code::Usage, "a rejection needs a reason")
         .hint("say what must change", format!("git orch reject {id} -m \"what must change\""))
 }
 
-/// Shows what an event would do, and changes nothing.
-fn would(
-    ctx: &Context,
-    project: &Project,
-    stored: &Stored,
-    event: &crate::task::Event,
-    verb: &str,
-) -> Result<Exit, Failure> {
+/// The task as an event of this person would leave it.
+fn after(project: &Project, stored: &Stored, event: &crate::task::Event) -> Result<Task, Failure> {
     let at = project.op().at;
-    let task = stored.task.after(event, &project.person(), at).map_err(|refused| {
+    let after = stored.task.after(event, &project.person(), at).map_err(|refused| {
         let state = Box::new(stored.task.state.clone());
         FlowError::Store(crate::store::StoreError::Refused { id: stored.task.id.clone(), refused, state })
     })?;
-    let line = format!("would {verb} {}: then {}\n", task.id, task.state.word());
-    ctx.out.success("task", TaskJson::of(project, &task), || line, &[]);
+    Ok(after)
+}
+
+/// Says what would become of these tasks, and changes nothing.
+fn would(ctx: &Context, project: &Project, tasks: &[Task], verb: &str) -> Result<Exit, Failure> {
+    let lines = tasks.iter().map(|task| format!("would {verb} {}: then {}\n", task.id, task.said()));
+    answer(ctx, project, tasks, lines.collect(), &[]);
     Ok(Exit::Done)
 }
 
-/// The task that is meant, and whether that was a guess: the only one that waits.
-fn which(project: &Project, what: Option<&str>) -> Result<(Stored, bool), Failure> {
-    if let Some(what) = what {
-        return Ok((project.find_open(what)?, false));
-    }
+/// The only task that waits for a person.
+fn waiting(project: &Project) -> Result<Stored, Failure> {
     let eyes = Eyes::of(project);
     let rows = project.store.open_tasks().map_err(FlowError::from)?.rows;
     let waiting: Vec<TaskId> =
         rows.into_iter().filter(|row| needs_person(&row.card, &eyes)).map(|row| row.card.id).collect();
     match waiting.as_slice() {
         [] => Err(FlowError::NothingWaits.into()),
-        [only] => Ok((project.find_open(only.as_str())?, true)),
+        [only] => Ok(project.find_open(only.as_str())?),
         _ => Err(FlowError::SayWhich(waiting).into()),
     }
 }

@@ -103,12 +103,8 @@ pub(super) fn variable<'c>(ctx: &'c Context, name: &str) -> Option<&'c str> {
 /// The event's name and payload.
 fn event(ctx: &Context, args: &HostArgs) -> Result<(String, Value), Failure> {
     let lacks = |what: &str, flag: &str| {
-        Failure::new(
-            Exit::Usage,
-            Code::Payload,
-            format!("{what} is not set: no workflow of GitHub calls this"),
-        )
-        .hint("say what happened", format!("git orch bot {flag}"))
+        Failure::new(Code::Payload, format!("{what} is not set: no workflow of GitHub calls this"))
+            .hint("say what happened", format!("git orch bot {flag}"))
     };
     let name = args.event.clone().or_else(|| variable(ctx, "GITHUB_EVENT_NAME").map(str::to_owned));
     let name = name.ok_or_else(|| lacks("GITHUB_EVENT_NAME", "check --event pull_request --payload FILE"))?;
@@ -116,7 +112,7 @@ fn event(ctx: &Context, args: &HostArgs) -> Result<(String, Value), Failure> {
     let path = path.ok_or_else(|| lacks("GITHUB_EVENT_PATH", "check --event pull_request --payload FILE"))?;
     let bytes = read_capped(&path, PAYLOAD_MAX)?;
     let payload = serde_json::from_slice(&bytes).map_err(|err| {
-        Failure::new(Exit::Usage, Code::Payload, format!("{} is no JSON", path.display()))
+        Failure::new(Code::Payload, format!("{} is no JSON", path.display()))
             .because(err.to_string())
             .hint("what the bot's commands read", "git orch bot --help")
     })?;
@@ -139,7 +135,7 @@ fn place(ctx: &Context, args: &HostArgs) -> Result<Place, Failure> {
 /// Where the host is, for the repository of that name.
 pub(super) fn place_of(ctx: &Context, name: Option<&str>) -> Result<Place, Failure> {
     let usage = |message: &str, why: &str, command: &str| {
-        Failure::new(Exit::Usage, Code::Usage, message.to_owned()).hint(why, command)
+        Failure::new(Code::Usage, message.to_owned()).hint(why, command)
     };
     let name = name.ok_or_else(|| {
         usage(
@@ -314,12 +310,8 @@ fn queue(ctx: &Context, args: &HostArgs, jobs: Option<u32>) -> Result<Exit, Fail
 
 fn serve(ctx: &Context, args: &HostArgs, listen: SocketAddr) -> Result<Exit, Failure> {
     let secret = variable(ctx, "GITHUB_WEBHOOK_SECRET").ok_or_else(|| {
-        Failure::new(
-            Exit::Usage,
-            Code::Usage,
-            "GITHUB_WEBHOOK_SECRET is not set: anybody could send webhooks",
-        )
-        .hint("the one that GitHub was told", "GITHUB_WEBHOOK_SECRET=... git orch bot serve")
+        Failure::new(Code::Usage, "GITHUB_WEBHOOK_SECRET is not set: anybody could send webhooks")
+            .hint("the one that GitHub was told", "GITHUB_WEBHOOK_SECRET=... git orch bot serve")
     })?;
     let place = place(ctx, args)?;
     let stop = Stop::new();

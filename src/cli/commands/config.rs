@@ -130,6 +130,6 @@ fn list(listed: &[Listed], origin: bool) -> String {
 fn unknown(name: &str) -> Failure {
     let meant = key::similar(name);
     let suggestion = meant.map(|meant| format!("; did you mean '{meant}'?")).unwrap_or_default();
-    Failure::new(Exit::Usage, Code::Settings, format!("unknown key '{}'{suggestion}", text::line(name)))
+    Failure::new(Code::Settings, format!("unknown key '{}'{suggestion}", text::line(name)))
         .hint("every setting", "git orch config list")
 }

@@ -67,7 +67,7 @@ pub(crate) fn data(summary: &Summary, program: &str) -> Value {
 
 /// The text for people: the run's report, then what a person does next.
 pub(crate) fn render(summary: &Summary, outcome: Option<&RunOutcome>, program: &str) -> String {
-    let mut text = outcome.map(|outcome| report::text_so_far(&outcome.report)).unwrap_or_default();
+    let mut text = outcome.map(|outcome| report::text(&outcome.report)).unwrap_or_default();
     text.push_str("\nNow it is your turn. The repository stays; look around in it, and decide:\n");
     let next = next(summary, program);
     let width = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();

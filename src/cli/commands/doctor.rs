@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::flow::doctor::{self, Diagnosis};
+use crate::flow::doctor::{self, Check, Diagnosis};
 
 use super::init;
 use crate::cli::Context;
@@ -32,7 +32,7 @@ pub(crate) fn run(ctx: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
         let (diagnosis, _) = ctx.project()?.ping(agent)?;
         let next =
             if diagnosis.is_healthy() { vec![format!("git orch run --agent {agent}")] } else { Vec::new() };
-        ctx.out.success("doctor", data(&diagnosis), || render(&diagnosis), &next);
+        ctx.out.success("doctor", data(&diagnosis), || render(&diagnosis, ctx.out.is_quiet()), &next);
         return Ok(if diagnosis.is_healthy() { Exit::Done } else { Exit::Environment });
     }
     let request = init::request()?;
@@ -51,8 +51,15 @@ pub(crate) fn run(ctx: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
         false => doctor::examine(&ctx.given, &request),
     };
     let healthy = diagnosis.is_healthy();
-    let next = if healthy { Vec::new() } else { vec!["git orch doctor --fix".to_owned()] };
-    ctx.out.success("doctor", data(&diagnosis), || render(&diagnosis), &next);
+    let mends = |check: &Check| check.fix.as_deref() == Some(doctor::FIX);
+    let next: Vec<String> = diagnosis
+        .checks
+        .iter()
+        .find(|check| mends(check))
+        .map(|_| doctor::FIX.to_owned())
+        .into_iter()
+        .collect();
+    ctx.out.success("doctor", data(&diagnosis), || render(&diagnosis, ctx.out.is_quiet()), &next);
     Ok(if healthy { Exit::Done } else { Exit::Environment })
 }
 
@@ -64,13 +71,13 @@ pub(crate) fn data(diagnosis: &Diagnosis) -> Value {
     Value::Array(checks.collect())
 }
 
-/// The text for people.
-pub(crate) fn render(diagnosis: &Diagnosis) -> String {
+/// The text for people; `quiet`: only what is wrong and what was mended.
+pub(crate) fn render(diagnosis: &Diagnosis, quiet: bool) -> String {
     let mut text = String::new();
     for line in &diagnosis.mended {
         text.push_str(&format!("mended  {line}\n"));
     }
-    for check in &diagnosis.checks {
+    for check in diagnosis.checks.iter().filter(|check| !quiet || !check.ok) {
         let mark = if check.ok { "ok   " } else { "WRONG" };
         text.push_str(&format!("{mark}  {:<12} {}\n", check.check, check.message));
         if let Some(fix) = &check.fix {
@@ -78,6 +85,7 @@ pub(crate) fn render(diagnosis: &Diagnosis) -> String {
         }
     }
     match diagnosis.checks.iter().filter(|check| !check.ok).count() {
+        0 if quiet => {}
         0 => text.push_str("All is well.\n"),
         1 => text.push_str("1 thing is wrong.\n"),
         more => text.push_str(&format!("{more} things are wrong.\n")),

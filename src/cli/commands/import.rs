@@ -1,7 +1,5 @@
 //! `git orch import`: tasks of other trackers.
 
-use std::path::Path;
-
 use clap::Args;
 use serde_json::json;
 
@@ -9,7 +7,6 @@ use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, text};
-use crate::flow::FlowError;
 use crate::flow::import::{self, Imported};
 use crate::flow::issues;
 use crate::task::id::TaskId;
@@ -91,8 +88,11 @@ fn tracker(
     if let Some(named) = named {
         let path = ctx.given.dir.join(named);
         if !path.exists() {
-            let err = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(FlowError::file("read", Path::new(named))(err).into());
+            return Err(Failure::bad_value(
+                format!("there is no file or folder '{}'", text::line(named)),
+                "which are understood",
+                "git orch import --help",
+            ));
         }
         return import::tracker_at(&path).ok_or_else(|| {
             Failure::bad_value(
@@ -107,8 +107,8 @@ fn tracker(
         1 => Ok(found.remove(0)),
         0 => Err(Failure::bad_value(
             "there is no TODO.md, backlog/, .beads/ or .taskmaster/ here",
-            "say which file",
-            "git orch import FILE",
+            "what can be named",
+            "git orch import --help",
         )),
         _ => {
             Err(Failure::bad_value("there are several trackers here", "say which", "git orch import TODO.md"))

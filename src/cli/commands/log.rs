@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::flow::history::Happened;
 use crate::flow::project::now;
+use crate::task::State;
 use crate::task::id::Seconds;
 
 use crate::cli::complete::task_ids;
@@ -65,7 +66,8 @@ fn render(events: &[Happened], now: Seconds, oneline: bool) -> String {
         if oneline {
             out.push_str(&format!("{id}  {at}  {subject}\n"));
         } else {
-            let state = event.state.as_deref().map(|state| format!("  -> {state}")).unwrap_or_default();
+            let said = |state: &str| State::said_of(state).map(|said| format!("  -> {said}"));
+            let state = event.state.as_deref().and_then(said).unwrap_or_default();
             out.push_str(&format!("{at}  {subject}{state}\n        {id}  {}\n", text::owner(&event.who)));
         }
     }
@@ -104,7 +106,7 @@ mod tests {
 
     #[test]
     fn moments_are_spans_or_days() {
-        let at = |text: &str| moment(text, Seconds(1_000_000)).map(|at| at.0).map_err(|err| err.exit);
+        let at = |text: &str| moment(text, Seconds(1_000_000)).map(|at| at.0).map_err(|err| err.exit());
         assert_eq!(at("2h"), Ok(1_000_000 - 7200));
         assert_eq!(at("7d"), Ok(1_000_000 - 604_800));
         for bad in ["", "x", "2", "h", "2é"] {

@@ -16,7 +16,8 @@ use crate::cli::args::DryRun;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, waits_text};
-use crate::cli::json::{NeedsJson, TaskJson, of_evidence};
+use crate::cli::json::{NeedsJson, TaskJson};
+use crate::cli::needs::of_evidence;
 use crate::cli::{Context, text};
 
 /// What `pick` is asked for.

@@ -53,7 +53,7 @@ pub(crate) fn run(ctx: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
 }
 
 fn no_run_yet() -> Failure {
-    Failure::new(Exit::Usage, Code::NoRun, "there is no run yet".to_owned())
+    Failure::new(Code::NoRun, "there is no run yet".to_owned())
         .hint("start one", "git orch run")
         .hint("or see what happened without", "git orch log")
 }

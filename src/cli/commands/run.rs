@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text;
 use crate::cli::watcher::watcher;
-use crate::flow::run::{RunEnd, RunOutcome, RunRequest};
+use crate::flow::run::{RunOutcome, RunRequest};
 use crate::flow::{FlowError, Project};
 use crate::plan::retry;
 use crate::plan::turns::{self, Roles, Work, Workload};
@@ -114,16 +114,14 @@ fn role_and_agent(text: &str) -> (Option<String>, String) {
 pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failure> {
     let report = &outcome.report;
     let data: serde_json::Value = serde_json::from_slice(&report_json(report)).unwrap_or_default();
-    let needs: Vec<&str> = report
-        .tasks
-        .iter()
-        .filter(|task| task.result == Outcome::NeedsPerson)
-        .map(|task| task.id.as_str())
-        .collect();
-    let mut next: Vec<String> = needs.iter().take(3).map(|id| format!("git orch show {id}")).collect();
-    next.push(format!("git orch report {}", report.run));
-    let exit = exit_of(outcome, needs.len());
-    let mut whole = report::text(report);
+    let needs = report.tasks.iter().filter(|task| task.result == Outcome::NeedsPerson).count();
+    let mut next = report::next(report);
+    next.extend(outcome.kept.then(|| format!("git orch report {}", report.run)));
+    let exit = exit_of(outcome, needs);
+    let mut whole = match (outcome.kept, report.tasks.is_empty()) {
+        (false, true) => "nothing to do: no task is open\n".to_owned(),
+        _ => report::text(report),
+    };
     if let Some(idle) = &outcome.idle {
         whole = format!("{}\n", text::line(idle));
         next = vec!["git orch run --agent exec:COMMAND".to_owned(), "git orch pick".to_owned()];
@@ -132,9 +130,6 @@ pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failur
         let tasks = if *count == 1 { "1 task is".to_owned() } else { format!("{count} tasks are") };
         whole.push_str(&format!("\n{tasks} left, and no agent may have a turn: {}\n", text::line(why)));
         next.insert(0, "git orch doctor".to_owned());
-    }
-    if matches!(outcome.end, RunEnd::Interrupted | RunEnd::Limit(_) | RunEnd::Aborted(_)) {
-        next.insert(0, "git orch run".to_owned());
     }
     if outcome.budget_waits {
         next.insert(0, "git orch approve budget".to_owned());

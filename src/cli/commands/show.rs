@@ -7,16 +7,18 @@ use serde_json::json;
 use crate::flow::project::now;
 use crate::flow::sent::Sent;
 use crate::flow::{FlowError, Project};
+use crate::plan::ready::Waits;
 use crate::store::Stored;
 use crate::task::id::{RunId, Seconds, shown};
-use crate::task::state::{Change, Column};
+use crate::task::state::Change;
 use crate::task::{Evidence, State, Task};
 
 use crate::cli::codes::{self, Code};
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
-use crate::cli::json::{Eyes, TaskJson, needs, options};
+use crate::cli::failure::{Failure, waits_text};
+use crate::cli::json::TaskJson;
+use crate::cli::needs::{Eyes, needs, options};
 use crate::cli::{Context, text};
 
 /// Lines of the timeline at most: the screen fits 40 lines.
@@ -47,16 +49,22 @@ struct Screen<'a> {
     /// When, column, in words.
     timeline: Vec<(Seconds, String)>,
     now: Seconds,
+    /// The log of the turn that failed, if it is here.
+    log: Option<String>,
+    /// What must land before anybody may pick it.
+    waits: Option<Waits>,
 }
 
 pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
-    if let Some((name, meaning)) = args.what.as_deref().and_then(codes::explain) {
-        let data = json!({"code": name, "meaning": meaning});
-        ctx.out.success("code", data, || format!("{name}\n{meaning}\n"), &[]);
+    if let Some((code, name, meaning)) = args.what.as_deref().and_then(codes::explain) {
+        let exit = code.exit();
+        let data = json!({"code": name, "exit": exit.code(), "meaning": meaning});
+        let text = || format!("{name}  (exit {}: {})\n{meaning}\n", exit.code(), exit.meaning());
+        ctx.out.success("code", data, text, &[]);
         return Ok(Exit::Done);
     }
     if let Some(what) = args.what.as_deref().filter(|what| what.starts_with("E-")) {
-        return Err(Failure::new(Exit::Usage, Code::Unknown, format!("no such code '{}'", shown(what)))
+        return Err(Failure::new(Code::Unknown, format!("no such code '{}'", shown(what)))
             .hint("a code stands at the end of an error, as in", "git orch show E-CLAIMED"));
     }
     let project = ctx.project()?;
@@ -90,6 +98,8 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
         eyes: Eyes::of(&project),
         timeline: events.iter().map(|(_, event)| (event.at, event.event.subject(&event.actor.who))).collect(),
         now: now(),
+        waits: project.waits(&stored.task).filter(|_| matches!(stored.task.state, State::Pending)),
+        log: trouble_of(&stored.task).and_then(|why| project.telling_log(&stored.task.id, why.trouble)),
     };
     ctx.out.success("task", TaskJson::of(&project, &stored.task), || render(&screen), &[]);
     Ok(Exit::Done)
@@ -195,7 +205,7 @@ fn render(screen: &Screen<'_>) -> String {
         out.push_str(&format!("  {}  {}\n", text::clock(*at, screen.now), text::cut(subject, 100)));
     }
     out.push_str("\nwhat you can do\n");
-    let rows: Vec<Vec<String>> = options(task, &screen.eyes.who)
+    let rows: Vec<Vec<String>> = options(task, &screen.eyes.who, screen.waits.is_none())
         .into_iter()
         .map(|(command, what)| vec![command, what.to_owned()])
         .collect();
@@ -209,8 +219,11 @@ fn head(screen: &Screen<'_>) -> String {
         text::clock(task.since, screen.now),
         text::span(screen.now.0 - task.since.0)
     );
-    let waits = needs(task, &screen.eyes).is_some();
-    let place = if waits { text::attention("NEEDS YOU") } else { state_words(task).to_owned() };
+    let place = match needs(task, &screen.eyes) {
+        Some(_) => text::attention("NEEDS YOU"),
+        None if screen.waits.is_some() => "WAITING".to_owned(),
+        None => state_words(task).to_owned(),
+    };
     let mut out = format!("{}  {}   {place} {since}\n", task.id, text::line(&task.title));
     let mut facts = vec![match task.state.change() {
         Some(change) => format!(
@@ -258,18 +271,24 @@ fn state_words(task: &Task) -> &'static str {
     match (&task.state, task.state.column()) {
         (State::Cancelled { .. }, _) => "CANCELLED",
         (State::Assigned { .. }, _) if task.evidence.is_some() => "SENT BACK",
-        (_, Column::Ready) => "READY",
+        (State::InPlanning, _) => "DRAFT",
+        (State::Assigned { .. }, _) => "CLAIMED",
         (_, column) => column.word(),
+    }
+}
+
+/// What stands against a task, or what it was sent back with.
+fn trouble_of(task: &Task) -> Option<&Evidence> {
+    match &task.state {
+        State::Escalated { because, .. } => Some(because),
+        State::Assigned { .. } | State::InProgress { .. } => task.evidence.as_ref(),
+        _ => None,
     }
 }
 
 fn why(screen: &Screen<'_>) -> String {
     let task = screen.task;
-    let evidence: Option<&Evidence> = match &task.state {
-        State::Escalated { because, .. } => Some(because),
-        State::Assigned { .. } | State::InProgress { .. } => task.evidence.as_ref(),
-        _ => None,
-    };
+    let evidence = trouble_of(task);
     let mut out = String::new();
     match (evidence, needs(task, &screen.eyes)) {
         (Some(evidence), needs) => {
@@ -284,9 +303,15 @@ fn why(screen: &Screen<'_>) -> String {
             if let Some(command) = &evidence.reproduce {
                 out.push_str(&format!("  reproduce: {}\n", text::line(command)));
             }
+            if let Some(log) = &screen.log {
+                out.push_str(&format!("  log: {}\n", text::line(log)));
+            }
         }
         (None, Some(needs)) => out.push_str(&format!("\nwhy it waits   {}\n", text::line(&needs.why))),
         (None, None) => {}
+    }
+    if let Some(waits) = &screen.waits {
+        out.push_str(&format!("\n{}\n", waits_text(waits)));
     }
     let reviews = task.current_reviews().flat_map(|review| &review.findings);
     for finding in reviews.take(5) {
@@ -343,6 +368,8 @@ mod tests {
             eyes: Eyes { who: "ana".to_owned(), agents: false },
             timeline: vec![(Seconds(0), "added by ana: Add retry to net".to_owned()); 16],
             now: Seconds(180),
+            log: Some(".git/orch/logs/t-c3v7/fix-2-nzf6/stderr.log".to_owned()),
+            waits: None,
         };
         let shown = anstream::adapter::strip_str(&render(&screen)).to_string();
         assert!(shown.lines().count() <= 40, "{shown}");
@@ -354,6 +381,7 @@ mod tests {
         why it waits   1 test is worse than on main: net::gives_up
           FAIL net::gives_up  left: 3, right: 4
           reproduce: git orch check t-c3v7 --only tests
+          log: .git/orch/logs/t-c3v7/fix-2-nzf6/stderr.log
 
         timeline
           ... 2 events before: git orch log t-c3v7

@@ -15,11 +15,12 @@ use crate::plan::ready::{self, Finished};
 use crate::task::State;
 use crate::task::id::{Seconds, TaskId};
 use crate::task::state::Column;
-use crate::tracker::todo_md;
+use crate::tracker::{Listed, todo_md};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::{Eyes, RowJson, needs, needs_person};
+use crate::cli::json::RowJson;
+use crate::cli::needs::{Eyes, needs, needs_person};
 use crate::cli::{Context, text};
 
 /// Ready tasks that are shown without `-a`.
@@ -58,12 +59,14 @@ struct Screen {
     branch: String,
     commit: String,
     needs: Vec<Card>,
+    /// Of those, where the log of the turn that failed is.
+    logs: BTreeMap<TaskId, String>,
     hand: Vec<Card>,
     queue: Vec<Card>,
     ready: Vec<Card>,
     /// Ready but for others that must land first.
     waiting: Vec<Card>,
-    drafts: usize,
+    drafts: Vec<Card>,
     done_today: usize,
     finished: Vec<(String, String)>,
     broken: Vec<(String, String)>,
@@ -81,9 +84,9 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
     let open = project.store.open_tasks().map_err(FlowError::from)?;
     let cards: Vec<Card> = open.rows.into_iter().map(|row| row.card).collect();
     if let Some(Format::TodoMd) = args.format {
-        let cards: Vec<Card> = cards.into_iter().filter(|card| matches(card, &args.filter)).collect();
+        let listed = listed(&project, cards, &args.filter)?;
         let done = if args.all { finished_titles(&project, &args.filter)? } else { Vec::new() };
-        let file = todo_md(&cards, &done);
+        let file = todo_md(&listed, &done);
         ctx.out.success("status-todo-md", json!({ "text": file }), || file.clone(), &[]);
         return Ok(Exit::Done);
     }
@@ -163,7 +166,7 @@ fn sorted(project: &Project, cards: &[Card], filter: &[String]) -> Screen {
         } else if card.state == "ready-for-handoff" && card.column == Column::Queue {
             screen.queue.push(card.clone());
         } else if card.state == "in-planning" {
-            screen.drafts += 1;
+            screen.drafts.push(card.clone());
         } else if card.state == "pending" {
             let waits = ready::waits(card, &|id| open.contains_key(id), &finished).is_some();
             if waits { screen.waiting.push(card.clone()) } else { screen.ready.push(card.clone()) }
@@ -172,6 +175,8 @@ fn sorted(project: &Project, cards: &[Card], filter: &[String]) -> Screen {
         }
     }
     screen.needs.sort_by_key(|card| (card.since, card.id.clone()));
+    screen.logs =
+        screen.needs.iter().filter_map(|card| Some((card.id.clone(), log(project, card)?))).collect();
     screen.hand.sort_by_key(|card| (ready::nearness(card.column), card.since, card.id.clone()));
     screen.queue.sort_by_key(|card| (card.priority, card.since, card.id.clone()));
     screen.ready.sort_by_key(|card| (card.priority, card.created_at, card.id.clone()));
@@ -184,7 +189,7 @@ fn finished(project: &Project, filter: &[String]) -> Result<Vec<(String, String)
         if let Some(task) = project.store.archived_task(&id).map_err(FlowError::from)? {
             let card = Card::of(&task);
             if matches(&card, filter) {
-                rows.push((card.id.to_string(), format!("{}  {}", card.state, text::cut(&card.title, 60))));
+                rows.push((card.id.to_string(), format!("{}  {}", task.said(), text::cut(&card.title, 60))));
             }
         }
     }
@@ -205,6 +210,25 @@ fn finished_titles(project: &Project, filter: &[String]) -> Result<Vec<(TaskId, 
     Ok(rows)
 }
 
+/// The log of the turn that a card's need is about.
+fn log(project: &Project, card: &Card) -> Option<String> {
+    match &card.need {
+        Some(Need::Decision { trouble, .. }) => project.telling_log(&card.id, *trouble),
+        Some(Need::Held { .. } | Need::Approval) | None => None,
+    }
+}
+
+/// Open tasks with their specs: for a file that holds all of them.
+fn listed(project: &Project, cards: Vec<Card>, filter: &[String]) -> Result<Vec<Listed>, Failure> {
+    let mut listed = Vec::new();
+    for card in cards.into_iter().filter(|card| matches(card, filter)) {
+        let stored = project.store.load(&card.id).map_err(FlowError::from)?;
+        let (spec, paths) = stored.map(|stored| (stored.task.spec, stored.task.paths)).unwrap_or_default();
+        listed.push(Listed { card, spec, paths });
+    }
+    Ok(listed)
+}
+
 fn need_words(card: &Card) -> String {
     match &card.need {
         Some(Need::Decision { text, .. }) => text.clone(),
@@ -219,7 +243,7 @@ fn render(screen: &Screen) -> String {
     let empty = [&screen.needs, &screen.hand, &screen.queue, &screen.ready, &screen.waiting]
         .iter()
         .all(|cards| cards.is_empty());
-    if empty && screen.drafts == 0 && screen.broken.is_empty() && screen.finished.is_empty() {
+    if empty && screen.drafts.is_empty() && screen.broken.is_empty() && screen.finished.is_empty() {
         out = match (screen.filtered, screen.done_today) {
             (true, _) => "No task has that. git orch status -a\n".to_owned(),
             (false, 0) => "No tasks yet. git orch add \"what you want done\"\n".to_owned(),
@@ -229,21 +253,21 @@ fn render(screen: &Screen) -> String {
     }
     out.push_str(&standing(screen));
     if !screen.needs.is_empty() {
-        let _ = write!(out, "\n{}\n", text::attention(&format!("Needs you ({})", screen.needs.len())));
+        let title = text::attention(&format!("Needs you ({})", screen.needs.len()));
+        let _ = write!(out, "\n{title}   git orch show TASK\n");
         let rows: Vec<Vec<String>> = screen
             .needs
             .iter()
             .map(|card| {
-                let show = format!("git orch show {}", card.id);
-                vec![
-                    format!("! {}", card.id),
-                    text::cut(&card.title, 32),
-                    text::cut(&need_words(card), 50),
-                    show,
-                ]
+                vec![format!("! {}", card.id), text::cut(&card.title, 32), text::cut(&need_words(card), 72)]
             })
             .collect();
-        out.push_str(&text::table(&rows, "  "));
+        for (line, card) in text::table(&rows, "  ").lines().zip(&screen.needs) {
+            let _ = writeln!(out, "{line}");
+            if let Some(log) = screen.logs.get(&card.id) {
+                let _ = writeln!(out, "      log: {}", text::line(log));
+            }
+        }
     }
     if !screen.hand.is_empty() {
         let _ = write!(out, "\nIn hand ({})\n", screen.hand.len());
@@ -252,20 +276,27 @@ fn render(screen: &Screen) -> String {
     out.push('\n');
     if !screen.queue.is_empty() {
         let names: Vec<String> = screen.queue.iter().map(queue_words).collect();
-        let _ = writeln!(out, "Queue ({})   {}", screen.queue.len(), listed(&names, screen.all));
+        let _ = writeln!(out, "Queue ({})   {}", screen.queue.len(), listed_names(&names, screen.all));
     }
     if !screen.ready.is_empty() {
         let count = text::thousands(screen.ready.len());
         let names: Vec<String> =
             screen.ready.iter().map(|card| format!("{} p{}", card.id, card.priority)).collect();
-        let _ = writeln!(out, "Ready ({count})   {}", listed(&names, screen.all));
+        let _ = writeln!(out, "Ready ({count})   {}", listed_names(&names, screen.all));
     }
     if !screen.waiting.is_empty() {
         let names: Vec<String> = screen.waiting.iter().map(waiting_words).collect();
-        let _ = writeln!(out, "Waiting ({})   {}", text::thousands(names.len()), listed(&names, screen.all));
+        let _ = writeln!(
+            out,
+            "Waiting ({})   {}",
+            text::thousands(names.len()),
+            listed_names(&names, screen.all)
+        );
     }
-    if screen.drafts > 0 {
-        let _ = writeln!(out, "Drafts: {}", screen.drafts);
+    if !screen.drafts.is_empty() {
+        let names: Vec<String> = screen.drafts.iter().map(|card| card.id.to_string()).collect();
+        let _ =
+            writeln!(out, "Drafts ({})   {}", text::thousands(names.len()), listed_names(&names, screen.all));
     }
     if screen.done_today > 0 {
         let _ = writeln!(out, "Done today: {}", screen.done_today);
@@ -337,7 +368,7 @@ fn waiting_words(card: &Card) -> String {
     format!("{} after {}", card.id, names.join("+"))
 }
 
-fn listed(names: &[String], all: bool) -> String {
+fn listed_names(names: &[String], all: bool) -> String {
     if all || names.len() <= READY_MAX {
         return names.join(", ");
     }
@@ -373,8 +404,10 @@ fn next(screen: &Screen) -> Vec<String> {
         vec![format!("git orch show {}", card.id)]
     } else if !screen.queue.is_empty() {
         vec!["git orch queue run".to_owned()]
-    } else if !screen.ready.is_empty() {
+    } else if !screen.ready.is_empty() || screen.hand.iter().any(|card| card.sent_back) {
         vec!["git orch run".to_owned()]
+    } else if let Some(draft) = screen.drafts.first() {
+        vec![format!("git orch approve {}", draft.id)]
     } else {
         Vec::new()
     }
@@ -386,18 +419,19 @@ fn data(project: &Project, screen: &Screen, cards: &[Card]) -> Result<serde_json
     let mut needs_you = Vec::new();
     for card in &screen.needs {
         if let Some(stored) = project.store.load(&card.id).map_err(FlowError::from)? {
-            needs_you.push(RowJson::of(card, cap, needs(&stored.task, &eyes)));
+            let mut needs = needs(&stored.task, &eyes);
+            if let Some(needs) = &mut needs {
+                needs.log = screen.logs.get(&card.id).cloned();
+            }
+            needs_you.push(RowJson::of(card, cap, needs));
         }
     }
-    let shown = [&screen.needs, &screen.hand, &screen.queue, &screen.ready, &screen.waiting];
+    let shown = [&screen.needs, &screen.hand, &screen.queue, &screen.ready, &screen.waiting, &screen.drafts];
     let mut tasks: Vec<RowJson> = Vec::new();
     for card in shown.into_iter().flatten() {
         let needs = needs_you.iter().find(|row| row.id == card.id.as_str()).and_then(|row| row.needs.clone());
         tasks.push(RowJson::of(card, cap, needs));
     }
-    tasks.extend(
-        cards.iter().filter(|card| card.state == "in-planning").map(|card| RowJson::of(card, cap, None)),
-    );
     let busy = cards.iter().filter(|card| card.state == "in-progress").count();
     let broken: Vec<_> = screen.broken.iter().map(|(name, why)| json!({"ref": name, "why": why})).collect();
     Ok(json!({
@@ -486,14 +520,21 @@ mod tests {
             queue: vec![card("t-aa10", "ready-for-handoff", Column::Queue), held],
             ready: vec![card("t-w8zd", "pending", Column::Ready)],
             waiting: vec![after],
+            drafts: vec![card("t-d4ft", "in-planning", Column::Ready)],
+            logs: [(
+                TaskId::parse("t-c3v7").unwrap(),
+                ".git/orch/logs/t-c3v7/fix-2-nzf6/stderr.log".to_owned(),
+            )]
+            .into(),
             done_today: 9,
             ..screen()
         };
         assert_snapshot!(shown(&screen), @"
         On main (a1b2c3d)
 
-        Needs you (1)
-          ! t-c3v7  Title of t-c3v7  1 test is worse than on main: net::gives_up  git orch show t-c3v7
+        Needs you (1)   git orch show TASK
+          ! t-c3v7  Title of t-c3v7  1 test is worse than on main: net::gives_up
+              log: .git/orch/logs/t-c3v7/fix-2-nzf6/stderr.log
 
         In hand (2)
           TASK    STATE    WHO     TIME  TRY  COST   DIFF     TITLE
@@ -503,6 +544,7 @@ mod tests {
         Queue (2)   t-aa10, t-5gqr held behind t-aa10
         Ready (1)   t-w8zd p2
         Waiting (1)   t-b0ce after t-w8zd
+        Drafts (1)   t-d4ft
         Done today: 9
         ");
         assert_snapshot!(short(&screen), @"orch 2> 2q 1!");

@@ -10,6 +10,7 @@ use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::json::TaskJson;
+use crate::flow::Project;
 use crate::task::State;
 
 /// What `stop` is asked for.
@@ -39,12 +40,7 @@ pub(crate) fn run(ctx: &Context, args: &StopArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
     let because = args.message.clone().unwrap_or_else(|| format!("asked by {}", project.who));
     if args.tasks.is_empty() {
-        if !args.dry.dry_run {
-            project.ask_run_to_stop(&because)?;
-        }
-        let line = "asked the run to end after the work in hand\n".to_owned();
-        ctx.out.success("stop", json!({"run": true, "tasks": []}), || line, &["git orch status".to_owned()]);
-        return Ok(Exit::Done);
+        return end_run(ctx, &project, &because, args.dry.dry_run);
     }
     let mut found = Vec::new();
     for text in &args.tasks {
@@ -74,5 +70,22 @@ pub(crate) fn run(ctx: &Context, args: &StopArgs) -> Result<Exit, Failure> {
         tasks.push(TaskJson::of(&project, &task));
     }
     ctx.out.success("stop", json!({"run": false, "tasks": tasks}), || lines, &next);
+    Ok(Exit::Done)
+}
+
+/// Asks the run of this clone, if one goes on, to end softly.
+fn end_run(ctx: &Context, project: &Project, because: &str, dry: bool) -> Result<Exit, Failure> {
+    let goes_on = project.run_goes_on()?;
+    if goes_on && !dry {
+        project.ask_run_to_stop(because)?;
+    }
+    let line = match (goes_on, dry) {
+        (true, false) => "asked the run to end after the work in hand\n",
+        (true, true) => "would ask the run to end after the work in hand\n",
+        (false, _) => "no run goes on in this clone\n",
+    };
+    let next = if goes_on { "git orch status" } else { "git orch stop TASK" };
+    let data = json!({"run": goes_on, "tasks": []});
+    ctx.out.success("stop", data, || line.to_owned(), &[next.to_owned()]);
     Ok(Exit::Done)
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(ctx: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
     let upstream = project.base.upstream.as_ref().map(|upstream| upstream.remote.clone());
     let remote = args.remote.clone().or(upstream).unwrap_or_else(|| "origin".to_owned());
     if project.offline {
-        return Err(Failure::new(Exit::Usage, Code::Usage, "--offline and sync do not go together")
+        return Err(Failure::new(Code::Usage, "--offline and sync do not go together")
             .hint("without it", format!("git orch sync {}", text::line(&remote))));
     }
     let synced = project.sync(&remote, !args.push_only, !args.fetch_only)?;

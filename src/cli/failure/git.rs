@@ -2,8 +2,8 @@
 
 use super::{Failure, of};
 use crate::cli::codes::Code;
-use crate::cli::exit::Exit;
 use crate::cli::text;
+use crate::flow::FlowError;
 use crate::git::GitError;
 use crate::git::exchange::ExchangeError;
 use crate::git::repo::OpenError;
@@ -11,64 +11,68 @@ use crate::task::id::shown;
 
 pub(super) fn opening(err: &OpenError) -> Failure {
     match err {
-        OpenError::NotARepository { dir } => Failure::new(
-            Exit::Environment,
-            Code::NoRepository,
-            format!("not a git repository: {}", dir.display()),
-        )
-        .hint("make one", "git init && git commit --allow-empty -m start"),
+        OpenError::NotARepository { dir } => {
+            Failure::new(Code::NoRepository, format!("not a git repository: {}", dir.display()))
+                .hint("make one", "git init && git commit --allow-empty -m start")
+        }
         OpenError::Bare { dir } => Failure::new(
-            Exit::Environment,
             Code::Bare,
             format!("bare repository: worktrees need a checkout elsewhere ({})", dir.display()),
         )
         .hint("work in a clone of it", format!("git clone {} work", dir.display())),
         OpenError::Reftable { dir } => Failure::new(
-            Exit::Environment,
             Code::Reftable,
             format!("ref format 'reftable' is not supported yet ({})", dir.display()),
         )
         .hint("convert it", "git refs migrate --ref-format=files"),
         OpenError::Unreadable { .. } => {
-            of(Exit::Environment, Code::Unreadable, err).hint("look for what is wrong", "git orch doctor")
+            of(Code::Unreadable, err).hint("look for what is wrong", "git orch doctor")
         }
     }
 }
 
-pub(super) fn git(err: &GitError) -> Failure {
-    let plain = |exit, code, why: &str, command: &str| of(exit, code, err).hint(why, command);
+/// What the repository lacks before anything can land in it.
+pub(super) fn environment(err: &FlowError) -> Failure {
     match err {
-        GitError::Start { .. } => {
-            plain(Exit::Environment, Code::NotFound, "check what is installed", "git orch doctor")
-        }
+        FlowError::NoBase { branch } => of(Code::NoBase, err)
+            .hint("make the first commit", "git commit --allow-empty -m start")
+            .hint(format!("or name another than {}", shown(branch)), "git config orch.base BRANCH"),
+        FlowError::OldGit { .. } => of(Code::OldGit, err).hint("which git is this", "git --version"),
+        FlowError::Shallow => of(Code::Shallow, err).hint("get the rest", "git fetch --unshallow"),
+        _ => of(Code::NoTests, err)
+            .hint("write there under [tests]: all = \"COMMAND\"", super::EDIT_SETTINGS)
+            .hint("and commit it", "git add orch.toml && git commit -m \"Say how to run the tests\""),
+    }
+}
+
+pub(super) fn git(err: &GitError) -> Failure {
+    let plain = |code, why: &str, command: &str| of(code, err).hint(why, command);
+    match err {
+        GitError::Start { .. } => plain(Code::NotFound, "check what is installed", "git orch doctor"),
         GitError::BrokenRef(_) => {
-            plain(Exit::Environment, Code::BrokenRecord, "mend what can be mended", "git orch doctor --fix")
+            plain(Code::BrokenRecord, "mend what can be mended", "git orch doctor --fix")
         }
         GitError::BranchMoved(_) | GitError::Contended { .. } => {
-            plain(Exit::Race, Code::Contended, "look again, then retry", "git orch status")
+            plain(Code::Contended, "look again, then retry", "git orch status")
         }
-        GitError::BranchExists(branch) => plain(
-            Exit::Failed,
-            Code::Git,
-            "look at that branch",
-            &format!("git log --oneline {}", shown(branch)),
-        ),
+        GitError::BranchExists(branch) => {
+            plain(Code::Git, "look at that branch", &format!("git log --oneline {}", shown(branch)))
+        }
         GitError::NestedRepository { folder } => plain(
-            Exit::Failed,
             Code::Git,
             "take its folder .git away, or make it a submodule",
             &format!("ls -a {}", shown(folder)),
         ),
         GitError::Unstageable { .. } => {
-            plain(Exit::Failed, Code::Git, "remove or rename what it names, then try again", "git status")
+            plain(Code::Git, "remove or rename what it names, then try again", "git status")
         }
         GitError::TooLarge { .. } => {
-            plain(Exit::Gate, Code::TooBig, "what the cap is", "git orch config explain cap.diff")
+            plain(Code::TooBig, "what the cap is", "git orch config explain cap.diff")
         }
         GitError::BadRefName(_) | GitError::BadPath(_) => {
-            plain(Exit::Usage, Code::BadValue, "see the branches", "git branch --list")
+            plain(Code::BadValue, "see the branches", "git branch --list")
         }
-        GitError::Detached(_) => plain(Exit::Failed, Code::Git, "see the worktrees", "git worktree list"),
+        GitError::Detached(_) => plain(Code::Git, "see the worktrees", "git worktree list"),
         GitError::Silent { .. }
         | GitError::Failed { .. }
         | GitError::Answer { .. }
@@ -76,23 +80,25 @@ pub(super) fn git(err: &GitError) -> Failure {
         | GitError::Io { .. }
         | GitError::NoWorktree(_)
         | GitError::NotForward { .. }
-        | GitError::OtherTree { .. } => {
-            plain(Exit::Failed, Code::Git, "look for what is wrong", "git orch doctor")
-        }
+        | GitError::OtherTree { .. } => plain(Code::Git, "look for what is wrong", "git orch doctor"),
     }
 }
 
 pub(super) fn exchange(err: &ExchangeError) -> Failure {
     match err {
         ExchangeError::NoRemote(remote) => {
-            Failure::new(Exit::Environment, Code::NoRemote, format!("no remote '{}'", shown(remote)))
+            Failure::new(Code::NoRemote, format!("no remote '{}'", shown(remote)))
                 .hint("see the remotes", "git remote -v")
         }
-        ExchangeError::Unreachable { remote, .. } => of(Exit::Environment, Code::Unreachable, err)
-            .hint("ask it yourself", format!("git ls-remote {}", shown(remote)))
-            .hint("or work without", "git orch --offline pick"),
+        ExchangeError::Unreachable { remote, stderr } => {
+            Failure::new(Code::Unreachable, format!("the remote '{}' cannot be reached", shown(remote)))
+                // What follows the first line is advice about rights.
+                .because(stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing"))
+                .hint("ask it yourself", format!("git ls-remote {}", shown(remote)))
+                .again("or work without", "--offline")
+        }
         ExchangeError::Refused { .. } => {
-            of(Exit::Environment, Code::RemoteRefused, err).hint("check what it allows", "git orch doctor")
+            of(Code::RemoteRefused, err).hint("check what it allows", "git orch doctor")
         }
         ExchangeError::Git(err) => git(err),
     }
@@ -102,15 +108,11 @@ pub(super) fn dirty(files: &[String]) -> Failure {
     let names: Vec<String> = files.iter().take(10).map(|file| shown(file)).collect();
     let message =
         format!("worktree has {}: {}", text::count(files.len(), "uncommitted file"), names.join(", "));
-    Failure::new(Exit::Failed, Code::Dirty, message).hint("see them", "git status --short")
+    Failure::new(Code::Dirty, message).hint("see them", "git status --short")
 }
 
 pub(super) fn rewound(id: &str, remote: &str, theirs: &str, ours: &str) -> Failure {
-    Failure::new(
-        Exit::Person,
-        Code::Rewound,
-        format!("{id} was rewound on {remote}: {theirs} is not after {ours}"),
-    )
-    .because("events that were seen there are gone; nothing was taken over")
-    .hint("compare both", format!("git log {ours} {theirs}"))
+    Failure::new(Code::Rewound, format!("{id} was rewound on {remote}: {theirs} is not after {ours}"))
+        .because("events that were seen there are gone; nothing was taken over")
+        .hint("compare both", format!("git log {ours} {theirs}"))
 }

@@ -3,7 +3,6 @@
 use super::{Failure, of};
 use crate::agent::AgentError;
 use crate::cli::codes::Code;
-use crate::cli::exit::Exit;
 use crate::github::GithubError;
 use crate::process::ProcessError;
 use crate::task::id::shown;
@@ -11,7 +10,7 @@ use crate::task::id::shown;
 pub(super) fn process(err: &ProcessError) -> Failure {
     match err {
         ProcessError::NotFound { .. } => {
-            of(Exit::Environment, Code::NotFound, err).hint("check what is installed", "git orch doctor")
+            of(Code::NotFound, err).hint("check what is installed", "git orch doctor")
         }
         ProcessError::Start { .. }
         | ProcessError::Folder { .. }
@@ -21,7 +20,7 @@ pub(super) fn process(err: &ProcessError) -> Failure {
         | ProcessError::Refused(_)
         | ProcessError::TooLong { .. }
         | ProcessError::System { .. } => {
-            of(Exit::Failed, Code::Program, err).hint("look for what is wrong", "git orch doctor")
+            of(Code::Program, err).hint("look for what is wrong", "git orch doctor")
         }
     }
 }
@@ -35,26 +34,24 @@ pub(super) fn agent(err: &AgentError) -> Failure {
         | AgentError::Worker { .. }
         | AgentError::NoModel { .. }
         | AgentError::Empty { .. }
-        | AgentError::LongPrompt { .. } => explain(of(Exit::Usage, Code::Agent, err)),
-        AgentError::NotInstalled { agent, .. } => of(Exit::Environment, Code::Agent, err)
+        | AgentError::LongPrompt { .. } => explain(of(Code::Agent, err)),
+        AgentError::NotInstalled { agent, .. } => of(Code::NotFound, err)
             .hint("see what is missing", format!("git orch doctor --ping {}", shown(agent))),
-        AgentError::NoScript { .. } | AgentError::Path(_) => explain(of(Exit::Failed, Code::Agent, err)),
-        AgentError::File { .. } => {
-            of(Exit::Failed, Code::File, err).hint("look for what is wrong", "git orch doctor")
-        }
+        AgentError::NoScript { .. } | AgentError::Path(_) => explain(of(Code::AgentFailed, err)),
+        AgentError::File { .. } => of(Code::File, err).hint("look for what is wrong", "git orch doctor"),
     }
 }
 
 pub(super) fn settings(err: &dyn std::error::Error) -> Failure {
-    of(Exit::Usage, Code::Settings, err)
-        .hint("every setting and where it comes from", "git orch config list --origin")
+    of(Code::Settings, err).hint("every setting and where it comes from", "git orch config list --origin")
 }
 
 pub(super) fn github(err: &GithubError) -> Failure {
     match err {
-        GithubError::Answered { status: 401 | 403, .. } => of(Exit::Environment, Code::Github, err)
-            .hint("which rights each command needs", "git orch show E-GITHUB"),
-        GithubError::Limited { seconds, .. } => of(Exit::Environment, Code::Github, err)
+        GithubError::Answered { status: 401 | 403, .. } => {
+            of(Code::Github, err).hint("which rights each command needs", "git orch show E-GITHUB")
+        }
+        GithubError::Limited { seconds, .. } => of(Code::Github, err)
             .hint("try again when it is over", format!("sleep {seconds} && git orch bot queue")),
         GithubError::Answered { .. }
         | GithubError::Client { .. }
@@ -62,7 +59,7 @@ pub(super) fn github(err: &GithubError) -> Failure {
         | GithubError::Unsure { .. }
         | GithubError::Answer { .. }
         | GithubError::Runtime(_) => {
-            of(Exit::Environment, Code::Github, err).hint("what was asked, and how", "git orch bot queue -v")
+            of(Code::Github, err).hint("what was asked, and how", "git orch bot queue -v")
         }
     }
 }

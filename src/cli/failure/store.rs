@@ -3,7 +3,6 @@
 use super::git::git;
 use super::{Failure, of};
 use crate::cli::codes::Code;
-use crate::cli::exit::Exit;
 use crate::cli::text;
 use crate::store::StoreError;
 use crate::store::record::RecordError;
@@ -16,31 +15,25 @@ pub(super) fn store(err: &StoreError) -> Failure {
         StoreError::Git(err) => git(err),
         StoreError::Record { name, commit, source } => record(name, commit.short(), source),
         StoreError::Refused { id, refused, state } => refusal(id, refused, state),
-        StoreError::NotBegun(_) => {
-            of(Exit::Failed, Code::NotYours, err).hint("who acts", "git config user.name")
-        }
+        StoreError::NotBegun(_) => of(Code::NotYours, err).hint("who acts", "git config user.name"),
         StoreError::NoTask(id) => unknown(id.as_str(), None),
         StoreError::Exists(id) => exists(id, None),
         StoreError::Contended { .. } => {
-            of(Exit::Race, Code::Contended, err).hint("look again, then retry", "git orch status")
+            of(Code::Contended, err).hint("look again, then retry", "git orch status")
         }
         StoreError::Locked { .. } => {
-            of(Exit::Race, Code::Locked, err).hint("if no other git is running", "git orch doctor --fix")
+            of(Code::Locked, err).hint("if no other git is running", "git orch doctor --fix")
         }
-        StoreError::File { .. } => {
-            of(Exit::Failed, Code::File, err).hint("look for what is wrong", "git orch doctor")
-        }
+        StoreError::File { .. } => of(Code::File, err).hint("look for what is wrong", "git orch doctor"),
     }
 }
 
 fn record(name: &str, commit: &str, source: &RecordError) -> Failure {
     match source {
-        RecordError::Newer { .. } => {
-            Failure::new(Exit::Environment, Code::Newer, format!("{name} at {commit}: {source}"))
-                .hint("which version is this", "git orch --version")
-        }
+        RecordError::Newer { .. } => Failure::new(Code::Newer, format!("{name} at {commit}: {source}"))
+            .hint("which version is this", "git orch --version"),
         RecordError::Broken { .. } => {
-            Failure::new(Exit::Environment, Code::BrokenRecord, format!("{name}: cannot read {commit}"))
+            Failure::new(Code::BrokenRecord, format!("{name}: cannot read {commit}"))
                 .because(source.to_string())
                 .hint("mend what can be mended", "git orch doctor --fix")
                 .hint("or ask a remote", "git orch sync")
@@ -53,48 +46,39 @@ fn refusal(id: &TaskId, refused: &Refused, state: &State) -> Failure {
     let show = format!("git orch show {id}");
     match refused {
         Refused::NotNow { event, .. } => not_now(id, event, state),
-        Refused::NotYours { .. } => Failure::new(Exit::Failed, Code::NotYours, format!("{id}: {refused}"))
-            .hint("what can happen to it", show),
+        Refused::NotYours { .. } => {
+            Failure::new(Code::NotYours, format!("{id}: {refused}")).hint("what can happen to it", show)
+        }
         Refused::HeldBy { owner } => claimed(id, &owner.0, None),
-        Refused::TakenOver { owner } => Failure::new(
-            Exit::Race,
-            Code::TakenOver,
-            format!("{id} was taken over by {}", text::owner(&owner.0)),
-        )
-        .hint("see how it stands", show)
-        .hint("or take another", "git orch pick"),
-        Refused::OwnWork { .. } => Failure::new(
-            Exit::Person,
-            Code::OwnWork,
-            format!("you wrote {id}; another person or reviewer must approve"),
-        )
-        .hint("somebody else says", format!("git orch approve {id} --as NAME")),
+        Refused::TakenOver { owner } => {
+            Failure::new(Code::TakenOver, format!("{id} was taken over by {}", text::owner(&owner.0)))
+                .hint("see how it stands", show)
+                .hint("or take another", "git orch pick")
+        }
+        Refused::OwnWork { .. } => {
+            Failure::new(Code::OwnWork, format!("you wrote {id}; another person or reviewer must approve"))
+                .hint("somebody else says", format!("git orch approve {id} --as NAME"))
+        }
         Refused::HeadMoved { seen, now } => Failure::new(
-            Exit::Race,
             Code::HeadMoved,
             format!("head moved {}..{} since you looked; review again", seen.short(), now.short()),
         )
         .hint("see the change", format!("git orch show -p {id}")),
-        Refused::Standing { reviewer } => Failure::new(
-            Exit::Gate,
-            Code::Standing,
-            format!("{id}: reviewer {} has not passed it", text::line(reviewer)),
-        )
-        .hint("see what stands against it", show),
-        Refused::Order => {
-            Failure::new(Exit::Failed, Code::NotNow, format!("{id}: {refused}")).hint("see its events", show)
+        Refused::Standing { reviewer } => {
+            Failure::new(Code::Standing, format!("{id}: reviewer {} has not passed it", text::line(reviewer)))
+                .hint("see what stands against it", show)
         }
+        Refused::Order => Failure::new(Code::NotNow, format!("{id}: {refused}")).hint("see its events", show),
     }
 }
 
 fn not_now(id: &TaskId, event: &str, state: &State) -> Failure {
     let column = state.column();
     let message = match column {
-        Column::Done => format!("{id} is finished ({}): it cannot be {event}", state.word()),
-        _ => format!("{id} cannot be {event} while it is {}", state.word()),
+        Column::Done => format!("{id} is finished ({}): it cannot be {event}", state.said()),
+        _ => format!("{id} cannot be {event} while it is {}", state.said()),
     };
-    Failure::new(Exit::Failed, Code::NotNow, message)
-        .hint("what can happen to it", format!("git orch show {id}"))
+    Failure::new(Code::NotNow, message).hint("what can happen to it", format!("git orch show {id}"))
 }
 
 pub(super) fn claimed(id: &TaskId, owner: &str, since: Option<Seconds>) -> Failure {
@@ -103,7 +87,7 @@ pub(super) fn claimed(id: &TaskId, owner: &str, since: Option<Seconds>) -> Failu
         Some(since) => format!("{owner} has held it since {}", text::rfc3339(since)),
         None => format!("{owner} holds it"),
     };
-    Failure::new(Exit::Race, Code::Claimed, format!("{id} is already claimed"))
+    Failure::new(Code::Claimed, format!("{id} is already claimed"))
         .because(held)
         .hint("take another", "git orch pick")
         .hint("or take it over", format!("git orch pick {id} --take-over"))
@@ -112,16 +96,17 @@ pub(super) fn claimed(id: &TaskId, owner: &str, since: Option<Seconds>) -> Failu
 /// A name that nothing has.
 pub(crate) fn unknown(wanted: &str, near: Option<&TaskId>) -> Failure {
     let meant = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
-    let failure = Failure::new(Exit::Usage, Code::Unknown, format!("no task '{}'{meant}", shown(wanted)));
+    let failure = Failure::new(Code::Unknown, format!("no task '{}'{meant}", shown(wanted)));
     match near {
         Some(near) => failure.hint("look at that one", format!("git orch show {near}")),
         None => failure.hint("see the tasks", "git orch status -a"),
     }
 }
 
-pub(super) fn exists(id: &TaskId, column: Option<Column>) -> Failure {
-    let place = column.map(|column| format!(" ({})", column.word())).unwrap_or_default();
-    Failure::new(Exit::Usage, Code::Exists, format!("task '{id}' exists{place}"))
+/// `stands`: in which state, in words.
+pub(super) fn exists(id: &TaskId, stands: Option<&str>) -> Failure {
+    let place = stands.map(|stands| format!(" ({stands})")).unwrap_or_default();
+    Failure::new(Code::Exists, format!("task '{id}' exists{place}"))
         .hint("look at it", format!("git orch show {id}"))
         .hint("or let an id be made", "git orch add TITLE")
 }

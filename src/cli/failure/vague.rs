@@ -2,14 +2,13 @@
 
 use super::Failure;
 use crate::cli::codes::Code;
-use crate::cli::exit::Exit;
 use crate::flow::Vaguely;
 use crate::task::contract::{Gap, Section};
 use crate::task::id::shown;
 
 pub(super) fn vague(what: &Vaguely, title: &str, gaps: &[Gap]) -> Failure {
     let title = shown(title);
-    let mut failure = Failure::new(Exit::Usage, Code::Vague, format!("'{title}' is too vague to hand out"));
+    let mut failure = Failure::new(Code::Vague, format!("'{title}' is too vague to hand out"));
     for gap in gaps {
         failure = failure.because(gap.to_string());
     }

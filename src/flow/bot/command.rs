@@ -292,7 +292,7 @@ impl Bot {
         let evidence = stored.task.evidence.as_ref().map(|evidence| plain(&evidence.text, 300));
         Ok(format!(
             "it is {}{}",
-            stored.task.state.word(),
+            stored.task.state.said(),
             evidence.map_or_else(String::new, |text| format!(": {text}"))
         ))
     }

@@ -102,7 +102,9 @@ fn wanted(item: &Item, after: Option<&Vec<TaskId>>, task: &Task) -> Edit {
     let after = item.after.as_ref().and(after);
     Edit {
         title: (item.title != task.title).then(|| item.title.clone()),
-        spec: item.text.clone().filter(|text| *text != task.spec),
+        // An end of line more or less is no news.
+        spec: item.text.clone().filter(|text| text.trim_end() != task.spec.trim_end()),
+        paths: item.paths.clone().filter(|paths| *paths != task.paths),
         priority: item.priority.filter(|priority| *priority != task.priority),
         after: after.filter(|after| **after != task.after).cloned(),
         ..Edit::default()
@@ -119,13 +121,15 @@ fn said_before<'a>(journal: impl Iterator<Item = &'a EventRecord>) -> Edit {
                 said.spec = Some(new.spec.clone());
                 said.priority = Some(new.priority);
                 said.after = Some(new.after.clone());
+                said.paths = Some(new.paths.clone());
             }
             Event::Edited(edit) => {
-                let Edit { title, spec, priority, after, .. } = edit.clone();
+                let Edit { title, spec, priority, after, paths, .. } = edit.clone();
                 said.title = title.or(said.title);
                 said.spec = spec.or(said.spec);
                 said.priority = priority.or(said.priority);
                 said.after = after.or(said.after);
+                said.paths = paths.or(said.paths);
             }
             _ => {}
         }
@@ -161,6 +165,7 @@ fn not_ours(wanted: &Edit, before: &Edit, task: &Task, notices: &mut Vec<String>
             &mut kept,
         ),
         after: pick(wanted.after.as_ref(), before.after.as_ref(), &task.after, "dependencies", &mut kept),
+        paths: pick(wanted.paths.as_ref(), before.paths.as_ref(), &task.paths, "paths", &mut kept),
         ..Edit::default()
     };
     if !kept.is_empty() {

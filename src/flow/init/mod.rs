@@ -123,7 +123,7 @@ pub(crate) fn plan(given: &Given, request: &InitRequest) -> Result<Setup, FlowEr
         Some(project) => landing_of(project),
         None => repo.upstream_of(&base).map_or(Landing::NoUpstream, Landing::Pushed),
     };
-    let mut next = next_commands(landed || request.local, project.as_ref());
+    let mut next = next_commands(landed || request.local, preset, project.as_ref());
     if request.github {
         next.insert(
             0,
@@ -256,8 +256,11 @@ fn host_step(repo: &Repo, file: &HostFile) -> Result<(Step, Option<String>), Flo
     })
 }
 
-fn next_commands(committed: bool, project: Option<&Project>) -> Vec<String> {
+fn next_commands(committed: bool, preset: Preset, project: Option<&Project>) -> Vec<String> {
     let mut next = Vec::new();
+    if !committed && preset == Preset::Unknown {
+        next.push(format!("$(git var GIT_EDITOR) {SETTINGS}    # your test command, as tests.all"));
+    }
     if !committed {
         next.push(format!("git add {SETTINGS} && git commit -m \"Add {SETTINGS}\""));
     }

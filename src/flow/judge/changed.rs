@@ -17,7 +17,7 @@ use crate::task::id::CommitId;
 use crate::task::state::Claim;
 use crate::task::{Actor, Event, Evidence, Trouble};
 
-use super::{Verdict, how_it_ended};
+use super::{Verdict, how_it_ended, in_its_words};
 
 impl Project {
     pub(super) fn judge_change(
@@ -75,7 +75,10 @@ impl Project {
         let (claim, measured) = match self.collect(&Actor::orchestrator(), stored, hand_in) {
             Ok(collected) => collected,
             Err(FlowError::NoChange { .. }) => {
-                return refuse(Trouble::NoChange, format!("{name} ended without a change ({ended})"));
+                return refuse(
+                    Trouble::NoChange,
+                    in_its_words(format!("{name} ended without a change ({ended})"), result),
+                );
             }
             Err(FlowError::Git(GitError::NestedRepository { folder })) => {
                 let text = format!("'{folder}' is a repository of its own inside the worktree");
@@ -89,11 +92,11 @@ impl Project {
         // Sent back and handed in unchanged: nothing was mended.
         if self.same_as_before(stored, &measured.head)? {
             let text = format!("{name} ended without a change to what was sent back ({ended})");
-            return refuse(Trouble::NoChange, text);
+            return refuse(Trouble::NoChange, in_its_words(text, result));
         }
         if is_half_done(result) {
             let text = format!("{name} ended in the middle of its work ({ended}); what it did is kept");
-            return refuse(Trouble::AgentFailed, text);
+            return refuse(Trouble::AgentFailed, in_its_words(text, result));
         }
         Ok(Ok((claim, measured)))
     }
@@ -167,7 +170,7 @@ fn cut_off(ready: &Ready, result: &TurnResult) -> Option<Evidence> {
         }
         Ended::Exited(_) | Ended::Signaled(_) | Ended::Stopped => return None,
     };
-    Some(Evidence::new(Trouble::TimeLimit, text))
+    Some(Evidence::new(Trouble::TimeLimit, in_its_words(text, result)))
 }
 
 /// Whether a turn broke off: its program says so, or its output has no end and it failed.

@@ -14,7 +14,7 @@ use crate::task::event::{ReviewGiven, ReviewVerdict};
 use crate::task::id::TaskId;
 use crate::task::{Actor, Authority, Event, State, Who};
 
-use super::{Verdict, went};
+use super::{Verdict, in_its_words, went};
 
 impl Project {
     pub(super) fn judge_review(
@@ -43,7 +43,7 @@ impl Project {
                 };
                 (Ok(verdict), answer.summary, answer.findings)
             }
-            Err(why) => (Err(why), String::new(), Vec::new()),
+            Err(why) => (Err(in_its_words(why, result)), String::new(), Vec::new()),
         };
         let worst = findings.iter().map(|finding| finding.severity).max();
         let text = match (&verdict, worst) {

@@ -82,7 +82,7 @@ impl Lander<'_> {
             if self.project.repo.has_object(head)?
                 && self.project.repo.is_ancestor(head, &member.entry.head)?
             {
-                let text = format!("is built on {id}, which left the queue ({})", below.state.word());
+                let text = format!("is built on {id}, which left the queue ({})", below.state.said());
                 return Ok(Some(lost(id, text)));
             }
         }

@@ -94,7 +94,8 @@ struct Live {
 /// What a test thread says at its end.
 struct Ended {
     tree: TreeId,
-    outcome: Result<(), FlowError>,
+    /// Why it gave no evidence, where it gave none.
+    outcome: Result<Option<String>, FlowError>,
 }
 
 /// A chain's members with the heads that they were composed from.
@@ -267,6 +268,10 @@ impl<'a> Lander<'a> {
         self.rounds.seen = seen.collect();
         if view.paused {
             self.rounds.stands = Some("the queue is paused".to_owned());
+        } else if let Some(min) = view.min_priority
+            && view.entries.iter().any(|entry| queue::closed_to(view, entry))
+        {
+            self.rounds.stands = Some(format!("the queue is closed below priority {min}"));
         }
         if queued.is_empty() {
             self.project.store.drop_candidates()?;

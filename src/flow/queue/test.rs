@@ -12,6 +12,7 @@ use crate::process::Stop;
 use crate::queue::Purpose;
 use crate::select::choose::Selection;
 use crate::store::journal::one_line;
+use crate::store::verdicts::Said;
 use crate::task::Event;
 use crate::task::id::{CommitId, Seconds, TaskId, TreeId};
 
@@ -31,12 +32,17 @@ impl Lander<'_> {
                 started: Seconds(now().0 - i64::try_from(seconds).unwrap_or_default()),
                 seconds,
                 ended: match &ended.outcome {
-                    Ok(()) => "done".to_owned(),
+                    Ok(None) => "done".to_owned(),
+                    Ok(Some(why)) => format!("no result that counts: {why}"),
                     Err(err) => crate::store::chain(err),
                 },
             });
             match ended.outcome {
-                Ok(()) => {}
+                Ok(None) => {}
+                Ok(Some(why)) => {
+                    let text = format!("no result of {of} that counts: {why}");
+                    self.say(Step::Note, &live.members, Some(seconds), text);
+                }
                 Err(FlowError::Interrupted) => return Ok(()),
                 Err(err) => {
                     let text = crate::store::chain(&err);
@@ -140,15 +146,20 @@ impl Lander<'_> {
 }
 
 /// One set of tests after the other, until one says no: targeted tests for a quick no, the full suite for the only yes.
+/// Returns why the last of them gave no evidence, where it gave none.
 fn test_candidate(
     project: &Project,
     commit: &CommitId,
     tree: &TreeId,
     steps: &[Which],
     stop: &Stop,
-) -> Result<(), FlowError> {
+) -> Result<Option<String>, FlowError> {
+    let mut without = None;
     for (at, which) in steps.iter().enumerate() {
-        project.run_tests(commit, which, stop)?;
+        without = match project.run_tests(commit, which, stop)?.said {
+            Said::NoEvidence(why) => Some(why),
+            Said::Results(_) => None,
+        };
         if at + 1 == steps.len() {
             break;
         }
@@ -160,5 +171,5 @@ fn test_candidate(
             break;
         }
     }
-    Ok(())
+    Ok(without)
 }

@@ -22,14 +22,17 @@ impl Dispatcher<'_> {
         self.tally.state.waits.clone_from(&waits);
         let mut report = self.tally.report(&self.project, &self.run, self.op.at, &end)?;
         report.breakers.clone_from(&self.roster.opened);
-        self.save("ended")?;
-        self.project.keep_report(&self.op, &self.run, &report)?;
+        let kept = self.kept || end != RunEnd::Done || self.watcher.touched();
+        if kept {
+            self.save("ended")?;
+            self.project.keep_report(&self.op, &self.run, &report)?;
+        }
         if waits.is_none() {
             self.project.forget_run()?;
         }
         let idle = if self.tally.did_nothing() { self.idle()? } else { None };
         let left = self.left()?;
-        Ok(RunOutcome { end, report, idle, left, budget_waits: waits.is_some() })
+        Ok(RunOutcome { end, report, kept, idle, left, budget_waits: waits.is_some() })
     }
 
     /// Why it ended.

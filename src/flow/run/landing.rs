@@ -44,6 +44,9 @@ impl<'a> Dispatcher<'a> {
             return Ok(());
         }
         self.gathering = None;
+        if !self.kept {
+            self.save("started")?;
+        }
         self.landing = true;
         let (project, watcher, stop, sender) =
             (self.project.clone(), self.watcher, self.stop.clone(), self.sender.clone());

@@ -183,7 +183,7 @@ fn two_clones_run_one_queue_and_each_task_lands_once() {
         assert_eq!(pair.field.task("a")["state"], "completed");
         for clone in [pair.field.sandbox.path(), pair.two()] {
             let shown = pair.field.sandbox.run_in(&clone, &["log", "h"]).exits(0).stdout;
-            assert_eq!(shown.matches("landed").count(), 1, "{shown}");
+            assert_eq!(shown.matches("landed as").count(), 1, "{shown}");
         }
     }
 }

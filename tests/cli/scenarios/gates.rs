@@ -47,7 +47,8 @@ fn scenario_24_green_without_a_test_is_no_pass() {
     field.git(&["switch", "-q", "main"]);
     field.add(&["none"]);
     let before = field.tip();
-    field.drain(4);
+    let ran = field.sandbox.run(&["queue", "run"]).exits(4);
+    assert!(ran.stderr.contains("no result of none that counts: "), "{}", ran.stderr);
     assert_eq!((field.tip(), &field.task("none")["needs"]["kind"]), (before, &"no-evidence".into()));
 }
 

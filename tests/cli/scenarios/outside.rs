@@ -177,7 +177,8 @@ fn scenario_35_a_queue_that_is_closed_below_a_priority_starts_nothing_less_urgen
     field.sandbox.run(&["queue", "add", "b", "-p", "1"]).exits(0);
     let said = field.sandbox.run(&["queue", "pause", "--below", "1", "-m", "release day"]).exits(0).stdout;
     assert_eq!(said, "the queue is closed below priority 1: release day\n");
-    field.drain(0);
+    let left = field.drain(4);
+    assert_eq!(left["stands"], "the queue is closed below priority 1");
     assert_eq!(field.landed(), ["b"]);
     let why = field.sandbox.run(&["queue", "why", "a"]).stdout;
     assert_eq!(why, "a: priority 2: only 0 to 1 go now\n");
@@ -272,7 +273,7 @@ fn scenario_39_what_is_below_a_bad_part_of_a_stack_lands_and_what_is_above_leave
             (
                 &"dependency".into(),
                 &"mid".into(),
-                &"is built on mid, which left the queue (escalated)".into()
+                &"is built on mid, which left the queue (waiting for a person)".into()
             )
         );
         // The lowest landed and its branch goes; what is above is mended, and lands on what is there.

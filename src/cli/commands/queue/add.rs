@@ -15,6 +15,7 @@ use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::json::TaskJson;
+use crate::cli::needs::options;
 use crate::cli::{Context, text};
 
 /// What `queue add` is asked for.
@@ -135,7 +136,7 @@ fn classify(project: &Project, word: &str) -> Result<Added, Failure> {
         Err(_) => None,
     };
     if let Some(stored) = exact.filter(|stored| !stored.task.adopted) {
-        return of_task(stored.task);
+        return of_task(project, stored.task);
     }
     let own = word.starts_with(layout::BRANCH_PREFIX);
     let branch =
@@ -144,7 +145,7 @@ fn classify(project: &Project, word: &str) -> Result<Added, Failure> {
         return Ok(Added::Branch(word.to_owned()));
     }
     match project.find_open(word) {
-        Ok(stored) => of_task(stored.task),
+        Ok(stored) => of_task(project, stored.task),
         // What is no task was most likely meant as a branch.
         Err(FlowError::Unknown { near: None, .. } | FlowError::BadId(_)) if branch.is_none() => {
             Err(FlowError::NoBranch(crate::task::id::shown(word)).into())
@@ -154,28 +155,28 @@ fn classify(project: &Project, word: &str) -> Result<Added, Failure> {
     }
 }
 
-fn of_task(task: Task) -> Result<Added, Failure> {
-    let id = task.id.clone();
-    let refuse = |message: String, why: &str, command: String| {
-        Err(Failure::new(Exit::Gate, Code::UnderReview, message).hint(why, command))
+fn of_task(project: &Project, task: Task) -> Result<Added, Failure> {
+    let id = &task.id;
+    let answer = || options(&task, &project.who, true).into_iter().next();
+    let refuse = |message: String| {
+        let failure = Failure::new(Code::UnderReview, message);
+        match answer() {
+            Some((command, what)) => failure.hint(what, command),
+            None => failure.hint("see what it waits for", format!("git orch show {id}")),
+        }
     };
     match &task.state {
         State::ReadyForHandoff { .. } => Ok(Added::There(Box::new(task))),
         _ if task.adopted => Ok(Added::Branch(task.branch)),
-        State::UnderReview { .. } | State::DomainReview { .. } => refuse(
-            format!("{id} is under review; it lands after approval and tests"),
-            "somebody else says yes",
-            format!("git orch approve {id}"),
-        ),
-        State::Blocked { .. } | State::Escalated { .. } => refuse(
-            format!("{id} is {}; it waits for a person", task.state.word()),
-            "go on with it",
-            format!("git orch approve {id}"),
-        ),
-        state => refuse(
-            format!("{id} is {}; it lands after it is handed in, approved and tested", state.word()),
-            "see what it waits for",
-            format!("git orch show {id}"),
-        ),
+        State::UnderReview { .. } | State::DomainReview { .. } => {
+            Err(refuse(format!("{id} is under review; it lands after approval and tests")))
+        }
+        State::Blocked { .. } | State::Escalated { .. } => {
+            Err(refuse(format!("{id} is {}: it needs an answer first", task.state.said())))
+        }
+        state => Err(refuse(format!(
+            "{id} is {}; it lands after it is handed in, approved and tested",
+            state.said()
+        ))),
     }
 }

@@ -19,7 +19,7 @@ use crate::cli::{Context, text};
 /// What `queue run` is asked for.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  git orch queue run\n  git orch queue run -j 2 --for 8h\n  git orch queue run --runs 20\n\nEnds with 5 where a bound was reached: call it again to go on."
+    after_help = "Examples:\n  git orch queue run\n  git orch queue run -j 2 --for 8h\n  git orch queue run --runs 20\n\nEnds with 4 where a person is needed, else with 3 where something went back to its worker; with 5 where a bound was\nreached: call it again to go on."
 )]
 pub(crate) struct RunArgs {
     /// Only until one task has landed or left the queue
@@ -77,17 +77,26 @@ pub(super) fn run(ctx: &Context, project: &Project, args: &RunArgs) -> Result<Ex
     });
     let mut next: Vec<String> = rounds.needs_you.iter().map(|id| format!("git orch show {id}")).collect();
     next.extend(rounds.limit.is_some().then(|| "git orch queue run".to_owned()));
+    if rounds.stands.is_some() {
+        let state = project.store.repo_state().map_err(FlowError::from)?;
+        let kept_back = state.paused.is_some() || state.min_priority.is_some();
+        next.extend(state.stopped.map(|_| "git orch approve queue".to_owned()));
+        next.extend(kept_back.then(|| "git orch queue resume".to_owned()));
+    }
     ctx.out.success("queue-run", data, || summary(&rounds), &next);
     Ok(exit_of(&rounds))
 }
 
-/// 0 where everything landed or nothing was to do, 4 where something is left for a person, 5 where a bound was reached.
+/// 0 where everything landed or nothing was to do, 3 where something was sent back to its worker, 4 where something is
+/// left for a person, 5 where a bound was reached.
 fn exit_of(rounds: &Rounds) -> Exit {
     let stands = rounds.stands.is_some() && !rounds.waiting.is_empty();
     if rounds.limit.is_some() {
         Exit::Limit
-    } else if stands || !rounds.needs_you.is_empty() || !rounds.sent_back.is_empty() {
+    } else if stands || !rounds.needs_you.is_empty() {
         Exit::Person
+    } else if !rounds.sent_back.is_empty() {
+        Exit::Gate
     } else {
         Exit::Done
     }
@@ -109,7 +118,7 @@ pub(crate) fn summary(rounds: &Rounds) -> String {
         out.push_str(&format!("stopped at its bound: {limit}\n"));
     }
     if let Some(why) = &rounds.stands {
-        out.push_str(&format!("the queue stands: {}\n", text::line(why)));
+        out.push_str(&format!("nothing more lands: {}\n", text::line(why)));
     }
     if out.is_empty() { "nothing to do\n".to_owned() } else { out }
 }
@@ -138,6 +147,9 @@ mod tests {
         let stands = Rounds { stands: Some("the queue is paused".to_owned()), ..Rounds::default() };
         assert_eq!(exit_of(&stands), Exit::Done, "nothing waits");
         assert_eq!(exit_of(&Rounds { waiting: vec![id("t-3")], ..stands.clone() }), Exit::Person);
+        let back = Rounds { sent_back: vec![id("t-4")], ..Rounds::default() };
+        assert_eq!(exit_of(&back), Exit::Gate, "its worker is at it");
+        assert_eq!(exit_of(&Rounds { needs_you: vec![id("t-2")], ..back }), Exit::Person);
         let limit = Rounds { limit: Some("20 test runs".to_owned()), ..stands };
         assert_eq!(exit_of(&limit), Exit::Limit);
     }

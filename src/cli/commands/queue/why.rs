@@ -11,7 +11,7 @@ use crate::task::{State, Task};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::{Eyes, needs};
+use crate::cli::needs::{Eyes, needs};
 use crate::cli::{Context, text};
 
 pub(super) fn run(ctx: &Context, project: &Project, task: &str) -> Result<Exit, Failure> {
@@ -59,6 +59,6 @@ fn not_queued(project: &Project, task: &Task) -> String {
         (State::Completed { landed, .. }, _) => format!("landed as {}", landed.short()),
         (State::Cancelled { .. }, _) => "not in the queue: it was given up".to_owned(),
         (_, Some(needs)) => format!("not in the queue: it waits for a person: {}", needs.why),
-        (state, None) => format!("not in the queue: it is {}", state.word()),
+        (state, None) => format!("not in the queue: it is {}", state.said()),
     }
 }
