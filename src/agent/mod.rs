@@ -15,6 +15,8 @@ mod prompt;
 mod script;
 /// Workers that do one task together.
 mod team;
+/// What the logs of a call tell.
+mod told;
 /// One call of an agent.
 mod turn;
 
@@ -32,7 +34,8 @@ pub(crate) use prompt::{
 };
 pub(crate) use script::script_main;
 pub(crate) use team::take_together;
-pub(crate) use turn::{Access, Cost, Told, Turn, TurnResult, Usage, take, told_by_logs};
+pub(crate) use told::{Told, told_by_logs};
+pub(crate) use turn::{Access, Cost, Turn, TurnResult, Usage, take};
 
 /// An agent as it was named in the settings or on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +151,14 @@ impl Agent {
         match &self.kind {
             Kind::Program(entry) | Kind::Team { entry, .. } => Some(entry),
             Kind::Script { .. } => None,
+        }
+    }
+
+    /// Whoever is called in its place: a team's workers, else itself.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Agent> {
+        match &self.kind {
+            Kind::Team { workers, .. } => workers.iter(),
+            Kind::Program(_) | Kind::Script { .. } => std::slice::from_ref(self).iter(),
         }
     }
 

@@ -3,12 +3,13 @@
 use super::{
     Agent, AgentError, Kind,
     call::{self, Files, Started},
-    output::{self, Failure, Said, Tokens},
-    price, script,
+    output::{Failure, Tokens},
+    script,
+    told::{self, Logs},
 };
 use crate::{
-    policy::agents::{AgentEntry, Call, Output},
-    process::{self, Job, Outcome, Stop, Terms, last_line, sandbox::Sandbox},
+    policy::agents::Call,
+    process::{self, Job, Outcome, Stop, Terms, sandbox::Sandbox},
     task::{
         id::{RunId, TaskId},
         record::MicroUsd,
@@ -17,17 +18,10 @@ use crate::{
 };
 use std::{
     fs,
-    io::{Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// Bytes of an answer that are looked at.
-const ANSWER_MAX: u64 = 1 << 20;
-/// More than a line that stands for what was left out of a log.
-const MARKER: u64 = 256;
-/// Bytes of standard error that are looked at.
-const ERROR_MAX: u64 = 1 << 16;
 /// How long an agent has after its limit to end by itself: with what its clean-up takes, it is gone within five seconds.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -132,8 +126,16 @@ impl Cost {
 pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnResult, AgentError> {
     let folder = std::path::absolute(&turn.log_folder).map_err(|source| failed(&turn.log_folder, source))?;
     fs::create_dir_all(&folder).map_err(|source| failed(&folder, source))?;
-    let prompt = written(&folder, "prompt.md", &turn.prompt)?;
-    let contract = written(&folder, "contract.json", &turn.contract)?;
+    let logs = Logs { out: folder.join("stdout.log"), err: folder.join("stderr.log") };
+    let job = job(agent, turn, &folder, &logs)?;
+    let outcome = process::supervised(job, stop).await?;
+    told::result(agent.entry(), turn, outcome, logs)
+}
+
+/// What is run for a turn, in its sandbox.
+fn job(agent: &Agent, turn: &Turn, folder: &Path, logs: &Logs) -> Result<Job, AgentError> {
+    let prompt = written(folder, "prompt.md", &turn.prompt)?;
+    let contract = written(folder, "contract.json", &turn.contract)?;
     let temp = match turn.sandbox.as_ref().and_then(Sandbox::temporary) {
         Some(inside) => inside,
         None => {
@@ -154,14 +156,13 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
         Kind::Team { .. } => return Err(AgentError::Empty { kind: "team" }),
         Kind::Script { folder } => Started { argv: script::call(folder, turn)?, stdin: String::new() },
     };
-    let (log, error_log) = (folder.join("stdout.log"), folder.join("stderr.log"));
     let mut job = Job {
         argv,
         dir: turn.dir.clone(),
         env: call::environment(entry, turn, &prompt, &contract)?,
         stdin: stdin.into_bytes(),
-        stdout: log.clone(),
-        stderr: error_log.clone(),
+        stdout: logs.out.clone(),
+        stderr: logs.err.clone(),
         limit: turn.limit,
         grace: GRACE,
         log_cap: turn.log_cap,
@@ -170,112 +171,7 @@ pub(crate) async fn take(agent: &Agent, turn: &Turn, stop: Stop) -> Result<TurnR
     if let Some(sandbox) = &turn.sandbox {
         sandbox.hold(&mut job)?;
     }
-    let outcome = process::supervised(job, stop).await?;
-    let form = entry.map_or(Output::Text, |entry| entry.output);
-    // Events may be far longer than the answer in them, and what was used may stand anywhere.
-    let (stdout, log_cut) =
-        read_end(&log, turn.log_cap, turn.log_cap + MARKER).map_err(|source| failed(&log, source))?;
-    let (stderr, _) =
-        read_end(&error_log, turn.log_cap, ERROR_MAX).map_err(|source| failed(&error_log, source))?;
-    let Said { answer, failure, mut tokens, only_sum, mut cost_usd_micros, model, denied } =
-        output::read(form, &stdout, &stderr);
-    if outcome.dropped > 0 && form.sums_up() {
-        // A sum without what was left out would be too low.
-        (tokens, cost_usd_micros) = (None, None);
-    }
-    let (answer, too_long) = match answer {
-        Some(answer) if form == Output::Text => {
-            let (end, cut) = end_of(answer);
-            (Some(end), cut)
-        }
-        answer => (answer, false),
-    };
-    // Of a program that ended well it is mostly a count of tokens.
-    let ended_badly = outcome.ended != process::Ended::Exited(0);
-    let last_words = last_line(&stderr)
-        .or_else(|| last_line(&stdout).filter(|_| form == Output::Text))
-        .filter(|_| ended_badly);
-    let answer_cut = log_cut || too_long;
-    let model = model.or_else(|| turn.model.clone()).or_else(|| entry.and_then(|entry| entry.model.clone()));
-    let cost = match cost_usd_micros {
-        Some(micros) => Some(Cost::Reported(MicroUsd(micros))),
-        None => price::estimate(entry, model.as_deref(), tokens.filter(|_| !only_sum)).map(Cost::Estimated),
-    };
-    let exit_means = match outcome.ended {
-        process::Ended::Exited(code) => entry.and_then(|entry| entry.exits.get(&code)).cloned(),
-        process::Ended::Signaled(_)
-        | process::Ended::TimedOut
-        | process::Ended::Idle
-        | process::Ended::Crowded
-        | process::Ended::Stopped => None,
-    };
-    Ok(TurnResult {
-        complete: answer.is_some() || failure.is_some(),
-        answer: answer.unwrap_or_default(),
-        usage: Usage { tokens, cost },
-        outcome,
-        answer_cut,
-        failure,
-        denied,
-        exit_means,
-        model,
-        log,
-        error_log,
-        parts: Vec::new(),
-        last_words,
-    })
-}
-
-/// What the logs of a turn tell, whose end nobody saw.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Told {
-    pub(crate) tokens: Option<u64>,
-    pub(crate) cost: Option<Cost>,
-    pub(crate) model: Option<String>,
-}
-
-/// Reads what a turn used from the logs in its folder, as far as they go: the orchestrator was killed, and its agent with
-/// it. What a program tells only at its end stays unknown.
-pub(crate) fn told_by_logs(entry: Option<&AgentEntry>, folder: &Path, log_cap: u64) -> Told {
-    let form = entry.map_or(Output::Text, |entry| entry.output);
-    let text =
-        |name: &str| read_end(&folder.join(name), log_cap, log_cap).map(|(text, _)| text).unwrap_or_default();
-    let (stdout, stderr) = (text("stdout.log"), text("stderr.log"));
-    if stdout.trim().is_empty() {
-        return Told::default();
-    }
-    let said = output::read_unfinished(form, &stdout, &stderr);
-    let model = said.model.or_else(|| entry.and_then(|entry| entry.model.clone()));
-    let cost = match said.cost_usd_micros {
-        Some(micros) => Some(Cost::Reported(MicroUsd(micros))),
-        None => price::estimate(entry, model.as_deref(), said.tokens.filter(|_| !said.only_sum))
-            .map(Cost::Estimated),
-    };
-    Told { tokens: said.tokens.map(Tokens::total), cost, model }
-}
-
-/// Reads the end of a log, where the answer is; tells whether there was more.
-fn read_end(log: &Path, cap: u64, most: u64) -> std::io::Result<(String, bool)> {
-    let mut file = fs::File::open(log)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes)?;
-    // Longer than the cap is a log only by the line that stands for what was left out.
-    Ok((String::from_utf8_lossy(&bytes).into_owned(), length > most || length > cap))
-}
-
-/// The end of a text, as much of it as is looked at; tells whether there was more.
-fn end_of(text: String) -> (String, bool) {
-    let most = usize::try_from(ANSWER_MAX).unwrap_or(usize::MAX);
-    if text.len() <= most {
-        return (text, false);
-    }
-    let mut at = text.len() - most;
-    while !text.is_char_boundary(at) {
-        at += 1;
-    }
-    (text[at..].to_owned(), true)
+    Ok(job)
 }
 
 fn written(folder: &Path, name: &str, text: &str) -> Result<PathBuf, AgentError> {
@@ -284,14 +180,14 @@ fn written(folder: &Path, name: &str, text: &str) -> Result<PathBuf, AgentError>
     Ok(path)
 }
 
-fn failed(path: &Path, source: std::io::Error) -> AgentError {
+pub(super) fn failed(path: &Path, source: std::io::Error) -> AgentError {
     AgentError::File { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::agents::PromptBy;
+    use crate::policy::agents::{AgentEntry, PromptBy};
     use crate::process::Ended;
     use std::collections::BTreeMap;
     use tempfile::TempDir;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::agent::{
-    AttemptVars, CODE, ContractVars, FindingVars, LimitVars, NoteVars, PromptVars, Rendered, TaskVars,
+    Agent, AttemptVars, CODE, ContractVars, FindingVars, LimitVars, NoteVars, PromptVars, Rendered, TaskVars,
     TestVars, front, render,
 };
 use crate::plan::route::Tier;
@@ -135,20 +135,28 @@ impl Project {
         })
     }
 
-    /// A prompt's file in the repository, as committed on the base; nothing where the built-in one holds.
-    pub(crate) fn own_prompt(&self, name: &str) -> Result<Option<String>, FlowError> {
-        let own = self.repo.read_file(&self.base.tip, &format!("{PROMPTS}/{name}.md"))?;
-        Ok(own.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    /// The repository's own prompt of this name, as committed on the base: the one for this agent alone, `NAME.AGENT`, or
+    /// the one for all (E8). No text where the built-in one holds.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn own_prompt(&self, name: &str, agent: Option<&str>) -> Result<OwnPrompt, FlowError> {
+        for name in agent.map(|agent| format!("{name}.{agent}")).into_iter().chain([name.to_owned()]) {
+            if let Some(bytes) = self.repo.read_file(&self.base.tip, &format!("{PROMPTS}/{name}.md"))? {
+                return Ok(OwnPrompt { name, text: Some(String::from_utf8_lossy(&bytes).into_owned()) });
+            }
+        }
+        Ok(OwnPrompt { name: name.to_owned(), text: None })
     }
 
-    /// The prompt of a role for a task: the repository's own, as committed on the base, or the built-in one.
+    /// The prompt of a role for a task, for the agent that gets it: the repository's own, as committed on the base, or the built-in one.
     ///
     /// # Errors
     /// No such prompt, or one that uses what it does not have.
     pub(crate) fn prompt(&self, role: &Role, task: &Task, brief: &Brief) -> Result<Rendered, FlowError> {
         let name = if brief.files { CODE.to_owned() } else { role.to_string() };
-        let own = self.own_prompt(&name)?;
-        Ok(render(&name, own.as_deref(), &self.prompt_vars(role, task, brief)?)?)
+        let own = self.own_prompt(&name, brief.agent.as_deref())?;
+        Ok(render(&own.name, own.text.as_deref(), &self.prompt_vars(role, task, brief)?)?)
     }
 
     /// The lowest tier of model that a role's prompt asks for.
@@ -156,7 +164,7 @@ impl Project {
     /// # Errors
     /// No such prompt, or one that cannot be read.
     pub(crate) fn prompt_tier(&self, name: &str) -> Result<Option<Tier>, FlowError> {
-        Ok(front(name, self.own_prompt(name)?.as_deref())?.tier)
+        Ok(front(name, self.own_prompt(name, None)?.text.as_deref())?.tier)
     }
 
     fn prompt_vars(&self, role: &Role, task: &Task, brief: &Brief) -> Result<PromptVars, FlowError> {
@@ -258,9 +266,20 @@ impl Project {
     }
 }
 
+/// A prompt of the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OwnPrompt {
+    /// As its file is called, without the ending.
+    pub(crate) name: String,
+    /// `None` where the repository has none.
+    pub(crate) text: Option<String>,
+}
+
 /// What a turn gets besides its task.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Brief {
+    /// The name in the settings of whom it is for.
+    pub(crate) agent: Option<String>,
     /// Its answer is to hold the files.
     pub(crate) files: bool,
     /// Its part of the task, where several work on it.
@@ -268,6 +287,13 @@ pub(crate) struct Brief {
     pub(crate) notes: Vec<NoteVars>,
     /// The commit that it works on or looks at.
     pub(crate) head: Option<CommitId>,
+}
+
+impl Brief {
+    /// What an agent gets besides a task, with nothing in it yet.
+    pub(crate) fn of(agent: &Agent) -> Brief {
+        Brief { agent: agent.entry().map(|entry| entry.name.clone()), ..Brief::default() }
+    }
 }
 
 /// A diff that fits into a prompt.

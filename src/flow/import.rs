@@ -9,6 +9,7 @@ mod follow;
 mod order;
 
 use crate::store::{Op, Stored, layout};
+use crate::task::contract::gaps;
 use crate::task::event::NewTask;
 use crate::task::id::{TaskId, shown};
 use crate::task::{Actor, Event};
@@ -21,6 +22,10 @@ use order::orders;
 
 pub(crate) use files::{Tracker, read, tracker_at, trackers_in};
 
+/// The tier of what is taken over: other trackers know none.
+const TIER: u8 = 1;
+/// Vague items that are named.
+const VAGUE_SHOWN: usize = 5;
 /// How imports sign: behind the name of whoever called for them.
 pub(super) const BY_IMPORT: &str = " (import)";
 
@@ -50,6 +55,7 @@ impl Project {
         let after = orders(source, &here, &mut done.notices)?;
         let mut new: Vec<Vec<Event>> = Vec::new();
         let mut dropped: Vec<Stored> = Vec::new();
+        let mut vague_ones: Vec<TaskId> = Vec::new();
         for item in &source.items {
             let after = after.get(&item.id);
             // Most of a first import is new: what nobody lists is not looked for.
@@ -64,7 +70,9 @@ impl Project {
                     done.same += 1;
                 } else {
                     done.added.push(item.id.clone());
-                    new.push(self.adding(item, after));
+                    let vague = self.is_too_vague(item);
+                    new.push(self.adding(item, after, vague));
+                    vague_ones.extend(vague.then(|| item.id.clone()));
                 }
                 continue;
             };
@@ -85,6 +93,7 @@ impl Project {
                 dropped.push(next);
             }
         }
+        done.notices.extend(too_vague(&vague_ones));
         if !dry {
             let new: Vec<(Op, Vec<Event>)> = new.into_iter().map(|events| (op.clone(), events)).collect();
             self.store.create_many(&actor, &new)?;
@@ -96,8 +105,14 @@ impl Project {
         Ok(done)
     }
 
-    /// The events by which an item becomes a task.
-    fn adding(&self, item: &Item, after: Option<&Vec<TaskId>>) -> Vec<Event> {
+    /// Whether nobody could work by what an item says (B4, E2): `add` would refuse it. One that somebody is at there is theirs.
+    fn is_too_vague(&self, item: &Item) -> bool {
+        let spec = item.text.as_deref().unwrap_or_default();
+        item.standing == Standing::Open && !gaps(&item.title, spec, TIER, self.policy.require).is_empty()
+    }
+
+    /// The events by which an item becomes a task; a vague one is a draft, that `approve` lets through once it says enough.
+    fn adding(&self, item: &Item, after: Option<&Vec<TaskId>>, vague: bool) -> Vec<Event> {
         let added = NewTask {
             branch: layout::branch_of(&item.id),
             id: item.id.clone(),
@@ -106,10 +121,10 @@ impl Project {
             priority: item.priority.unwrap_or(PRIORITY),
             paths: item.paths.clone().unwrap_or_default(),
             after: after.cloned().unwrap_or_default(),
-            tier: 1,
+            tier: TIER,
             domain: None,
             adopted: false,
-            draft: item.standing == Standing::Draft,
+            draft: vague || item.standing == Standing::Draft,
             tries_max: self.policy.retry.tries,
         };
         let mut events = vec![Event::Added(Box::new(added))];
@@ -118,6 +133,19 @@ impl Project {
         }
         events
     }
+}
+
+/// What is said of items that came in as drafts because they say too little.
+fn too_vague(ids: &[TaskId]) -> Option<String> {
+    let first = ids.first()?;
+    let named: Vec<String> = ids.iter().take(VAGUE_SHOWN).map(TaskId::to_string).collect();
+    let more = if ids.len() > VAGUE_SHOWN { " and others" } else { "" };
+    Some(format!(
+        "too vague to be worked by, so they came in as drafts ({}): {}{more}; say more (git orch edit {first} -m \"...\"), then git \
+         orch approve {first}",
+        ids.len(),
+        named.join(", "),
+    ))
 }
 
 fn held(item: &Item) -> Event {

@@ -1,6 +1,8 @@
 //! A turn that ended, judged by its evidence: the diff, the gate, and what its program says of itself. Never by an exit
 //! code alone.
 
+/// Of whoever implements or fixes.
+mod changed;
 /// Of somebody who looked at a failed attempt.
 mod clarified;
 /// Of a worker that handed in by itself.
@@ -13,24 +15,20 @@ mod tested;
 use std::time::Duration;
 
 use crate::agent::{Cost, FailureKind, Tokens, TurnResult};
-use crate::git::GitError;
 use crate::plan::breaker::Went;
 use crate::plan::memory::summary;
 use crate::plan::turns::Work;
 use crate::process::Ended;
 use crate::review::clarify::{self, Clarified};
 use crate::store::{Op, Stored};
-use crate::synthesis::Overlap;
 use crate::task::event::ReviewGiven;
-use crate::task::id::{CommitId, TaskId};
+use crate::task::id::TaskId;
 use crate::task::record::{MicroUsd, Note, TurnRecord};
 use crate::task::{Actor, Event, Evidence, State, Trouble};
 
 use super::audit::Audited;
-use super::contract::changelog_in;
 use super::memory::tags_of;
 use super::progress::Step;
-use super::submit::HandIn;
 pub(super) use reviewed::answer_of;
 
 use super::turn::Ready;
@@ -83,11 +81,9 @@ impl Project {
         self.keep_record(op, ready.work.task(), &record)?;
         let Verdict { step, text, went, forgiven } = match &ready.work {
             Work::Review { task, reviewer } => self.judge_review(op, ready, result, task, reviewer)?,
-            Work::Test { task } => self.judge_test(op, ready, result, task, audited)?,
+            Work::Test { .. } => self.judge_test(op, ready, result, audited)?,
             Work::Clarify { task } => self.judge_clarify(op, ready, result, task)?,
-            Work::Fix { task } | Work::Implement { task } => {
-                self.judge_change(op, ready, result, task, audited)?
-            }
+            Work::Fix { .. } | Work::Implement { .. } => self.judge_change(op, ready, result, audited)?,
         };
         Ok(Judged { step, text, went, forgiven, record })
     }
@@ -108,126 +104,45 @@ impl Project {
         }
     }
 
-    fn judge_change(
+    /// What is asked of every turn that changes files, before its work is looked at: whether the task is still the turn's
+    /// own, and whether its agent worked at all. The inner error is the verdict where it does not come to the work.
+    fn to_be_judged(
         &self,
         op: &Op,
         ready: &Ready,
         result: &TurnResult,
-        id: &TaskId,
-        audited: &Audited,
-    ) -> Result<Verdict, FlowError> {
-        let Some(stored) = self.store.load(id)? else {
-            return Ok(Verdict::note("was finished by a person"));
+    ) -> Result<Result<Stored, Verdict>, FlowError> {
+        let settled = |text: String| Ok(Err(Verdict::note(text)));
+        let Some(stored) = self.store.load(ready.work.task())? else {
+            return settled("was finished by a person".to_owned());
         };
         let Some(stored) = self.after_the_lease(&stored.task)? else {
-            return Ok(Verdict::note("was finished elsewhere"));
+            return settled("was finished elsewhere".to_owned());
         };
-        if let Some(now) = stored.task.state.claim().filter(|now| Some(*now) != ready.claim.as_ref()) {
-            return Ok(Verdict::note(format!(
-                "was taken over by {}: its work stays in the worktree",
-                now.owner
-            )));
+        let (state, name) = (&stored.task.state, &ready.agent.name);
+        if let Some(now) = state.claim().filter(|now| Some(*now) != ready.claim.as_ref()) {
+            return settled(format!("was taken over by {}: its work stays in the worktree", now.owner));
         }
-        if let State::UnderReview { change } = &stored.task.state
+        if let (State::UnderReview { change }, Work::Implement { .. } | Work::Fix { .. }) =
+            (state, &ready.work)
             && Some(&change.claim) == ready.claim.as_ref()
         {
-            return self.judge_handed_in(op, ready, result, &stored);
+            return self.judge_handed_in(op, ready, result, &stored).map(Err);
         }
-        if !matches!(stored.task.state, State::InProgress { .. }) {
-            let said = stored.task.state.said();
-            return Ok(Verdict::note(format!("is {said} meanwhile: its work stays in the worktree")));
+        if !matches!(state, State::InProgress { .. }) {
+            return settled(format!("is {} meanwhile: its work stays in the worktree", state.said()));
         }
-        let name = &ready.agent.name;
         if result.outcome.ended == Ended::Stopped {
             self.back_to_pool(op, &stored, "the run was stopped")?;
-            return Ok(Verdict::note("stopped; its work is kept"));
+            return settled("stopped; its work is kept".to_owned());
         }
         if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
             let text = format!("{name}: {failure}");
             self.back_to_pool(op, &stored, &text)?;
             let text = format!("{text}; back to the pool, without counting as a try");
-            return Ok(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) });
+            return Ok(Err(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) }));
         }
-        if result.outcome.ended == Ended::TimedOut {
-            let limit = ready.turn.limit.as_secs();
-            let text = in_its_words(format!("{name} was ended at its limit of {limit} s"), result);
-            return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
-        }
-        if let Ended::Idle | Ended::Crowded = result.outcome.ended {
-            let text = format!("{name} was ended: {}", how_it_ended(result, ready.turn.limit));
-            let text = in_its_words(text, result);
-            return self.attempt_failed(op, id, &Evidence::new(Trouble::TimeLimit, text));
-        }
-        let ended = how_it_ended(result, ready.turn.limit);
-        if let Some(evidence) = &audited.refused {
-            return match clarify::unclear(&result.answer).filter(|_| evidence.trouble == Trouble::NoChange) {
-                Some(why) => self.unclear(op, &stored, &why),
-                None => self.attempt_failed(op, id, evidence),
-            };
-        }
-        if let Some(entry) = ready.agent.entry() {
-            self.remove_litter(&ready.turn.dir, &entry.litter)?;
-        }
-        let actor = Actor::orchestrator();
-        let hand_in = HandIn { message: None, changelog: changelog_in(&result.answer) };
-        let (claim, measured) = match self.collect(&actor, &stored, &hand_in) {
-            Ok(collected) => collected,
-            Err(FlowError::NoChange { .. }) => {
-                if let Some(why) = clarify::unclear(&result.answer) {
-                    return self.unclear(op, &stored, &why);
-                }
-                let text = in_its_words(format!("{name} ended without a change ({ended})"), result);
-                return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
-            }
-            Err(FlowError::Git(GitError::NestedRepository { folder })) => {
-                let text = format!("'{folder}' is a repository of its own inside the worktree");
-                return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, text));
-            }
-            Err(FlowError::Git(err @ (GitError::Unstageable { .. } | GitError::TooLarge { .. }))) => {
-                return self.attempt_failed(op, id, &Evidence::new(Trouble::OutsidePaths, err.to_string()));
-            }
-            Err(err) => return Err(err),
-        };
-        // Sent back and handed in unchanged: nothing was mended.
-        if self.same_as_before(&stored, &measured.head)? {
-            let text = format!("{name} ended without a change to what was sent back ({ended})");
-            let text = in_its_words(text, result);
-            return self.attempt_failed(op, id, &Evidence::new(Trouble::NoChange, text));
-        }
-        if is_half_done(result) {
-            let text = format!("{name} ended in the middle of its work ({ended}); what it did is kept");
-            let text = in_its_words(text, result);
-            return self.attempt_failed(op, id, &Evidence::new(Trouble::AgentFailed, text));
-        }
-        match measured.refusal() {
-            None => {}
-            // On the last try a change that is only too big is worth a person's look.
-            Some(evidence)
-                if evidence.trouble == Trouble::TooBig && stored.task.try_number >= stored.task.tries_max =>
-            {
-                let text = evidence.text.clone();
-                self.hand_over(op, &actor, id, &claim, &measured, &hand_in, Some(evidence))?;
-                return Ok(Verdict::well(Step::NeedsYou, text));
-            }
-            Some(evidence) => return self.attempt_failed(op, id, &evidence),
-        }
-        self.hand_over(op, &actor, id, &claim, &measured, &hand_in, None)?;
-        let files = measured.files.len();
-        let mut text = format!(
-            "+{} -{} of {}, {files} file{}",
-            measured.size.added,
-            measured.size.removed,
-            self.policy.cap.caps.diff,
-            if files == 1 { "" } else { "s" }
-        );
-        if result.outcome.ended != Ended::Exited(0) || !result.complete {
-            text.push_str(&format!("; its change counts, though it ended so: {ended}"));
-        }
-        if !audited.overlaps.is_empty() {
-            let overlaps: Vec<String> = audited.overlaps.iter().map(Overlap::text).collect();
-            text.push_str(&format!("; overlaps: {}", overlaps.join("; ")));
-        }
-        Ok(Verdict::well(Step::Submit, text))
+        Ok(Ok(stored))
     }
 
     /// The agent could not be called at all: that is the attempt's or the reviewer's failure, with the reason.
@@ -273,13 +188,6 @@ impl Project {
         }
     }
 
-    fn same_as_before(&self, stored: &Stored, head: &CommitId) -> Result<bool, FlowError> {
-        let Some(last) = stored.task.reviews.last().filter(|_| stored.task.rounds > 0) else {
-            return Ok(false);
-        };
-        Ok(self.repo.tree_of(&last.head)? == self.repo.tree_of(head)?)
-    }
-
     /// Back to everybody, with its work kept.
     fn back_to_pool(&self, op: &Op, stored: &Stored, because: &str) -> Result<(), FlowError> {
         self.park(&stored.task)?;
@@ -289,25 +197,16 @@ impl Project {
         Ok(())
     }
 
-    /// The worker says that nobody could do the task as it is written: a person's matter, and no mark against the worker.
-    fn unclear(&self, op: &Op, stored: &Stored, why: &str) -> Result<Verdict, FlowError> {
-        self.park(&stored.task)?;
-        let because = Evidence::new(Trouble::Unclear, format!("its spec cannot be worked by: {why}"));
-        let text = because.text.clone();
-        let event = Event::Escalated { because };
-        let actor = Actor::orchestrator();
-        self.store.change::<FlowError>(op, &actor, &stored.task.id, |_| Ok(vec![event.clone()]))?;
-        Ok(Verdict { step: Step::NeedsYou, ..Verdict::note(text) })
-    }
-
     /// An attempt failed before it was handed in: once more in place, then a person. Its work is kept.
     fn attempt_failed(&self, op: &Op, id: &TaskId, because: &Evidence) -> Result<Verdict, FlowError> {
         if let Some(stored) = self.store.load(id)? {
             self.park(&stored.task)?;
         }
-        let event = Event::Failed { because: because.clone() };
-        let stored =
-            self.store.change::<FlowError>(op, &Actor::orchestrator(), id, |_| Ok(vec![event.clone()]))?;
+        let stored = self.store.change::<FlowError>(op, &Actor::orchestrator(), id, |stored| {
+            let over = self.policy.retry.cuts_short(&stored.task);
+            let over = over.then(|| Event::Escalated { because: because.clone() });
+            Ok([Event::Failed { because: because.clone() }].into_iter().chain(over).collect())
+        })?;
         let task = &stored.task;
         let (step, text) = match task.state {
             State::Escalated { .. } => (Step::NeedsYou, because.text.clone()),
@@ -347,14 +246,6 @@ fn went(kind: FailureKind) -> Went {
         FailureKind::Login => Went::Never,
         FailureKind::Limit | FailureKind::Host => Went::Later,
         FailureKind::Turns | FailureKind::Budget | FailureKind::Other => Went::Badly,
-    }
-}
-
-/// Whether a turn broke off: its program says so, or its output has no end and it failed.
-fn is_half_done(result: &TurnResult) -> bool {
-    match &result.failure {
-        Some(failure) => !failure.kind.leaves_work(),
-        None => !result.complete && result.outcome.ended != Ended::Exited(0),
     }
 }
 
@@ -438,6 +329,7 @@ pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
         Ended::TimedOut => format!("ended at its limit of {} s", limit.as_secs()),
         Ended::Idle => "it did nothing for too long (limits.idle)".to_owned(),
         Ended::Crowded => "it had too many processes (sandbox.processes)".to_owned(),
+        Ended::Full => "the disk was nearly full (run.disk_mb)".to_owned(),
         Ended::Stopped => "stopped".to_owned(),
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod bot;
 pub(crate) mod check;
 mod claim;
 pub(crate) mod contract;
+mod crew;
 mod decision;
 pub(crate) mod demo;
 pub(crate) mod doctor;

@@ -139,7 +139,15 @@ fn answered(agent: &Agent, turn: &Turn, result: &TurnResult, found: &mut Diagnos
     let seconds = result.outcome.seconds;
     match (&result.failure, result.outcome.ended) {
         (Some(_), _)
-        | (None, Ended::TimedOut | Ended::Idle | Ended::Crowded | Ended::Signaled(_) | Ended::Stopped) => {
+        | (
+            None,
+            Ended::TimedOut
+            | Ended::Idle
+            | Ended::Crowded
+            | Ended::Full
+            | Ended::Signaled(_)
+            | Ended::Stopped,
+        ) => {
             found.wrong("answered", format!("{ended}, after {seconds:.1} s"), &explain);
         }
         (None, Ended::Exited(_)) if !result.complete => found.wrong("answered", ended, &explain),

@@ -122,7 +122,8 @@ impl Project {
             most: goal.most,
             ..PromptVars::default()
         };
-        let mut prompt = render(&name, self.own_prompt(&name)?.as_deref(), &vars)?.text;
+        let own = self.own_prompt(&name, agent.entry().map(|entry| entry.name.as_str()))?;
+        let mut prompt = render(&own.name, own.text.as_deref(), &vars)?.text;
         if !why.is_empty() {
             prompt.push_str(&format!("\nYour last answer could not be used: {why}\n"));
         }

@@ -3,17 +3,18 @@
 //! Every run looks at services and disk. One that nobody watches looks at more, because in the morning it is too late:
 //! the checkout, the tests, and each agent from end to end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::agent::{Agent, CODE, Kind, PromptVars, Usage, render};
 use crate::policy::agents::Output;
 use crate::process::{self, Ended, Job, Terms, free_bytes};
 
+use super::contract::Brief;
+use super::crew::Crew;
 use super::doctor::{Check, Diagnosis};
 use super::progress::{Line, Step, Watcher};
 use super::run::RunRequest;
-use super::turn::Crew;
 use super::{FlowError, Project};
 
 /// An agent that was tried before the start, and what that used.
@@ -95,21 +96,29 @@ impl Project {
 
     /// The repository's own prompts for the roles of this run: a mistake in one must not show in the middle of the night.
     fn prompts_are_whole(&self, crew: &Crew, found: &mut Diagnosis) -> Result<(), FlowError> {
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        let workers = [("implement", &crew.implement), ("fix", &crew.fix)];
-        for (name, agents) in workers {
-            names.extend(agents.iter().any(|agent| !agent.answers_files()).then(|| name.to_owned()));
-            names.extend(agents.iter().any(Agent::answers_files).then(|| CODE.to_owned()));
+        let reviews: Vec<String> =
+            self.policy.review.reviewers.iter().map(|reviewer| format!("review_{reviewer}")).collect();
+        let mut asked: Vec<(&str, &Agent)> = Vec::new();
+        for (role, agents) in [("implement", &crew.implement), ("fix", &crew.fix)] {
+            for agent in agents {
+                let name = if agent.answers_files() { CODE } else { role };
+                asked.extend(agent.members().map(|member| (name, member)));
+            }
         }
-        for (name, agents) in [("test", &crew.test), ("clarify", &crew.clarify)] {
-            names.extend((!agents.is_empty()).then(|| name.to_owned()));
+        for (role, agents) in [("test", &crew.test), ("clarify", &crew.clarify)] {
+            asked.extend(agents.iter().map(|agent| (role, agent)));
         }
-        if !crew.review.is_empty() {
-            names.extend(self.policy.review.reviewers.iter().map(|reviewer| format!("review_{reviewer}")));
+        for agent in &crew.review {
+            asked.extend(reviews.iter().map(|role| (role.as_str(), agent)));
         }
-        for name in names {
+        let mut prompts: BTreeMap<String, Option<String>> = BTreeMap::new();
+        for (name, agent) in asked {
+            let own = self.own_prompt(name, Brief::of(agent).agent.as_deref())?;
+            prompts.insert(own.name, own.text);
+        }
+        for (name, text) in prompts {
             // Empty values are enough: what a prompt uses and does not read is a mistake with any.
-            match render(&name, self.own_prompt(&name)?.as_deref(), &PromptVars::default()) {
+            match render(&name, text.as_deref(), &PromptVars::default()) {
                 Ok(_) => found.fine("prompt", name),
                 Err(err) => {
                     let mend = format!("git show {}:prompts/{name}.md", self.base.branch);

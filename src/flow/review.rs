@@ -50,7 +50,8 @@ impl Project {
         if reviewers.is_empty() || !self.reviewers_to_ask(task).is_empty() {
             return Ok(None);
         }
-        let rounds = if task.rounds < self.policy.review.rounds { Rounds::Remain } else { Rounds::Over };
+        let may_come_back = task.rounds < self.policy.review.rounds && self.policy.retry.remains(task);
+        let rounds = if may_come_back { Rounds::Remain } else { Rounds::Over };
         let (event, step, text) = match gate(&answers(task), reviewers, rounds) {
             ReviewGate::Neutral => return Ok(None),
             ReviewGate::Passed { notes } => {

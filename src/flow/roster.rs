@@ -11,7 +11,7 @@ use crate::process::random_share;
 use crate::task::id::Seconds;
 use crate::task::{State, Task};
 
-use super::turn::{Crew, domains_of, tier_of};
+use super::crew::{Crew, domains_of, tier_of};
 use super::{FlowError, Project};
 
 /// Pauses that a run waits out with nothing else to do, of one agent in a row: some six minutes in all.

@@ -12,8 +12,12 @@ mod landing;
 mod resume;
 /// What it may spend.
 mod spend;
+/// Why it starts no more turns.
+mod stopping;
 /// Its turns.
 mod turns;
+/// What it finds to do.
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::Scope;
@@ -23,24 +27,23 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::agent::{AgentError, TurnResult};
 use crate::git::lock::Marked;
-use crate::plan::Card;
-use crate::plan::retry;
-use crate::plan::turns::{Work, Workload, wanted};
+use crate::plan::turns::Work;
 use crate::process::{Interrupts, Level, Stop, random_letters};
 use crate::store::Op;
-use crate::store::index::Row;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
 use super::audit::Audited;
+use super::crew::Crew;
 use super::guarded::Guarded;
-use super::moved::Moved;
 use super::progress::{Line, Now, Recorder, Step, Watcher};
 use super::project::now;
 use super::queue::Rounds;
 use super::report::Tally;
 use super::roster::Roster;
-use super::turn::{Crew, Ready};
+use super::turn::Ready;
 use super::{FlowError, Project};
+
+use stopping::{Stopping, Why};
 
 /// The lock of the one run of a clone.
 pub(super) const LOCK: &str = "run.lock";
@@ -89,22 +92,6 @@ pub(crate) struct RunOutcome {
     pub(crate) left: Option<(usize, String)>,
     /// It goes on when a person allows its budget once more.
     pub(crate) budget_waits: bool,
-}
-
-/// How far a stop was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stopping {
-    No,
-    Soft,
-    Hard,
-}
-
-/// Why it stops before everything is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Why {
-    Person,
-    Time,
-    Failure(TaskId),
 }
 
 /// A turn that came to its end, and what came of looking at its work.
@@ -326,61 +313,6 @@ impl<'a> Dispatcher<'a> {
         if at_work.is_empty() { Ok(()) } else { self.project.renew_claims(&self.op, &at_work) }
     }
 
-    /// Says aloud when somebody else moved the base branch: an agent that is held by nothing, a push by force.
-    fn watch_base(&mut self) -> Result<(), FlowError> {
-        let moved = self.project.moved_since(&self.base)?;
-        self.base.clone_from(&self.project.base.tip);
-        match moved {
-            None => {}
-            Some(Moved::Forward(text)) => self.say(Step::Note, &[], None, text),
-            Some(Moved::Back(text)) => {
-                self.rewound = true;
-                self.say(Step::NeedsYou, &[], None, text);
-            }
-        }
-        Ok(())
-    }
-
-    /// Says aloud when settings or hooks of the repository change where nothing but trust keeps agents from them.
-    fn watch_settings(&mut self) {
-        if let Some(text) = self.guarded.as_mut().and_then(|(guarded, _)| guarded.look(&self.project)) {
-            self.say(Step::NeedsYou, &[], None, text);
-        }
-    }
-
-    /// Lands nothing more where landings would go elsewhere than when it began.
-    fn watch_destination(&mut self) {
-        let now = self.project.lands_at();
-        let Some((_, was)) = self.guarded.as_mut().filter(|(_, was)| *was != now) else { return };
-        let text =
-            format!("landings went to {was}, and would now go to {now}: nothing more is started or landed");
-        *was = now;
-        self.rewound = true;
-        self.say(Step::NeedsYou, &[], None, text);
-    }
-
-    fn look_for_reasons_to_stop(&mut self) -> Result<(), FlowError> {
-        if self.project.asked_to_stop().is_some() {
-            self.stopping = self.stopping.max(Stopping::Soft);
-        }
-        if self.stopping > Stopping::No {
-            return Ok(());
-        }
-        if self.tally.state.until.is_some_and(|until| until <= self.op.at) {
-            (self.stopping, self.why) = (Stopping::Soft, Why::Time);
-            self.say(Step::Note, &[], None, "its time is over: no new turns".to_owned());
-        } else if self.request.abort_on_failure {
-            let rows = self.project.store.open_tasks()?.rows;
-            let fresh = |row: &Row| row.card.state == ESCALATED && !self.needed.contains(&row.card.id);
-            if let Some(failed) = rows.into_iter().find(fresh) {
-                let text = "needs you: no new turns, as asked for".to_owned();
-                self.say(Step::Note, std::slice::from_ref(&failed.card.id), None, text);
-                (self.stopping, self.why) = (Stopping::Soft, Why::Failure(failed.card.id));
-            }
-        }
-        Ok(())
-    }
-
     /// Keeps the log so far, and where the run stands.
     fn save(&mut self, subject: &str) -> Result<(), FlowError> {
         for (at, line) in self.watcher.take() {
@@ -410,15 +342,6 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Whether there are turns that an agent may take after its pause.
-    fn waits_for_agent(&self) -> Result<bool, FlowError> {
-        if self.stopping > Stopping::No || self.rewound || self.roster.wakes_at(self.op.at).is_none() {
-            return Ok(false);
-        }
-        let wanted = wanted(&self.workload()?, &|id| self.project.finished(id));
-        Ok(wanted.iter().any(|work| !self.roster.may(work, self.op.at)))
-    }
-
     fn hear(&mut self, news: News) -> Result<(), FlowError> {
         match news {
             News::Tick => Ok(()),
@@ -438,19 +361,8 @@ impl<'a> Dispatcher<'a> {
                     Err(err) => Err(err),
                 }
             }
-            News::Interrupt(Level::Soft) if self.stopping == Stopping::No => {
-                (self.stopping, self.why) = (Stopping::Soft, Why::Person);
-                self.say(
-                    Step::Note,
-                    &[],
-                    None,
-                    "stopping: no new turns; once more to end the running ones".to_owned(),
-                );
-                Ok(())
-            }
-            News::Interrupt(_) => {
-                (self.stopping, self.why) = (Stopping::Hard, Why::Person);
-                self.stop.request();
+            News::Interrupt(level) => {
+                self.interrupted(level);
                 Ok(())
             }
         }
@@ -458,70 +370,6 @@ impl<'a> Dispatcher<'a> {
 
     fn say(&self, step: Step, tasks: &[TaskId], seconds: Option<u64>, text: String) {
         self.watcher.line(&Line { step, tasks: tasks.to_vec(), seconds, text });
-    }
-
-    fn wanted_task(&self, id: &TaskId) -> bool {
-        self.request.only.is_empty() || self.request.only.contains(id)
-    }
-
-    fn decide_reviews(&mut self) -> Result<(), FlowError> {
-        for row in self.project.store.open_tasks()?.rows {
-            // Reviewers are still at it, or whoever handed it in by itself still is.
-            let asked = self.busy.keys().any(|work| *work.task() == row.card.id);
-            if row.card.state != "under-review" || asked || !self.wanted_task(&row.card.id) {
-                continue;
-            }
-            if !self.roster.roles(self.op.at).review {
-                continue;
-            }
-            let Some(stored) = self.project.store.load(&row.card.id)? else { continue };
-            if let Some((step, text)) = self.project.decide_review(&self.op, &stored)? {
-                self.say(step, std::slice::from_ref(&row.card.id), None, text);
-            }
-        }
-        Ok(())
-    }
-
-    fn workload(&self) -> Result<Workload, FlowError> {
-        let open = self.project.store.open_tasks()?;
-        let lapsed = self.project.lapsed(&open.rows, self.op.at)?;
-        let cards = open.cards();
-        let mut reviews = BTreeMap::new();
-        let at_work = |id: &TaskId| {
-            self.busy.keys().any(|work| work.task() == id && !matches!(work, Work::Review { .. }))
-        };
-        let reviews_wanted = self.roster.roles(self.op.at).review;
-        for card in cards.iter().filter(|card| card.state == "under-review" && reviews_wanted) {
-            if at_work(&card.id) {
-                continue; // handed in, and not yet at its end
-            }
-            if let Some(stored) = self.project.store.load(&card.id)? {
-                reviews.insert(card.id.clone(), self.project.reviewers_to_ask(&stored.task));
-            }
-        }
-        let (mut to_test, mut to_clarify) = (BTreeSet::new(), BTreeSet::new());
-        let roles = self.roster.roles(self.op.at);
-        let tried = |card: &&Card| card.sent_back || (card.state == "pending" && card.try_number > 1);
-        for card in cards.iter().filter(tried).filter(|_| roles.test || roles.clarify) {
-            let Some(stored) = self.project.store.load(&card.id)? else { continue };
-            if retry::to_test(&stored.task) {
-                to_test.insert(card.id.clone());
-            }
-            if retry::to_clarify(&stored.task) {
-                to_clarify.insert(card.id.clone());
-            }
-        }
-        Ok(Workload {
-            cards,
-            reviews,
-            to_test,
-            to_clarify,
-            busy: self.busy.keys().cloned().collect(),
-            roles: self.roster.roles(self.op.at),
-            only: self.request.only.iter().cloned().collect(),
-            ours: format!("@{}", self.project.clone_id()?),
-            lapsed,
-        })
     }
 
     fn show(&self) -> Result<(), FlowError> {

@@ -94,6 +94,8 @@ impl Project {
             network: if settings.network_open { Network::Host } else { Network::Nothing },
             endpoints,
             processes: settings.processes,
+            file_bytes: Some(settings.file_bytes),
+            disk_floor: Some(self.policy.before.disk_bytes),
             answered: None,
             files: Vec::new(),
         };

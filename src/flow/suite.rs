@@ -316,7 +316,7 @@ impl Project {
                 "the test command was ended at its limit of {} seconds",
                 limit.as_secs()
             )),
-            Ended::Crowded | Ended::Idle => Said::NoEvidence(format!(
+            Ended::Crowded | Ended::Full | Ended::Idle => Said::NoEvidence(format!(
                 "the test command was ended: {}",
                 super::judge::ended_in_words(outcome.ended, limit)
             )),

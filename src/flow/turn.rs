@@ -4,64 +4,23 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::agent::{self, Access, Agent, AgentError, Kind, Tools, Turn, TurnResult};
-use crate::plan::route::{Choice, Tier};
+use crate::plan::route::Choice;
 use crate::plan::turns::Work;
 use crate::policy::agents::AgentEntry;
-use crate::process::sandbox::{Endpoints, Means, strongest};
+use crate::process::sandbox::Endpoints;
 use crate::process::{Stop, random_letters};
 use crate::report::TurnLine;
 use crate::store::{Op, Stored};
 use crate::task::id::{CommitId, RunId, TaskId};
 use crate::task::role::{ReviewerName, Role};
 use crate::task::state::Claim;
-use crate::task::{Actor, Authority, State, Who};
+use crate::task::{Actor, State};
 
 use super::contract::Brief;
 use super::sandbox::{Room, Use, needed_by};
 use super::seat::Seat;
 use super::test_slot::Slot;
 use super::{FlowError, Project};
-
-/// The agents of a run, by role: those that may be asked, in the order in which they were named.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Crew {
-    pub(crate) implement: Vec<Agent>,
-    pub(crate) fix: Vec<Agent>,
-    pub(crate) review: Vec<Agent>,
-    /// Nobody unless somebody is named: then whoever fixes does it.
-    pub(crate) test: Vec<Agent>,
-    /// Nobody unless somebody is named: then the evidence is all that the next attempt gets.
-    pub(crate) clarify: Vec<Agent>,
-}
-
-impl Crew {
-    /// Everybody, for whatever role.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Agent> {
-        let Crew { implement, fix, review, test, clarify } = self;
-        [implement, fix, review, test, clarify].into_iter().flatten()
-    }
-
-    /// The agents that may take a turn.
-    pub(crate) fn of(&self, work: &Work) -> &[Agent] {
-        match work {
-            Work::Review { .. } => &self.review,
-            Work::Fix { .. } => &self.fix,
-            Work::Implement { .. } => &self.implement,
-            Work::Test { .. } => &self.test,
-            Work::Clarify { .. } => &self.clarify,
-        }
-    }
-}
-
-/// What an agent costs, roughly.
-pub(crate) fn tier_of(agent: &Agent) -> Tier {
-    agent.entry().map_or(Tier::Cheap, |entry| entry.tier)
-}
-
-/// Domains whose tasks an agent is preferred for.
-pub(crate) fn domains_of(agent: &Agent) -> &[String] {
-    agent.entry().map_or(&[], |entry| &entry.domains)
-}
 
 /// A turn that is ready to be taken.
 pub(crate) struct Ready {
@@ -112,81 +71,6 @@ impl Ready {
 }
 
 impl Project {
-    /// What a person should know of the sandbox before agents start.
-    ///
-    /// # Errors
-    /// Agents are to run, and nothing on this machine can hold them.
-    pub(crate) fn agents_held_by(&self, crew: &Crew) -> Result<Option<String>, FlowError> {
-        if crew.all().all(Agent::is_free) {
-            return Ok(None);
-        }
-        Ok(match self.means()? {
-            Means::Bubblewrap => None,
-            Means::Landlock => Some(format!("agents are held by Landlock alone ({})", strongest().1)),
-            Means::Nothing => Some("agents run without a sandbox: they may do what you may".to_owned()),
-        })
-    }
-
-    /// The agents that settings and command line name. `given` are texts, each with the role it is for, or for all.
-    ///
-    /// # Errors
-    /// A text that names no agent.
-    pub(crate) fn crew(&self, given: &[(Option<String>, String)]) -> Result<Crew, FlowError> {
-        let agents = &self.policy.agents;
-        let of = |role: &str, set: Option<&String>| -> Result<Vec<Agent>, FlowError> {
-            let special = given.iter().rev().find(|(to, _)| to.as_deref() == Some(role));
-            let general = given.iter().rev().find(|(to, _)| to.is_none());
-            match special.or(general).map(|(_, text)| text).or(set) {
-                Some(text) => self.agents(text),
-                None => Ok(Vec::new()),
-            }
-        };
-        // A general `--agent` is for work that has to be done; these are for whoever asks for them.
-        let special = |role: &str, set: Option<&String>| -> Result<Vec<Agent>, FlowError> {
-            let named = given.iter().rev().find(|(to, _)| to.as_deref() == Some(role)).map(|(_, text)| text);
-            named.or(set).map_or_else(|| Ok(Vec::new()), |text| self.agents(text))
-        };
-        let implement = of("implement", agents.implement.as_ref())?;
-        let fix = of("fix", agents.fix.as_ref())?;
-        let review = of("review", agents.review.as_ref())?;
-        let (test, clarify) =
-            (special("test", agents.test.as_ref())?, special("clarify", agents.clarify.as_ref())?);
-        for (role, named) in [("review", &review), ("test", &test), ("clarify", &clarify)] {
-            if let Some(agent) = named.iter().find(|agent| agent.answers_files()) {
-                let why = "answers with files: it can implement and fix, and nothing else";
-                return Err(FlowError::BadValue {
-                    what: format!("agent '{}' for {role}", crate::task::id::shown(&agent.name)),
-                    why: why.to_owned(),
-                });
-            }
-        }
-        Ok(Crew {
-            fix: if fix.is_empty() { implement.clone() } else { fix },
-            review,
-            test,
-            clarify,
-            implement,
-        })
-    }
-
-    /// Agents by their names in the settings, with commas between; or one as `exec:COMMAND`, `script:FOLDER`, where a
-    /// comma is part of the text.
-    fn agents(&self, text: &str) -> Result<Vec<Agent>, FlowError> {
-        let known = self.settings.agent_entries()?;
-        let one = |text: &str| Ok(agent::parse(text, &known)?);
-        let is_text = ["exec:", "script:"].iter().any(|kind| text.trim_start().starts_with(kind));
-        if is_text { Ok(vec![one(text)?]) } else { text.split(',').map(one).collect() }
-    }
-
-    /// The name under which an agent of this clone holds tasks.
-    ///
-    /// # Errors
-    /// The clone cannot be named.
-    pub(crate) fn worker(&self, agent: &Agent) -> Result<Actor, FlowError> {
-        let who = Who(format!("{}@{}", agent.name, self.clone_id()?));
-        Ok(Actor { who, authority: Authority::Worker })
-    }
-
     /// Prepares a turn of an agent: claims, makes the worktree, writes the prompt. `None` if the work is no longer
     /// there. `run_turns` are the turns of the run so far, whose notes may help.
     ///
@@ -256,12 +140,13 @@ impl Project {
             files: agent.answers_files(),
             notes: self.notes_for(&stored.task, run_turns)?,
             head: Some(head.clone()),
-            ..Brief::default()
+            ..Brief::of(agent)
         };
         let turn = self.turn(run, stored, &role, stored.task.try_number, picked.worktree, &brief)?;
         let claim = stored.task.state.claim().cloned();
-        let ready = self.ready(agent, choice, work, turn, Some(head), |part| {
-            let brief = Brief { part: part.to_owned(), ..brief.clone() };
+        let ready = self.ready(agent, choice, work, turn, Some(head), |worker| {
+            let part = worker.entry().and_then(|entry| entry.part.clone()).unwrap_or_default();
+            let brief = Brief { part, agent: Brief::of(worker).agent, ..brief.clone() };
             Ok(self.prompt(&role, &stored.task, &brief)?.text)
         })?;
         Ok(Some(self.seated(Ready { claim, ..ready }, &actor)))
@@ -318,13 +203,13 @@ impl Project {
     ) -> Result<Option<Ready>, FlowError> {
         let mut slot = Slot::take(self)?;
         slot.check_out(self, &head)?;
-        let brief = Brief { head: Some(head.clone()), ..Brief::default() };
+        let brief = Brief { head: Some(head.clone()), ..Brief::of(agent) };
         let turn = self.turn(run, stored, role, number, slot.folder.clone(), &brief)?;
         let ready = self.ready(agent, choice, work, turn, Some(head), |_| Ok(String::new()))?;
         Ok(Some(self.seated(Ready { slot: Some(slot), ..ready }, &self.worker(agent)?)))
     }
 
-    /// Houses a turn, and those of its workers where it is a team's. `prompt_of` is the prompt of a part.
+    /// Houses a turn, and those of its workers where it is a team's. `prompt_of` is the prompt of a worker.
     fn ready(
         &self,
         agent: &Agent,
@@ -332,7 +217,7 @@ impl Project {
         work: &Work,
         mut turn: Turn,
         head: Option<CommitId>,
-        prompt_of: impl Fn(&str) -> Result<String, FlowError>,
+        prompt_of: impl Fn(&Agent) -> Result<String, FlowError>,
     ) -> Result<Ready, FlowError> {
         let mut rooms = Vec::new();
         let mut workers = Vec::new();
@@ -340,9 +225,8 @@ impl Project {
         if let Kind::Team { workers: members, .. } = &agent.kind {
             sent.clear();
             for member in members {
-                let part = member.entry().and_then(|entry| entry.part.clone()).unwrap_or_default();
                 let log_folder = turn.log_folder.join(member.name.replace(['/', ':'], "-"));
-                let mut own = Turn { prompt: prompt_of(&part)?, log_folder, ..turn.clone() };
+                let mut own = Turn { prompt: prompt_of(member)?, log_folder, ..turn.clone() };
                 rooms.push(self.house(&mut own, member)?);
                 sent.push_str(&format!("<!-- {} -->\n{}\n", member.name, own.prompt));
                 workers.push((member.clone(), own));

@@ -13,6 +13,7 @@ mod merge_text;
 pub(crate) mod merge_tree;
 pub(crate) mod notes;
 pub(crate) mod objects;
+mod pack;
 pub(crate) mod refs;
 pub(crate) mod refs_many;
 pub(crate) mod repo;

@@ -203,6 +203,11 @@ impl Repo {
 
     /// The command that changes one ref, and syncs it.
     pub(super) fn update_ref(&self) -> Result<Git, GitError> {
+        Ok(self.ref_writer()?.args(["update-ref", "--no-deref"]))
+    }
+
+    /// A git that writes refs, before its command is named.
+    pub(super) fn ref_writer(&self) -> Result<Git, GitError> {
         // The reflog needs somebody; a machine without an identity still moves refs.
         let identity = self.identity();
         let (name, email) =
@@ -212,8 +217,7 @@ impl Repo {
             .config("core.fsync", "reference,loose-object")
             .config("core.filesRefLockTimeout", "1000")
             .env("GIT_COMMITTER_NAME", name)
-            .env("GIT_COMMITTER_EMAIL", email)
-            .args(["update-ref", "--no-deref"]))
+            .env("GIT_COMMITTER_EMAIL", email))
     }
 
     fn change(

@@ -6,7 +6,7 @@ use super::refs::{Expected, full_name};
 use super::{GitError, Repo};
 use crate::task::id::CommitId;
 
-/// More unsynced objects than these are put on the disk by one sync of the whole file system.
+/// More unsynced objects or refs than these are put on the disk by one sync of the whole file system.
 const MANY: usize = 128;
 
 /// One ref of a transaction.
@@ -46,9 +46,18 @@ impl Repo {
         }
         self.sync_written()?;
         let message = message.lines().next().unwrap_or_default();
-        let git = self.update_ref()?.args(["-m", message, "--stdin"]).stdin(lines.into_bytes());
+        let many = changes.len() > MANY;
+        let git = match many {
+            // Each ref's text is handed to the disk before the ref has its name; one flush after all of them makes them stay.
+            true => self.ref_writer()?.config("core.fsyncMethod", "writeout-only"),
+            false => self.ref_writer()?,
+        };
+        let git = git.args(["update-ref", "--no-deref", "-m", message, "--stdin"]).stdin(lines.into_bytes());
         let finished = git.finish()?;
         if finished.status == 0 {
+            if many {
+                self.sync_disk()?;
+            }
             return Ok(true);
         }
         let locked = String::from_utf8_lossy(&finished.stderr).contains("cannot lock ref");
@@ -69,15 +78,20 @@ impl Repo {
         {
             let mut unsynced = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             if unsynced.len() > MANY {
-                let objects = self.common_dir().join("objects");
-                std::fs::File::open(&objects)
-                    .and_then(|folder| rustix::fs::syncfs(&folder).map_err(Into::into))
-                    .map_err(GitError::io("sync", &objects))?;
+                self.sync_disk()?;
                 unsynced.clear();
                 return Ok(());
             }
         }
         self.sync_objects()
+    }
+
+    /// Puts everything on the disk that was written to its file system so far.
+    fn sync_disk(&self) -> Result<(), GitError> {
+        let folder = self.common_dir();
+        std::fs::File::open(folder)
+            .and_then(|folder| rustix::fs::syncfs(&folder).map_err(Into::into))
+            .map_err(GitError::io("sync", folder))
     }
 }
 

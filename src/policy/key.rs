@@ -293,7 +293,13 @@ pub(crate) const KEYS: &[Key] = &[
     key("budget.run_tokens", Tokens, Limit(Smaller), "", "tokens that the agents of a run may use"),
     key("budget.task_tokens", Tokens, Limit(Smaller), "", "tokens that the agents of a task may use"),
     key("run.services", Words, Shared, "", "commands that must exit with 0 before any agent starts"),
-    key("run.disk_mb", Count, Preference, "200", "free disk space without which no agent starts, in MB"),
+    key(
+        "run.disk_mb",
+        Count,
+        Preference,
+        "200",
+        "free disk space without which no agent starts or goes on, in MB",
+    ),
     key("run.jobs", Count, Preference, "6", "agents that work at the same time"),
     key("limits.implement", Time, Limit(Smaller), "15m", "time for an agent to do a task"),
     key("limits.review", Time, Limit(Smaller), "10m", "time for an agent to review"),
@@ -314,7 +320,7 @@ pub(crate) const KEYS: &[Key] = &[
         Count,
         Limit(Smaller),
         "3",
-        "times that a task may be fixed before a person is asked",
+        "times in all that a task is worked on before a person is asked, revisions included",
     ),
     key("queue.land", Choice(&["full", "targeted"]), Shared, "full", "tests that gate a landing"),
     key(
@@ -375,6 +381,13 @@ pub(crate) const KEYS: &[Key] = &[
     key("sandbox.writable", Words, Preference, "", "what agents may write besides their worktree"),
     key("sandbox.hidden", Words, Limit(Union), "", "what is hidden from agents besides your home and files"),
     key("sandbox.processes", Count, Limit(Smaller), "512", "processes that one agent may have at once"),
+    key(
+        "sandbox.file_mb",
+        Count,
+        Limit(Smaller),
+        "4096",
+        "size of the largest file that an agent may write, in MB",
+    ),
     key("worktree.setup", Text, Shared, "", "command that prepares a new worktree"),
     key("commit.signoff", Switch, Preference, "false", "add Signed-off-by to commits"),
 ];

@@ -4,6 +4,7 @@
 //! matter; this room fills in their types.
 
 pub(crate) mod agents;
+mod entry;
 pub(crate) mod file;
 pub(crate) mod key;
 pub(crate) mod layers;
@@ -146,6 +147,8 @@ pub(crate) struct SandboxRules {
     pub(crate) hidden: Vec<String>,
     /// Processes of one agent at the same time.
     pub(crate) processes: u32,
+    /// Size of its largest file.
+    pub(crate) file_bytes: u64,
 }
 
 /// `[limits]`: times for one attempt of an agent.
@@ -168,8 +171,22 @@ pub(crate) struct Limits {
 pub(crate) struct Retry {
     /// Attempts at one step, the first included.
     pub(crate) tries: u32,
-    /// Times that a task may be fixed before a person is asked.
+    /// Times in all that a task is worked on before a person is asked, revisions included (A6).
     pub(crate) iterations: u32,
+}
+
+impl Retry {
+    /// Whether a task may be worked on once more: its first time, its tries and its revisions count, and what a person
+    /// granted on top does not.
+    pub(crate) fn remains(&self, task: &crate::task::Task) -> bool {
+        let granted = task.tries_max.saturating_sub(self.tries);
+        task.try_number + task.rounds < self.iterations.saturating_add(granted)
+    }
+
+    /// Whether a task has a try left and still must not be worked on again.
+    pub(crate) fn cuts_short(&self, task: &crate::task::Task) -> bool {
+        !self.remains(task) && !task.adopted && task.try_number < task.tries_max
+    }
 }
 
 /// `[queue]`
@@ -304,6 +321,7 @@ impl Settings {
                 writable: self.words("sandbox.writable"),
                 hidden: self.words("sandbox.hidden"),
                 processes: self.small("sandbox.processes"),
+                file_bytes: self.megabytes("sandbox.file_mb"),
             },
             worktree_setup: self.text("worktree.setup"),
             signoff: self.switch("commit.signoff"),

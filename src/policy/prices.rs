@@ -1,6 +1,7 @@
 //! List prices of models, with the date on which they were read: `prices.toml` beside this file.
 
-use super::agents::{Price, price};
+use super::agents::Price;
+use super::entry::price;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 struct List {

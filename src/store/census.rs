@@ -36,20 +36,28 @@ impl Store {
         self.note(&format!("{id} {tip}\n"))
     }
 
+    /// Notes where many journals are.
+    pub(super) fn remember_all<'a>(
+        &self,
+        tips: impl Iterator<Item = (&'a TaskId, &'a CommitId)>,
+    ) -> Result<(), StoreError> {
+        self.note(&tips.map(|(id, tip)| format!("{id} {tip}\n")).collect::<String>())
+    }
+
     /// Notes that a journal has no ref of its own any more.
     pub(super) fn forget(&self, id: &TaskId) -> Result<(), StoreError> {
         self.note(&format!("{id} -\n"))
     }
 
-    fn note(&self, line: &str) -> Result<(), StoreError> {
+    fn note(&self, lines: &str) -> Result<(), StoreError> {
         let path = self.census_path();
         let failed = |source| StoreError::File { doing: "write", path: path.display().to_string(), source };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        // One short append: lines of concurrent writers do not mix.
+        // One append: lines of concurrent writers do not mix.
         let mut file = std::fs::File::options().append(true).create(true).open(&path).map_err(failed)?;
-        file.write_all(line.as_bytes()).map_err(failed)
+        file.write_all(lines.as_bytes()).map_err(failed)
     }
 
     /// What the census knows: each task with the last tip, if it had one.

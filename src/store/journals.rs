@@ -11,7 +11,9 @@ use super::journal::{Op, Store, Stored};
 use super::{StoreError, layout};
 
 /// Journals that are started together.
-const BATCH: usize = 1000;
+const BATCH: usize = 10_000;
+/// So many are written as one pack: below it, files of their own cost less than another pack for git to look through.
+const PACKED: usize = 100;
 
 impl Store {
     /// Starts many journals, each with its first events, the first of them `Added`. Refs that exist by then are left
@@ -27,21 +29,30 @@ impl Store {
         let mut started = Vec::new();
         for some in journals.chunks(BATCH) {
             let mut made = Vec::new();
+            let writer = match some.len() {
+                PACKED.. => Store { repo: self.repo.packing(), ..self.clone() },
+                _ => self.clone(),
+            };
             for (op, events) in some {
                 let Some((first, rest)) = events.split_first() else { continue };
                 let task = Task::begin(first, actor, op.at).map_err(StoreError::NotBegun)?;
-                let tip = self.write_event(op, actor, first, None, &task)?;
-                made.push(self.prepare(op, actor, &Stored { task, tip }, rest)?);
+                let tip = writer.write_event(op, actor, first, None, &task)?;
+                made.push(writer.prepare(op, actor, &Stored { task, tip }, rest)?);
             }
+            writer.repo.write_pack()?;
             let names: Vec<String> = made.iter().map(|stored| layout::task_ref(&stored.task.id)).collect();
             let changes: Vec<RefChange<'_>> = made
                 .iter()
                 .zip(&names)
                 .map(|(stored, name)| RefChange { name, expected: Expected::Absent, new: Some(&stored.tip) })
                 .collect();
-            let all = self.swap_all(&changes, "added")?;
+            if self.swap_all(&changes, "added")? {
+                self.remember_all(made.iter().map(|stored| (&stored.task.id, &stored.tip)))?;
+                started.extend(made);
+                continue;
+            }
             for (stored, name) in made.into_iter().zip(&names) {
-                if all || self.swap(name, Expected::Absent, &stored.tip, "added")?.is_none() {
+                if self.swap(name, Expected::Absent, &stored.tip, "added")?.is_none() {
                     self.remember(&stored.task.id, &stored.tip)?;
                     started.push(stored);
                 }

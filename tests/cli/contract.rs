@@ -131,6 +131,54 @@ fn a_prompt_counts_as_it_is_on_the_base_and_a_mistake_in_it_names_file_and_line(
     assert_eq!(state(&sandbox, "again"), "pending", "nothing was started");
 }
 
+/// E8: a named worker has its domain, its model and its own words.
+#[test]
+fn an_agent_may_have_a_prompt_of_its_own() {
+    let sandbox = with_agent("cat > all");
+    let named = "[agent.api]\nextends = 'mine'\ncommand = 'cat > api'\ndomains = ['backend']\n";
+    let settings = std::fs::read_to_string(sandbox.path().join("orch.toml")).unwrap();
+    sandbox.write("orch.toml", &format!("{}{named}", settings.replace("= \"mine\"", "= \"mine, api\"")));
+    std::fs::create_dir(sandbox.path().join("prompts")).unwrap();
+    let prompt = |word: &str| {
+        format!("---\nrole = \"implement\"\nreads = [\"task\"]\n---\n{word} {{{{ task.title }}}}\n")
+    };
+    sandbox.write("prompts/implement.api.md", &prompt("For the backend:"));
+    sandbox.git(&["add", "-A"]);
+    sandbox.git(&["commit", "-qm", "prompt"]);
+    sandbox.run(&["add", "Say hello", "--id", "hello", "--domain", "backend"]).exits(0);
+    sandbox.run(&["add", "Say more", "--id", "more"]).exits(0);
+    sandbox.run(&["run", "-j", "1", "--no-land"]).exits(4);
+    let left = |path: &str| std::fs::read_to_string(sandbox.path().join(".worktrees").join(path));
+    assert_eq!(left("hello/api").unwrap(), "For the backend: Say hello\n");
+    let all = left("more/all").unwrap();
+    assert!(all.contains("Say more") && !all.contains("backend"), "{all}");
+
+    sandbox.write("prompts/implement.api.md", &prompt("{{ task.titel }}"));
+    sandbox.git(&["commit", "-qam", "typo"]);
+    sandbox.run(&["add", "Say it again", "--id", "again"]).exits(0);
+    let refused = sandbox.run(&["run", "again", "--no-land"]).exits(7);
+    assert!(refused.stderr.contains("prompts/implement.api.md:5: "), "{}", refused.stderr);
+}
+
+/// A6: however many tries and rounds there may be, this is the end of them.
+#[test]
+fn a_task_is_worked_on_so_often_and_no_more() {
+    let sandbox = Sandbox::new();
+    let settings = "[tests]\nall = \"true\"\n[agent.idle]\ncommand = 'echo x >> \"$GIT_ORCH_WORKTREE/../../tries\"'\n\
+                    [retry]\ntries = 9\niterations = 2\n";
+    sandbox.write("orch.toml", settings);
+    sandbox.git(&["commit", "-qam", "settings"]);
+    sandbox.run(&["add", "Say hello", "--id", "hello"]).exits(0);
+    let run = |code| sandbox.run(&["run", "--no-land", "--no-sandbox", "--agent", "idle"]).exits(code);
+    run(4);
+    let tries = || std::fs::read_to_string(sandbox.path().join("tries")).unwrap().lines().count();
+    assert_eq!((tries(), state(&sandbox, "hello").as_str()), (2, "escalated"));
+    // A person grants one more, and that is one.
+    sandbox.run(&["approve", "hello"]).exits(0);
+    run(4);
+    assert_eq!((tries(), state(&sandbox, "hello").as_str()), (3, "escalated"));
+}
+
 /// B2: what the program ships, it uses. Each prompt is sent by one of the commands of these tests; this one holds the list.
 #[test]
 fn every_shipped_prompt_is_sent_by_somebody() {

@@ -236,7 +236,8 @@ impl Field {
                 _ => ((*name).to_owned(), self.filled(text)),
             })
             .collect();
-        self.hub.pull(number, "src/first.txt", "first\n");
+        // A text of its own: two that are alike, made within one second, are one commit, and a verdict on it is said on both.
+        self.hub.pull(number, "src/first.txt", &format!("first of {number}\n"));
         let files: Vec<(&str, &str)> =
             files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let head = self.hub.push_all(number, &files);
@@ -374,10 +375,6 @@ fn no_attack_of_a_fork_has_an_effect() {
     assert_eq!(hub.landed(), [format!("pr-{number}")], "{:?}", hub.said(number));
     let by = hub.bare_git(&["log", "-1", "--format=%(trailers:key=Orch-Approved-By,valueonly)", "main"]);
     assert_eq!(by.trim(), "bob");
-    // The queue's rounds look at every open pull request, and may say its verdict once more.
-    for (number, attack) in (7..).zip(ATTACKS) {
-        assert!(hub.said(number).iter().all(|text| is_only_text(text)), "{}", attack.name);
-    }
 }
 
 /// Each probe of the reviewer succeeds where nothing holds it: the silence above is no accident.

@@ -164,3 +164,50 @@ fn tests_run_in_the_sandbox_where_that_is_set() {
         assert_eq!(visited.recv_timeout(Duration::from_millis(200)).is_ok(), !held);
     }
 }
+
+/// A program that asks its proxy for every address, the relay's own included, gets through all the same; a tunnel in a tunnel
+/// does not.
+#[test]
+fn the_relay_is_found_through_itself() {
+    if !bubblewrap_or_skip("the_relay_is_found_through_itself") {
+        return;
+    }
+    let (port, asked) = model();
+    let tunnel = r"printf 'CONNECT 127.0.0.1:4180 HTTP/1.1\r\nHost: x\r\n\r\n' >&3; read -r -u 3 line; while read -r -u 3 rest && [ ${#rest} -gt 1 ]; do :; done";
+    let script = format!(
+        r#"exec 3<>/dev/tcp/127.0.0.1/4180; {tunnel}; echo "$line" > first
+        {tunnel}; echo "$line" > second; exec 3<>/dev/tcp/127.0.0.1/4180; {tunnel}
+        printf "GET /@127.0.0.1:{port}/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $MODEL_API_KEY\r\nConnection: close\r\n\r\n" >&3
+        cat <&3 > answer"#
+    );
+    let sandbox = with_model(port, &script);
+    sandbox.run_with(("MODEL_API_KEY", "sk-real"), &["run", "--no-land", "--agent", "mine"]).exits(4);
+    assert!(read(&sandbox, "first").contains(" 200 "), "{}", read(&sandbox, "first"));
+    assert!(read(&sandbox, "second").contains(" 403 "), "{}", read(&sandbox, "second"));
+    assert!(read(&sandbox, "answer").ends_with("hello"), "{}", read(&sandbox, "answer"));
+    let request = asked.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(request.starts_with("GET /x ") && request.contains("Bearer sk-real"), "{request}");
+}
+
+/// However it is held, no file of an agent grows beyond the limit, holes included.
+#[test]
+fn no_file_of_an_agent_is_larger_than_it_may_be() {
+    for options in [&["--no-sandbox"][..], &[]] {
+        if options.is_empty() && machine_holds() == Held::Not {
+            continue;
+        }
+        let sandbox = Sandbox::new();
+        let script = "head -c 3000000 /dev/zero > big; truncate -s 9G hole; echo $? > code; rm hole";
+        let settings = format!(
+            "[tests]\nall = \"true\"\n[sandbox]\nfile_mb = 1\n[agent.big]\ncommand = {}\n",
+            toml_text(script)
+        );
+        sandbox.write("orch.toml", &settings);
+        sandbox.git(&["commit", "-qam", "settings"]);
+        sandbox.run(&["add", "Say hello", "--id", "one"]).exits(0);
+        sandbox.run(&[&["run", "--no-land", "--agent", "big"], options].concat()).exits(4);
+        let left = sandbox.path().join(".worktrees/one");
+        assert_eq!(std::fs::metadata(left.join("big")).unwrap().len(), 1 << 20, "{options:?}");
+        assert_ne!(std::fs::read_to_string(left.join("code")).unwrap(), "0\n", "{options:?}");
+    }
+}

@@ -386,3 +386,60 @@ fn issues_come_in_are_followed_and_are_closed_on_landing() {
     assert_eq!(import_issues(&hub, &["--label", "orch", "--close"])["issues_closed"], json!([]));
     assert_eq!(hub.said(3).len(), 1);
 }
+
+/// B4, E2: what `add` refuses comes in, and nobody takes it before it says enough.
+#[test]
+fn what_is_too_vague_comes_in_as_a_draft() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "TODO.md",
+        "- [ ] T-1 Fix bugs\n- [ ] T-2 Retry the upload\n- [ ] T-3 Cleanup\n  Remove src/old.rs.\n",
+    );
+    let done = import(&scratch, &[]);
+    assert_eq!(done["added"], json!(["t-1", "t-2", "t-3"]), "{done}");
+    let said = done["notices"][0].as_str().unwrap();
+    assert!(
+        said.starts_with("too vague to be worked by, so they came in as drafts (1): t-1; say more"),
+        "{said}"
+    );
+    assert_eq!(task(&scratch, "t-1")["state"], "in-planning");
+    assert_eq!(
+        (&task(&scratch, "t-2")["state"], &task(&scratch, "t-3")["state"]),
+        (&json!("pending"), &json!("pending"))
+    );
+    twice_is_once(&scratch, &[]);
+    assert_eq!(scratch.orch(&["approve", "t-1"]).code, 2, "it says no more than before");
+    assert_eq!(scratch.orch(&["edit", "t-1", "-m", "The list crashes when it is empty."]).code, 0);
+    assert_eq!(scratch.orch(&["approve", "t-1"]).code, 0);
+    assert_eq!(task(&scratch, "t-1")["state"], "pending");
+}
+
+/// Many come in as one pack, in one transaction of refs, and are the same as few.
+#[test]
+fn many_items_are_one_pack() {
+    let scratch = Scratch::new();
+    let line = |number: usize| {
+        let after = if number > 0 { format!("bd-{}", number - 1) } else { String::new() };
+        let needs =
+            if after.is_empty() { json!([]) } else { json!([{"depends_on_id": after, "type": "blocks"}]) };
+        json!({"id": format!("bd-{number}"), "title": format!("Do thing {number} of src"), "status": "open",
+            "priority": number % 5, "dependencies": needs})
+        .to_string()
+    };
+    scratch.write(".beads/issues.jsonl", &(0..300).map(line).collect::<Vec<_>>().join("\n"));
+    let loose = |scratch: &Scratch| {
+        scratch.git(&["count-objects"]).split(' ').next().unwrap().parse::<u32>().unwrap()
+    };
+    let before = loose(&scratch);
+    let done = import(&scratch, &[".beads"]);
+    assert_eq!(done["added"].as_array().unwrap().len(), 300, "{done}");
+    assert_eq!(loose(&scratch), before);
+    assert!(scratch.git(&["count-objects", "-v"]).contains("packs: 1\n"));
+    scratch.git(&["fsck", "--strict"]);
+    assert_eq!(scratch.git(&["for-each-ref", "refs/orch/tasks"]).lines().count(), 300);
+    assert_eq!(task(&scratch, "bd-7")["after"], json!(["bd-6"]));
+    twice_is_once(&scratch, &[".beads"]);
+    assert!(scratch.orch(&["doctor"]).out.contains("journals are legal"));
+    assert_eq!(scratch.orch(&["undo"]).code, 0, "one undo takes it back");
+    assert_eq!(scratch.git(&["for-each-ref", "refs/orch/tasks"]), "");
+}

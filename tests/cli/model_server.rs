@@ -156,7 +156,7 @@ fn answer(model: &Model, path: &str, request: &Value) -> (u16, &'static str, Str
     };
     let events = match path {
         path if path.ends_with("/messages") => messages(request, command, words),
-        path if path.ends_with("/responses") => responses(command, words),
+        path if path.ends_with("/responses") => responses(request, command, words),
         path if path.ends_with("/chat/completions") => completions(command, words),
         _ => return (404, "application/json", "{}".to_owned()),
     };
@@ -197,11 +197,14 @@ fn messages(request: &Value, command: Option<&str>, words: &str) -> String {
     ])
 }
 
-fn responses(command: Option<&str>, words: &str) -> String {
+fn responses(request: &Value, command: Option<&str>, words: &str) -> String {
+    let has =
+        |name: &str| request["tools"].as_array().is_some_and(|all| all.iter().any(|it| it["name"] == name));
+    let (shell, argument) = if has("exec_command") { ("exec_command", "cmd") } else { ("bash", "command") };
     let item = match command {
         Some(command) => {
-            json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "exec_command",
-            "arguments": json!({"cmd": command}).to_string()})
+            json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": shell,
+            "arguments": json!({argument: command}).to_string()})
         }
         None => json!({"type": "message", "id": "m_1", "role": "assistant",
             "content": [{"type": "output_text", "text": words}]}),
@@ -212,7 +215,7 @@ fn responses(command: Option<&str>, words: &str) -> String {
         json!({"type": "response.created", "response": {"id": "r1"}}),
         json!({"type": "response.output_item.added", "output_index": 0, "item": item}),
         json!({"type": "response.output_item.done", "output_index": 0, "item": item}),
-        json!({"type": "response.completed", "response": {"id": "r1", "usage": usage}}),
+        json!({"type": "response.completed", "response": {"id": "r1", "status": "completed", "usage": usage}}),
     ])
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::model_server::{Model, ModelServer};
-use crate::support::{Held, Sandbox, machine_holds};
+use crate::support::{Held, Sandbox, bubblewrap_or_skip, machine_holds};
 
 /// The folder of a program in `PATH`; without it the test is skipped, which CI does not let pass.
 fn installed(program: &str) -> Option<PathBuf> {
@@ -114,6 +114,40 @@ fn codex_carries_a_task_to_the_end() {
     let turn = &report["turns"][0];
     assert_eq!((&turn["tokens"], &turn["cost_usd_micros"]), (&2580.into(), &9084.into()), "{report}");
     assert_eq!(turn["estimated"], true, "it names no cost of its own");
+}
+
+/// As it is shipped: what the entry puts into the program's home leads it to its vendor by the relay, which alone has the
+/// key. Only the vendor's address is another one.
+fn by_its_own_entry(program: &str, agent: &str) {
+    if installed(program).is_none() || !bubblewrap_or_skip(program) {
+        return;
+    }
+    let server = ModelServer::start(Model::Runs(EDIT));
+    let host = server.url.trim_start_matches("http://");
+    let entries: toml::Table =
+        include_str!("../../src/policy/agents.toml").replace("api.openai.com", host).parse().unwrap();
+    let files = entries["agent"][program]["files"].to_string();
+    assert!(files.contains(&format!("{{relay}}/@{host}/v1")), "{files}");
+    let sandbox = Sandbox::new();
+    let settings = format!(
+        "[tests]\nall = \"true\"\nreport = \"exit\"\n[agent.{program}]\nendpoints = ['{}']\nfiles = {files}\n",
+        server.url
+    );
+    sandbox.write("orch.toml", &settings);
+    sandbox.git(&["commit", "-qam", "settings"]);
+    sandbox.run(&["add", "Write the word fixed into fixed.txt", "--id", "fix-it"]).exits(0);
+    let report = carried_to_the_end(&server, &sandbox, agent);
+    assert_eq!(report["turns"][0]["tokens"], 2580, "{report}");
+}
+
+#[test]
+fn pi_finds_its_vendor_by_the_relay_and_holds_no_key() {
+    by_its_own_entry("pi", "pi:openai/gpt-5-mini");
+}
+
+#[test]
+fn codex_finds_its_vendor_by_the_relay_and_holds_no_key() {
+    by_its_own_entry("codex", "codex:gpt-5");
 }
 
 #[test]

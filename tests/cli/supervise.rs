@@ -234,6 +234,13 @@ fn too_many_processes_end_the_job_and_all_of_them() {
 }
 
 #[test]
+fn a_job_is_ended_before_the_disk_is_full() {
+    let floor = |bytes: u64| start_with("sleep 1.5; exit 3", &json!({ "disk_floor": bytes })).outcome();
+    assert_eq!(floor(u64::MAX)["ended"], "full");
+    assert_eq!(floor(1)["ended"], json!({"exited": 3}));
+}
+
+#[test]
 fn a_job_that_does_nothing_is_ended_and_one_that_works_or_speaks_is_not() {
     let idle = json!({ "idle_ms": 300 });
     assert_eq!(start_with("sleep 15", &idle).outcome()["ended"], "idle");

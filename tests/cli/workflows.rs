@@ -279,7 +279,7 @@ fn the_scripts_run_as_plain_scripts() {
     assert_eq!(artifact["data"]["head"], serde_json::json!(head));
 }
 
-/// Where the program comes from: this project's own checkout, the machine, else the registry, at one version.
+/// Where the program comes from: this project's own checkout, the machine at one version, else one commit of a repository.
 #[test]
 fn the_action_installs_the_version_that_it_was_written_for() {
     let hub = Hub::new("");
@@ -303,18 +303,30 @@ fn the_action_installs_the_version_that_it_was_written_for() {
             ("PATH", format!("{}:/usr/bin:/bin", folder.display())),
         ];
         let answer = hub.script(&script, &env);
-        assert_eq!(answer.code, 0, "{answer:?}");
-        fs::read_to_string(&said).unwrap_or_default().trim().replace(root.to_str().unwrap(), "TEMP")
+        let called = fs::read_to_string(&said).unwrap_or_default();
+        (answer, called.trim().replace(root.to_str().unwrap(), "TEMP"))
     };
     let version = env!("CARGO_PKG_VERSION");
-    let registry = format!("install --quiet --locked --root TEMP/git-orch --version ={version} git-orch");
-    assert_eq!(install("one"), registry);
+    // Nothing names a commit, or only a branch, that somebody else can move.
+    hub.file("branch/source", "https://host.example/git-orch main\n");
+    for runner in ["none", "branch"] {
+        let (answer, called) = install(runner);
+        assert_eq!((answer.code, called.as_str()), (1, ""), "{answer:?}");
+        assert!(answer.err.contains(".github/actions/git-orch/source"), "{answer:?}");
+    }
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let pinned = format!(
+        "install --quiet --locked --root TEMP/git-orch --git https://host.example/git-orch --rev {commit} git-orch"
+    );
+    hub.file("one/source", &format!("https://host.example/git-orch {commit}"));
+    assert_eq!(install("one").1, pinned);
     // The machine has another version: not that one.
     let there = hub.file("programs/git-orch", "#!/bin/sh\necho git-orch 0.0.1\n");
     executable(&there);
-    assert_eq!(install("two"), registry);
+    hub.file("two/source", &format!("https://host.example/git-orch {commit}\n"));
+    assert_eq!(install("two").1, pinned);
     fs::write(&there, format!("#!/bin/sh\necho git-orch {version}\n")).unwrap();
-    assert_eq!(install("three"), "");
+    assert_eq!(install("three").1, "");
     assert_eq!(fs::read_link(hub.file_named("three/git-orch/bin/git-orch")).unwrap(), there);
     // The version that the action names is this one.
     let action = fs::read_to_string(root().join("action.yml")).unwrap();

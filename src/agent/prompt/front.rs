@@ -108,9 +108,11 @@ pub(super) fn read<'a>(name: &str, file: &'a str) -> Result<(Front, &'a str), Pr
         |at: usize, why: String| PromptError::FrontMatter { name: name.to_owned(), line: line_at(at), why };
     let wire: Wire = toml::from_str(text)
         .map_err(|err| wrong(err.span().map_or(0, |span| span.start), err.message().replace('\n', ", ")))?;
+    // `fix.api` is what the agent `api` gets for `fix`: the same job, in other words.
+    let job = name.split_once('.').map_or(name, |(job, _)| job);
     let role = wire.role.get_ref();
-    if role != name && !(role == "review" && name.starts_with("review_")) {
-        let why = format!("role = '{}', but this file is for {name}", shown(role));
+    if role != job && !(role == "review" && job.starts_with("review_")) {
+        let why = format!("role = '{}', but this file is for {job}", shown(role));
         return Err(wrong(wire.role.span().start, why));
     }
     let tier = match &wire.tier {
@@ -120,7 +122,7 @@ pub(super) fn read<'a>(name: &str, file: &'a str) -> Result<(Front, &'a str), Pr
         })?),
         None => None,
     };
-    let may_edit = matches!(name, "implement" | "fix" | "test");
+    let may_edit = matches!(job, "implement" | "fix" | "test");
     let tools = match wire.tools.as_ref().map(|word| (word.get_ref().as_str(), word.span().start)) {
         None if may_edit => Tools::Edit,
         None | Some(("read", _)) => Tools::Read,
@@ -128,7 +130,7 @@ pub(super) fn read<'a>(name: &str, file: &'a str) -> Result<(Front, &'a str), Pr
         Some(("edit", at)) => {
             return Err(wrong(
                 at,
-                format!("tools = 'edit', but {name} only reads: no prompt can change that"),
+                format!("tools = 'edit', but {job} only reads: no prompt can change that"),
             ));
         }
         Some((other, at)) => {
@@ -136,10 +138,10 @@ pub(super) fn read<'a>(name: &str, file: &'a str) -> Result<(Front, &'a str), Pr
         }
     };
     if let Some(word) = &wire.output {
-        let asked = Schema::of(name);
+        let asked = Schema::of(job);
         if *word.get_ref() != asked.to_string() {
             let why =
-                format!("output = '{}', but what {name} answers is read as '{asked}'", shown(word.get_ref()));
+                format!("output = '{}', but what {job} answers is read as '{asked}'", shown(word.get_ref()));
             return Err(wrong(word.span().start, why));
         }
     }

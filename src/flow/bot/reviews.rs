@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::agent::{self, Access, Turn};
+use crate::agent::{self, Access, Agent, Turn};
 use crate::flow::contract::Brief;
 use crate::flow::{FlowError, Project, judge::answer_of};
 use crate::forge::{
@@ -76,7 +76,7 @@ impl Bot {
         let mut answers: BTreeMap<String, Result<Answer, NoVerdict>> = BTreeMap::new();
         let (mut cost, mut kept) = (Some(0_u64), Vec::new());
         for reviewer in reviewers {
-            let turn = project.review_turn(&task, reviewer)?;
+            let turn = project.review_turn(&agent, &task, reviewer)?;
             let question = Question::of(&turn.prompt);
             let asked = match memory.of(reviewer, &question, &again) {
                 Some(known) => {
@@ -242,7 +242,7 @@ impl Project {
         }
     }
 
-    fn review_turn(&self, task: &Task, reviewer: &str) -> Result<Turn, FlowError> {
+    fn review_turn(&self, agent: &Agent, task: &Task, reviewer: &str) -> Result<Turn, FlowError> {
         let name = ReviewerName::parse(reviewer).map_err(|bad| FlowError::BadValue {
             what: "review.reviewers".to_owned(),
             why: bad.to_string(),
@@ -252,7 +252,7 @@ impl Project {
             self.local().join("logs").join(task.id.as_str()).join(format!("{role}-{}", random_letters(6)));
         Ok(Turn {
             task: task.id.clone(),
-            prompt: self.prompt(&role, task, &Brief::default())?.text,
+            prompt: self.prompt(&role, task, &Brief::of(agent))?.text,
             contract: self.contract(task).to_string(),
             role,
             try_number: 1,

@@ -86,9 +86,12 @@ fn believed(answer: review::Answer, ended: Ended) -> Result<review::Answer, Stri
         Ended::Exited(0) => Ok(answer),
         _ if answer.verdict == review::Opinion::Revise || answer.critical().next().is_some() => Ok(answer),
         Ended::Exited(code) => Err(format!("it approved and failed (exit {code})")),
-        Ended::Signaled(_) | Ended::TimedOut | Ended::Idle | Ended::Crowded | Ended::Stopped => {
-            Err("it approved and was ended".to_owned())
-        }
+        Ended::Signaled(_)
+        | Ended::TimedOut
+        | Ended::Idle
+        | Ended::Crowded
+        | Ended::Full
+        | Ended::Stopped => Err("it approved and was ended".to_owned()),
     }
 }
 

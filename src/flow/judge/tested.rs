@@ -12,10 +12,10 @@ use crate::git::refs::Expected;
 use crate::plan::breaker::Went;
 use crate::process::Ended;
 use crate::store::{Op, Stored, layout};
-use crate::task::id::{CommitId, TaskId};
-use crate::task::{Actor, State};
+use crate::task::Actor;
+use crate::task::id::CommitId;
 
-use super::{Verdict, how_it_ended, went};
+use super::{Verdict, how_it_ended};
 
 impl Project {
     pub(super) fn judge_test(
@@ -23,25 +23,13 @@ impl Project {
         op: &Op,
         ready: &Ready,
         result: &TurnResult,
-        id: &TaskId,
         audited: &Audited,
     ) -> Result<Verdict, FlowError> {
-        let Some(stored) = self.store.load(id)? else {
-            return Ok(Verdict::note("was finished by a person"));
+        let stored = match self.to_be_judged(op, ready, result)? {
+            Ok(stored) => stored,
+            Err(settled) => return Ok(settled),
         };
-        if !matches!(stored.task.state, State::InProgress { .. }) {
-            return Ok(Verdict::note(format!("is {} meanwhile", stored.task.state.said())));
-        }
-        let name = &ready.agent.name;
-        if result.outcome.ended == Ended::Stopped {
-            self.back_to_pool(op, &stored, "the run was stopped")?;
-            return Ok(Verdict::note("stopped; its work is kept"));
-        }
-        if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
-            let text = format!("{name}: {failure}");
-            self.back_to_pool(op, &stored, &text)?;
-            return Ok(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) });
-        }
+        let (id, name) = (&stored.task.id, &ready.agent.name);
         let Some(before) = ready.head.clone() else { return Ok(Verdict::note("")) };
         let ended = how_it_ended(result, ready.turn.limit);
         if !matches!(result.outcome.ended, Ended::Exited(_)) {

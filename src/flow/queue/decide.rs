@@ -71,7 +71,12 @@ impl Lander<'_> {
             }
         }
         let text = evidence.text.clone();
+        let retry = self.project.policy.retry.clone();
         let stored = self.change(task, |stored| match stored.task.state {
+            State::ReadyForHandoff { .. } if retry.cuts_short(&stored.task) => {
+                let because = evidence.clone();
+                vec![Event::Ejected { because: because.clone() }, Event::Escalated { because }]
+            }
             State::ReadyForHandoff { .. } => vec![Event::Ejected { because: evidence.clone() }],
             _ => Vec::new(),
         })?;

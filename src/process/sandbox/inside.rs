@@ -19,6 +19,7 @@ const CANNOT: u8 = 126;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
     processes: Option<u32>,
+    file_bytes: Option<u64>,
     landlock: Option<Allowed>,
     /// Ports of our own network, and the socket behind each.
     carry: Vec<(u16, PathBuf)>,
@@ -33,6 +34,7 @@ pub(crate) fn inside_main(words: impl IntoIterator<Item = OsString>) -> u8 {
     };
     die_with_parent();
     limit_processes(told.processes);
+    limit_files(told.file_bytes);
     if let Some(allowed) = &told.landlock
         && let Err(why) = drop_rights().and_then(|()| landlocked::restrict(allowed))
     {
@@ -67,6 +69,7 @@ fn read(words: impl IntoIterator<Item = OsString>) -> Result<Told, String> {
                 return if told.argv.is_empty() { Err("no program".to_owned()) } else { Ok(told) };
             }
             ("--processes", _) => told.processes = value()?.to_str().and_then(|text| text.parse().ok()),
+            ("--file-bytes", _) => told.file_bytes = value()?.to_str().and_then(|text| text.parse().ok()),
             ("--carry", _) => {
                 let value = value()?;
                 let pair = value.to_str().and_then(|text| text.split_once(':'));
@@ -126,6 +129,14 @@ fn limit_processes(more: Option<u32>) {
     let _ = setrlimit(Resource::Nproc, Rlimit { current: Some(current), maximum: Some(maximum) });
 }
 
+/// Ends whoever writes a larger file, or makes a hole of that size.
+fn limit_files(most: Option<u64>) {
+    let Some(most) = most else { return };
+    let now = getrlimit(Resource::Fsize);
+    let most = now.maximum.map_or(most, |maximum| maximum.min(most));
+    let _ = setrlimit(Resource::Fsize, Rlimit { current: Some(most), maximum: Some(most) });
+}
+
 /// Threads of this user, as far as `/proc` shows them.
 fn tasks_of_user() -> u64 {
     let me = rustix::process::getuid().as_raw();
@@ -180,11 +191,14 @@ mod tests {
 
     #[test]
     fn words_are_read() {
-        let words = "--processes 7 --landlock --read /a --write /b --no-network --connect 80 --carry 4180:/s -- sh -- x";
+        let words = "--processes 7 --file-bytes 9 --landlock --read /a --write /b --no-network --connect 80 --carry 4180:/s -- sh -- x";
         let allowed = Allowed { read: vec!["/a".into()], write: vec!["/b".into()], ports: Some(vec![80]) };
         let argv = ["sh", "--", "x"].map(OsString::from).to_vec();
         let carry = vec![(4180, "/s".into())];
-        assert_eq!(told(words), Ok(Told { processes: Some(7), landlock: Some(allowed), carry, argv }));
+        assert_eq!(
+            told(words),
+            Ok(Told { processes: Some(7), file_bytes: Some(9), landlock: Some(allowed), carry, argv })
+        );
         assert_eq!(told("--read /a -- sh"), Err("--read before --landlock".to_owned()));
         assert_eq!(told("--what -- sh"), Err("unknown option --what".to_owned()));
         assert_eq!(told("--processes"), Err("--processes needs a value".to_owned()));

@@ -79,6 +79,10 @@ pub(crate) struct Sandbox {
     pub(crate) endpoints: Endpoints,
     /// Processes that it may have at the same time.
     pub(crate) processes: u32,
+    /// Bytes of the largest file that it may write.
+    pub(crate) file_bytes: Option<u64>,
+    /// Bytes that must stay free on the disk where it works.
+    pub(crate) disk_floor: Option<u64>,
     /// Who answers what it says to git-orch; nobody where this is `None`.
     pub(crate) answered: Option<Answered>,
     /// Files that it finds in a home of its own: path below it, text with `{relay}` for the way to its endpoints.
@@ -177,6 +181,8 @@ impl Sandbox {
             network: Network::Host,
             endpoints: Endpoints::default(),
             processes,
+            file_bytes: None,
+            disk_floor: None,
             answered: None,
             files: Vec::new(),
         }
@@ -212,11 +218,13 @@ impl Sandbox {
         }
         job.terms.record = Some(record);
         job.terms.processes = Some(self.processes);
+        job.terms.disk_floor = self.disk_floor;
         Ok(())
     }
 
     fn held(&self, argv: &[String]) -> Result<Held, ProcessError> {
         let mut words = vec!["--processes".to_owned(), self.processes.to_string()];
+        words.extend(self.file_bytes.iter().flat_map(|most| ["--file-bytes".to_owned(), most.to_string()]));
         let mut env = Vec::new();
         let made = |name: &str| -> Result<PathBuf, ProcessError> {
             let folder = self.scratch.join(name);
@@ -363,7 +371,8 @@ impl Sandbox {
             job.env.push((name.to_owned(), "127.0.0.1,localhost".to_owned()));
         }
         let socket = (self.means == Means::Bubblewrap).then(|| self.scratch.join("sockets").join(RELAY));
-        job.terms.relay = Some(Relay { socket, endpoints: hosts, secrets });
+        let known_as = socket.is_some().then_some(PORT);
+        job.terms.relay = Some(Relay { socket, known_as, endpoints: hosts, secrets });
     }
 }
 

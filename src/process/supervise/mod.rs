@@ -68,6 +68,8 @@ pub(crate) struct Terms {
     pub(crate) record: Option<PathBuf>,
     /// Processes that it may have at the same time; more end it.
     pub(crate) processes: Option<u32>,
+    /// Bytes that must stay free on the disk of its folder; with less it is ended.
+    pub(crate) disk_floor: Option<u64>,
     /// How long it may do nothing: write nothing, and use less than a hundredth of a processor. A program that waits
     /// for its model's whole answer does just that, so this is no short time.
     pub(crate) idle: Option<Duration>,
@@ -108,6 +110,8 @@ pub(crate) enum Ended {
     Idle,
     /// It had more processes than it may.
     Crowded,
+    /// Its disk had less free space than it must.
+    Full,
     /// The orchestrator asked for the end, or is gone.
     Stopped,
 }

@@ -1,8 +1,10 @@
 //! The one way out of a sandbox: to the endpoints that its agent's entry names, and nowhere else.
 //!
 //! It answers on a socket outside of the sandbox. A plain request goes to the endpoint that its path names
-//! (`/@HOST/...`), else to the first one, or to one on this machine that it names; a `CONNECT` goes to any of them, for programs that only know a proxy. The agent has a stand-in for each key; the key itself is put in here,
-//! on the way to the endpoint, so an agent that gives away all that it knows gives away nothing.
+//! (`/@HOST/...`), else to the first one, or to one on this machine that it names; a `CONNECT` goes to any of them, for
+//! programs that only know a proxy, and to the relay itself, for those that ask a proxy for every address. The agent has a
+//! stand-in for each key; the key itself is put in here, on the way to the endpoint, so an agent that gives away all that it
+//! knows gives away nothing.
 
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     convert::Infallible,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -38,6 +41,9 @@ const HTTPS: u16 = 443;
 pub(crate) struct Relay {
     /// The socket to listen on; without one, a port of this machine.
     pub(crate) socket: Option<PathBuf>,
+    /// The port by which the program knows it, where that is not the one that it listens on.
+    #[serde(default)]
+    pub(crate) known_as: Option<u16>,
     /// `https://HOST`, or `http://127.0.0.1:PORT` for a model on this machine; the first one gets plain requests.
     pub(crate) endpoints: Vec<String>,
     /// Stand-ins, and what they stand for.
@@ -72,6 +78,8 @@ type Body = BoxBody<Bytes, hyper::Error>;
 type Outgoing = Client<HttpsConnector<HttpConnector>, Incoming>;
 
 struct Shared {
+    /// Where the program finds the relay itself.
+    own_port: Option<u16>,
     endpoints: Vec<Uri>,
     secrets: Vec<(String, String)>,
     client: OnceLock<Result<Outgoing, String>>,
@@ -81,26 +89,30 @@ struct Shared {
 /// Starts to listen, in the runtime that calls it.
 pub(super) async fn listen(relay: &Relay) -> std::io::Result<Listening> {
     let requests = Arc::new(AtomicU32::new(0));
-    let shared = Arc::new(Shared {
-        endpoints: relay.endpoints.iter().filter_map(|text| endpoint(text)).collect(),
-        secrets: relay.secrets.clone(),
-        client: OnceLock::new(),
-        requests: Arc::clone(&requests),
-    });
+    let shared = |own_port| {
+        Arc::new(Shared {
+            own_port,
+            endpoints: relay.endpoints.iter().filter_map(|text| endpoint(text)).collect(),
+            secrets: relay.secrets.clone(),
+            client: OnceLock::new(),
+            requests: Arc::clone(&requests),
+        })
+    };
     if let Some(path) = &relay.socket {
-        let listener = bind(path)?;
+        let (listener, shared) = (bind(path)?, shared(relay.known_as));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared)));
+                tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared), Way::Straight));
             }
         });
         return Ok(Listening { port: None, requests });
     }
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = Some(listener.local_addr()?.port());
+    let shared = shared(port);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared)));
+            tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared), Way::Straight));
         }
     });
     Ok(Listening { port, requests })
@@ -126,21 +138,36 @@ fn endpoint(text: &str) -> Option<Uri> {
     (uri.scheme() == Some(&Scheme::HTTPS) || (uri.scheme() == Some(&Scheme::HTTP) && local)).then_some(uri)
 }
 
-async fn serve<S>(stream: TokioIo<S>, shared: Arc<Shared>)
+/// How a connection came: a tunnel to the relay itself leads through no further one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Straight,
+    Tunnel,
+}
+
+async fn serve<S>(stream: TokioIo<S>, shared: Arc<Shared>, way: Way)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(request, &shared).await) }
+        async move { Ok::<_, Infallible>(answer(request, &shared, way).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new().serve_connection(stream, service);
     let _ = connection.with_upgrades().await; // the program may hang up at any time
 }
 
-async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
+/// The same inside of a tunnel, as a value whose type does not hold itself.
+fn served_within(
+    tunnel: hyper::upgrade::Upgraded,
+    shared: Arc<Shared>,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(serve(TokioIo::new(TokioIo::new(tunnel)), shared, Way::Tunnel))
+}
+
+async fn answer(request: Request<Incoming>, shared: &Arc<Shared>, way: Way) -> Response<Body> {
     if request.method() == Method::CONNECT {
-        return connect(request, shared).await;
+        return connect(request, shared, way).await;
     }
     if shared.endpoints.is_empty() {
         return refuse(StatusCode::FORBIDDEN, "this agent's entry names no endpoint");
@@ -233,8 +260,17 @@ fn client() -> Result<Outgoing, String> {
 }
 
 /// A tunnel to one of the endpoints. What goes through is the program's own affair, and so is its key.
-async fn connect(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
+async fn connect(request: Request<Incoming>, shared: &Arc<Shared>, way: Way) -> Response<Body> {
     let wanted = request.uri().authority().cloned();
+    if way == Way::Straight && wanted.as_ref().is_some_and(|wanted| is_own(shared.own_port, wanted)) {
+        let shared = Arc::clone(shared);
+        tokio::spawn(async move {
+            if let Ok(inner) = hyper::upgrade::on(request).await {
+                served_within(inner, shared).await;
+            }
+        });
+        return Response::new(full(""));
+    }
     let Some(wanted) =
         wanted.filter(|wanted| shared.endpoints.iter().any(|endpoint| leads_to(endpoint, wanted)))
     else {
@@ -252,6 +288,11 @@ async fn connect(request: Request<Incoming>, shared: &Shared) -> Response<Body> 
         }
     });
     Response::new(full(""))
+}
+
+/// Whether an address is the relay's own, as the program knows it.
+fn is_own(own_port: Option<u16>, wanted: &Authority) -> bool {
+    matches!(wanted.host(), "127.0.0.1" | "localhost") && own_port.is_some() && wanted.port_u16() == own_port
 }
 
 fn leads_to(endpoint: &Uri, wanted: &Authority) -> bool {
@@ -321,7 +362,12 @@ mod tests {
 
     #[test]
     fn secrets_are_not_in_logs() {
-        let relay = Relay { socket: None, endpoints: Vec::new(), secrets: vec![("a".into(), "hush".into())] };
+        let relay = Relay {
+            socket: None,
+            known_as: None,
+            endpoints: Vec::new(),
+            secrets: vec![("a".into(), "hush".into())],
+        };
         assert!(!format!("{relay:?}").contains("hush"));
     }
 }

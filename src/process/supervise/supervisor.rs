@@ -9,12 +9,13 @@ use super::{
     sweep::{adopt_orphans, ask_to_end, signal_group, sweep, sweep_sparing},
     wire,
 };
-use crate::process::{ProcessError, procfs, short};
+use crate::process::{ProcessError, free_bytes, procfs, short};
 use rustix::process::Signal;
 use std::{
     ffi::OsStr,
     io::{BufRead as _, Read as _, Write as _},
     os::unix::process::ExitStatusExt as _,
+    path::Path,
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -26,7 +27,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Pause between two counts of a job's processes.
+/// Pause between two counts of a job's processes, and between two looks at its disk.
 const COUNTING: Duration = Duration::from_millis(500);
 /// How long a job whose outcome is kept may go on without its orchestrator: one that was about to end ends by itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -128,6 +129,10 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
             kill(&mut child, pid).await;
             Ended::Crowded
         }
+        () = filled(&job.dir, job.terms.disk_floor) => {
+            kill(&mut child, pid).await;
+            Ended::Full
+        }
         why = limit(job, &pumps) => {
             ask_to_end(pid);
             tokio::select! {
@@ -197,6 +202,18 @@ async fn crowded(most: Option<u32>) {
     loop {
         sleep(COUNTING).await;
         if procfs::count_descendants(me, most) > most {
+            return;
+        }
+    }
+}
+
+/// Waits until the disk of a folder has less free space than it must. What fills it is not asked: to measure a worktree
+/// with all that is built there takes longer than to fill a disk, and every program on it needs what is left.
+async fn filled(folder: &Path, floor: Option<u64>) {
+    let Some(floor) = floor else { return std::future::pending().await };
+    loop {
+        sleep(COUNTING).await;
+        if free_bytes(folder).is_some_and(|free| free < floor) {
             return;
         }
     }

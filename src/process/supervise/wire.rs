@@ -33,6 +33,8 @@ struct WireJob {
     #[serde(default)]
     processes: Option<u32>,
     #[serde(default)]
+    disk_floor: Option<u64>,
+    #[serde(default)]
     idle_ms: Option<u64>,
     #[serde(default)]
     relay: Option<Relay>,
@@ -70,6 +72,7 @@ enum WireEnded {
     TimedOut,
     Idle,
     Crowded,
+    Full,
     Stopped,
 }
 
@@ -97,6 +100,7 @@ pub(super) fn job_line(job: &Job) -> Result<Vec<u8>, ProcessError> {
         log_cap: job.log_cap,
         record: job.terms.record.as_deref().map(text).transpose()?,
         processes: job.terms.processes,
+        disk_floor: job.terms.disk_floor,
         idle_ms: job.terms.idle.map(millis),
         relay: job.terms.relay.clone(),
         control: job.terms.control.clone(),
@@ -128,6 +132,7 @@ pub(super) fn read_job(line: &str) -> Result<Job, String> {
         terms: Terms {
             record: wire.record.map(PathBuf::from),
             processes: wire.processes,
+            disk_floor: wire.disk_floor,
             idle: wire.idle_ms.map(Duration::from_millis),
             relay: wire.relay,
             control: wire.control,
@@ -147,6 +152,7 @@ pub(super) fn reply_line(reply: &Result<Outcome, String>) -> Vec<u8> {
                 Ended::TimedOut => WireEnded::TimedOut,
                 Ended::Idle => WireEnded::Idle,
                 Ended::Crowded => WireEnded::Crowded,
+                Ended::Full => WireEnded::Full,
                 Ended::Stopped => WireEnded::Stopped,
             };
             WireReply::Outcome(WireOutcome { ended, seconds, dropped, swept, requests, pid })
@@ -167,6 +173,7 @@ pub(super) fn read_reply(text: &str) -> Option<Result<Outcome, String>> {
                 WireEnded::TimedOut => Ended::TimedOut,
                 WireEnded::Idle => Ended::Idle,
                 WireEnded::Crowded => Ended::Crowded,
+                WireEnded::Full => Ended::Full,
                 WireEnded::Stopped => Ended::Stopped,
             };
             Ok(Outcome { ended, seconds, dropped, swept, requests, pid })
@@ -204,9 +211,11 @@ mod tests {
             terms: Terms {
                 record: Some(PathBuf::from("/tmp/r/job")),
                 processes: Some(3),
+                disk_floor: Some(6),
                 idle: Some(Duration::from_millis(8)),
                 relay: Some(Relay {
                     socket: Some(PathBuf::from("/tmp/s")),
+                    known_as: Some(9),
                     endpoints: vec!["a".to_owned()],
                     secrets: vec![("b".to_owned(), "c".to_owned())],
                 }),
@@ -240,6 +249,7 @@ mod tests {
             Ended::TimedOut,
             Ended::Idle,
             Ended::Crowded,
+            Ended::Full,
             Ended::Stopped,
         ] {
             let reply = Ok(Outcome { ended, seconds: 1.5, dropped: 2, swept: 3, requests: 5, pid: 4 });

@@ -1,0 +1,127 @@
+//! Who may take turns: the agents that settings and command line name, by role.
+
+use crate::agent::{self, Agent};
+use crate::plan::route::Tier;
+use crate::plan::turns::Work;
+use crate::process::sandbox::{Means, strongest};
+use crate::task::{Actor, Authority, Who};
+
+use super::{FlowError, Project};
+
+/// The agents of a run, by role: those that may be asked, in the order in which they were named.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Crew {
+    pub(crate) implement: Vec<Agent>,
+    pub(crate) fix: Vec<Agent>,
+    pub(crate) review: Vec<Agent>,
+    /// Nobody unless somebody is named: then whoever fixes does it.
+    pub(crate) test: Vec<Agent>,
+    /// Nobody unless somebody is named: then the evidence is all that the next attempt gets.
+    pub(crate) clarify: Vec<Agent>,
+}
+
+impl Crew {
+    /// Everybody, for whatever role.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Agent> {
+        let Crew { implement, fix, review, test, clarify } = self;
+        [implement, fix, review, test, clarify].into_iter().flatten()
+    }
+
+    /// The agents that may take a turn.
+    pub(crate) fn of(&self, work: &Work) -> &[Agent] {
+        match work {
+            Work::Review { .. } => &self.review,
+            Work::Fix { .. } => &self.fix,
+            Work::Implement { .. } => &self.implement,
+            Work::Test { .. } => &self.test,
+            Work::Clarify { .. } => &self.clarify,
+        }
+    }
+}
+
+/// What an agent costs, roughly.
+pub(crate) fn tier_of(agent: &Agent) -> Tier {
+    agent.entry().map_or(Tier::Cheap, |entry| entry.tier)
+}
+
+/// Domains whose tasks an agent is preferred for.
+pub(crate) fn domains_of(agent: &Agent) -> &[String] {
+    agent.entry().map_or(&[], |entry| &entry.domains)
+}
+
+impl Project {
+    /// What a person should know of the sandbox before agents start.
+    ///
+    /// # Errors
+    /// Agents are to run, and nothing on this machine can hold them.
+    pub(crate) fn agents_held_by(&self, crew: &Crew) -> Result<Option<String>, FlowError> {
+        if crew.all().all(Agent::is_free) {
+            return Ok(None);
+        }
+        Ok(match self.means()? {
+            Means::Bubblewrap => None,
+            Means::Landlock => Some(format!("agents are held by Landlock alone ({})", strongest().1)),
+            Means::Nothing => Some("agents run without a sandbox: they may do what you may".to_owned()),
+        })
+    }
+
+    /// The agents that settings and command line name. `given` are texts, each with the role it is for, or for all.
+    ///
+    /// # Errors
+    /// A text that names no agent.
+    pub(crate) fn crew(&self, given: &[(Option<String>, String)]) -> Result<Crew, FlowError> {
+        let agents = &self.policy.agents;
+        let of = |role: &str, set: Option<&String>| -> Result<Vec<Agent>, FlowError> {
+            let special = given.iter().rev().find(|(to, _)| to.as_deref() == Some(role));
+            let general = given.iter().rev().find(|(to, _)| to.is_none());
+            match special.or(general).map(|(_, text)| text).or(set) {
+                Some(text) => self.agents(text),
+                None => Ok(Vec::new()),
+            }
+        };
+        // A general `--agent` is for work that has to be done; these are for whoever asks for them.
+        let special = |role: &str, set: Option<&String>| -> Result<Vec<Agent>, FlowError> {
+            let named = given.iter().rev().find(|(to, _)| to.as_deref() == Some(role)).map(|(_, text)| text);
+            named.or(set).map_or_else(|| Ok(Vec::new()), |text| self.agents(text))
+        };
+        let implement = of("implement", agents.implement.as_ref())?;
+        let fix = of("fix", agents.fix.as_ref())?;
+        let review = of("review", agents.review.as_ref())?;
+        let (test, clarify) =
+            (special("test", agents.test.as_ref())?, special("clarify", agents.clarify.as_ref())?);
+        for (role, named) in [("review", &review), ("test", &test), ("clarify", &clarify)] {
+            if let Some(agent) = named.iter().find(|agent| agent.answers_files()) {
+                let why = "answers with files: it can implement and fix, and nothing else";
+                return Err(FlowError::BadValue {
+                    what: format!("agent '{}' for {role}", crate::task::id::shown(&agent.name)),
+                    why: why.to_owned(),
+                });
+            }
+        }
+        Ok(Crew {
+            fix: if fix.is_empty() { implement.clone() } else { fix },
+            review,
+            test,
+            clarify,
+            implement,
+        })
+    }
+
+    /// Agents by their names in the settings, with commas between; or one as `exec:COMMAND`, `script:FOLDER`, where a
+    /// comma is part of the text.
+    fn agents(&self, text: &str) -> Result<Vec<Agent>, FlowError> {
+        let known = self.settings.agent_entries()?;
+        let one = |text: &str| Ok(agent::parse(text, &known)?);
+        let is_text = ["exec:", "script:"].iter().any(|kind| text.trim_start().starts_with(kind));
+        if is_text { Ok(vec![one(text)?]) } else { text.split(',').map(one).collect() }
+    }
+
+    /// The name under which an agent of this clone holds tasks.
+    ///
+    /// # Errors
+    /// The clone cannot be named.
+    pub(crate) fn worker(&self, agent: &Agent) -> Result<Actor, FlowError> {
+        let who = Who(format!("{}@{}", agent.name, self.clone_id()?));
+        Ok(Actor { who, authority: Authority::Worker })
+    }
+}
