@@ -5,8 +5,8 @@
 
 use super::command::Git;
 use super::{GitError, Repo};
+use crate::process::share_out;
 use crate::task::id::{CommitId, TreeId};
-use std::num::NonZero;
 
 /// Merges of one process. git keeps what it read and all its answers until the end: of fifty thousand merges that is
 /// more than a machine has.
@@ -70,20 +70,9 @@ impl Composer {
     /// # Errors
     /// Git cannot be started or fails, or a commit is not there.
     pub(crate) fn merge_all(&mut self, pairs: &[Pair<'_>]) -> Result<Vec<Merged>, GitError> {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let mut shares = pairs.chunks(pairs.len().div_ceil(cores).max(SHARE));
-        let Some(first) = shares.next() else { return Ok(Vec::new()) };
-        let merged = std::thread::scope(|scope| {
-            let others: Vec<_> = shares
-                .map(|share| {
-                    let repo = self.repo.clone();
-                    scope.spawn(move || merge_in_turn(&repo, share))
-                })
-                .collect();
-            let others = others.into_iter().map(|thread| thread.join().expect("no merge panics"));
-            let merged = std::iter::once_with(|| merge_in_turn(&self.repo, first)).chain(others);
-            merged.collect::<Result<Vec<Vec<Merged>>, GitError>>()
-        })?;
+        let repo = self.repo.clone();
+        let shares = share_out(pairs, SHARE, move |share| merge_in_turn(&repo, share));
+        let merged = shares.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(merged.into_iter().flatten().collect())
     }
 }

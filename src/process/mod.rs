@@ -15,6 +15,8 @@ mod procfs;
 mod random;
 /// What a program may touch while it runs.
 pub(crate) mod sandbox;
+/// Work on all cores.
+mod share;
 /// Short trusted commands.
 pub(crate) mod short;
 /// First and second Ctrl-C.
@@ -36,6 +38,7 @@ pub(crate) use own::{own_command, own_pid, own_program};
 pub(crate) use procfs::{Load, loads};
 pub(crate) use procfs::{alive, start_time};
 pub(crate) use random::{random_letters, random_share};
+pub(crate) use share::share_out;
 pub(crate) use short::{Command, which};
 pub(crate) use signals::{Interrupts, Level};
 pub(crate) use supervise::{
