@@ -228,7 +228,7 @@ fn who_stands_first_in_queue_add_goes_first() {
     let shown = repo.orch(&["show", "alpha"]).with(0);
     assert!(shown.contains("git orch queue add alpha"), "{shown}");
     let dropped = repo.orch(&["queue", "drop", "zeta"]);
-    assert_eq!(dropped.code, 2);
+    assert_eq!(dropped.code, 1);
     assert!(dropped.err.contains("task 'zeta' is finished"), "{}", dropped.err);
     let report = repo.orch(&["report"]);
     assert_eq!(report.code, 2);

@@ -9,6 +9,7 @@ use crate::process::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -55,7 +56,14 @@ impl Record {
             mark: mark(path),
         };
         let json = serde_json::to_vec(&noted).expect("numbers and a text");
-        std::fs::write(path, json).map_err(|source| ProcessError::Log { path: path.to_owned(), source })?;
+        let written = match std::fs::write(path, &json) {
+            // Somebody removed the folder just now: no reason to end what runs.
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                make_folder(path).and_then(|()| std::fs::write(path, json))
+            }
+            written => written,
+        };
+        written.map_err(|source| ProcessError::Log { path: path.to_owned(), source })?;
         Ok(Record(path.to_owned()))
     }
 }
@@ -78,6 +86,10 @@ pub(super) fn end_left(record: &Path) -> u32 {
     let ended = end_all(&|| found(&noted));
     let _ = std::fs::remove_file(record);
     ended
+}
+
+fn make_folder(record: &Path) -> std::io::Result<()> {
+    record.parent().map_or(Ok(()), std::fs::create_dir_all)
 }
 
 fn read(record: &Path) -> Option<Noted> {
@@ -131,6 +143,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("new")).unwrap();
         assert_eq!(left_over(folder.path()), []);
+    }
+
+    #[test]
+    fn a_record_is_written_where_its_folder_was_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gone/job.json");
+        let record = Record::write(&path, 1).unwrap();
+        assert!(path.exists());
+        drop(record);
+        assert!(!path.exists());
     }
 
     #[test]

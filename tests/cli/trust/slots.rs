@@ -33,7 +33,9 @@ fn a_queue_whose_lock_is_removed_takes_it_again() {
     let second = field.sandbox.run(&["queue", "run"]);
     assert_eq!(second.code, 6, "{second:?}");
     field.put("go");
-    assert_eq!(names(&end_of(one, 0)["landed"]), ["a"]);
+    let one = Ran::end_of(one);
+    assert_eq!(one.code, 0, "{one:?} {}", field.task("a"));
+    assert_eq!(names(&one.json()["data"]["landed"]), ["a"]);
 }
 
 #[test]
