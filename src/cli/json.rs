@@ -35,7 +35,7 @@ pub(crate) struct NeedsJson {
     pub(crate) tests: Vec<TestJson>,
     pub(crate) reproduce: Option<String>,
     pub(crate) confirmed: bool,
-    /// The log of the turn that failed, where it is on this machine.
+    /// The log of the turn or of the tests that failed, where it is on this machine.
     pub(crate) log: Option<String>,
     /// Commands that answer it.
     pub(crate) options: Vec<String>,
@@ -97,7 +97,7 @@ impl TaskJson {
         let has_worktree = !task.adopted && !task.state.is_finished() && worktree.join(".git").exists();
         let mut needs = needs(task, &Eyes::of(project));
         if let (Some(needs), State::Escalated { because, .. }) = (&mut needs, &task.state) {
-            needs.log = project.telling_log(&task.id, because.trouble);
+            needs.log = project.log_behind(&task.id, because).map(|log| log.path);
         }
         TaskJson {
             row: RowJson::of(&Card::of(task), project.policy.cap.caps.diff, needs),

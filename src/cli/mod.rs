@@ -7,6 +7,7 @@ mod commands;
 mod complete;
 mod exit;
 mod failure;
+mod globs;
 mod json;
 mod needs;
 mod output;

@@ -49,6 +49,13 @@ pub(crate) fn domains_of(agent: &Agent) -> &[String] {
     agent.entry().map_or(&[], |entry| &entry.domains)
 }
 
+/// The agents that a setting names: one `exec:COMMAND` or `script:FOLDER`, where a comma is part of the text, or names with
+/// commas between.
+pub(super) fn named_in(text: &str) -> Vec<&str> {
+    let is_text = ["exec:", "script:"].iter().any(|kind| text.trim_start().starts_with(kind));
+    if is_text { vec![text] } else { text.split(',').map(str::trim).collect() }
+}
+
 impl Project {
     /// What a person should know of the sandbox before agents start.
     ///
@@ -111,9 +118,7 @@ impl Project {
     /// comma is part of the text.
     fn agents(&self, text: &str) -> Result<Vec<Agent>, FlowError> {
         let known = self.settings.agent_entries()?;
-        let one = |text: &str| Ok(agent::parse(text, &known)?);
-        let is_text = ["exec:", "script:"].iter().any(|kind| text.trim_start().starts_with(kind));
-        if is_text { Ok(vec![one(text)?]) } else { text.split(',').map(one).collect() }
+        named_in(text).into_iter().map(|text| Ok(agent::parse(text, &known)?)).collect()
     }
 
     /// The name under which an agent of this clone holds tasks.

@@ -1,6 +1,6 @@
 //! Looks the machine and the repository over; each finding says what to do about it.
 
-use crate::agent::{Agent, Kind};
+use crate::agent::Kind;
 use crate::git::repo::{OpenError, Scope};
 use crate::git::setup::mended_in;
 use crate::git::{GitError, Repo};
@@ -12,8 +12,10 @@ use crate::store::{chain, layout};
 use crate::task::Task;
 use crate::task::id::TaskId;
 
+use super::crew::named_in;
 use super::init::{self, AGENTS, HookState, InitRequest};
 use super::project::{Given, SETTINGS};
+use super::startable::first_program;
 use super::tree::FOLDER;
 use super::{FlowError, Project};
 
@@ -44,6 +46,8 @@ pub(crate) struct Diagnosis {
 /// Mends what can be mended.
 pub(crate) const FIX: &str = "git orch doctor --fix";
 const INIT: &str = "git orch init";
+/// Says which command the tests are, and where that is set.
+pub(super) const TESTS: &str = "git orch config explain tests.all";
 
 impl Diagnosis {
     pub(crate) fn is_healthy(&self) -> bool {
@@ -277,11 +281,11 @@ impl Project {
         found.none_of("locks", "no lock is left over", &locks, FIX);
         self.examine_refs(found);
         match self.illegal_journals() {
-            Ok((count, wrong)) => {
-                let fine = if count == 1 {
-                    "1 journal is legal".to_owned()
-                } else {
-                    format!("{count} journals are legal")
+            Ok((count, all, wrong)) => {
+                let fine = match (count, all) {
+                    (1, 1) => "1 journal is legal".to_owned(),
+                    (count, all) if count == all => format!("{count} journals are legal"),
+                    (count, all) => format!("the first {count} of {all} journals are legal"),
                 };
                 found.none_of("journals", &fine, &wrong, "git orch log");
             }
@@ -324,7 +328,11 @@ impl Project {
             "git orch config list --origin",
         );
         match &self.policy.tests.all {
-            Some(command) => found.fine("tests", format!("tests run by: {command}")),
+            Some(command) => match self.why_tests_cannot_start() {
+                Ok(None) => found.fine("tests", format!("tests run by: {command}")),
+                Ok(Some(why)) => found.wrong("tests", format!("{why}: nothing can land"), TESTS),
+                Err(err) => found.failed("tests", &err),
+            },
             None => found.wrong("tests", "no test command: nothing can land", "git orch show E-NO-TESTS"),
         }
     }
@@ -337,18 +345,13 @@ impl Project {
         let known = self.settings.agent_entries().unwrap_or_default();
         let mut missing = Vec::new();
         let mut there = Vec::new();
-        for agent in set.map(String::as_str).collect::<std::collections::BTreeSet<_>>() {
-            let ok = match crate::agent::parse(agent, &known) {
-                Ok(Agent { kind: Kind::Team { workers, .. }, .. }) => {
-                    workers.iter().all(|worker| is_found(&worker.kind))
+        for agent in set.flat_map(|text| named_in(text)).collect::<std::collections::BTreeSet<_>>() {
+            match crate::agent::parse(agent, &known) {
+                Ok(parsed) if parsed.members().all(|member| is_found(&member.kind)) => {
+                    there.push(agent.to_owned());
                 }
-                Ok(Agent { kind, .. }) => is_found(&kind),
-                Err(_) => false,
-            };
-            if ok {
-                there.push(agent.to_owned())
-            } else {
-                missing.push(format!("{agent} is not found in PATH"))
+                Ok(_) => missing.push(format!("{agent} is not found in PATH")),
+                Err(err) => missing.push(err.to_string()),
             }
         }
         let installed: Vec<&str> = AGENTS.iter().copied().filter(|name| which(name).is_some()).collect();
@@ -358,6 +361,14 @@ impl Project {
             (true, false) => format!("none is set; installed: {}", installed.join(", ")),
         };
         found.none_of("agents", &fine, &missing, "git orch config explain agents.implement");
+        // With agents that cannot be read there is no crew, and that was said.
+        if let Ok(crew) = self.crew(&[]) {
+            let mut prompts = Diagnosis::default();
+            match self.prompts_are_whole(&crew, &mut prompts) {
+                Ok(()) => found.checks.extend(prompts.checks.into_iter().filter(|check| !check.ok)),
+                Err(err) => found.failed("prompt", &err),
+            }
+        }
     }
 
     fn examine_refs(&self, found: &mut Diagnosis) {
@@ -375,8 +386,9 @@ impl Project {
         }
     }
 
-    /// Folds journals again: their events must give what their tips say. Returns how many were looked at.
-    fn illegal_journals(&self) -> Result<(usize, Vec<String>), FlowError> {
+    /// Folds journals again: their events must give what their tips say. Returns how many were looked at, and how many
+    /// there are.
+    fn illegal_journals(&self) -> Result<(usize, usize, Vec<String>), FlowError> {
         let open = self.store.open_tasks()?;
         let mut wrong: Vec<String> = open.broken.iter().map(|(name, why)| format!("{name}: {why}")).collect();
         let looked = open.rows.iter().take(JOURNALS);
@@ -386,7 +398,7 @@ impl Project {
                 wrong.push(format!("{}: {why}", row.card.id));
             }
         }
-        Ok((count, wrong))
+        Ok((count, open.rows.len(), wrong))
     }
 
     fn refold(&self, id: &TaskId) -> Result<(), String> {
@@ -461,12 +473,4 @@ fn is_found(kind: &Kind) -> bool {
         Kind::Script { folder } => folder.is_dir(),
         Kind::Team { .. } => true,
     }
-}
-
-/// The program that a shell command starts with; nothing where it starts with something else than a plain word.
-fn first_program(command: &str) -> Option<String> {
-    let first = shlex::split(command)?.into_iter().next()?;
-    let plain = first.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
-    let builtin = ["cd", "export", "exec", "set", "if", "for", "while", "eval", "command", "test", "true"];
-    (plain && !builtin.contains(&first.as_str())).then_some(first)
 }

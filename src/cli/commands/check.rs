@@ -62,7 +62,9 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
     let watcher = watcher(&ctx.out);
     let checked = project.check(args.change.as_deref(), &gates, watcher.as_ref())?;
     drop(watcher);
-    say(ctx, &checked, args.explain);
+    // Who has the explanation needs no hint at it.
+    let next = if args.explain { Vec::new() } else { next(&checked) };
+    ctx.out.success("check", data(&checked), || shown(&checked, args.explain), &next);
     Ok(if checked.refused() { Exit::Gate } else { Exit::Done })
 }
 
@@ -185,6 +187,9 @@ pub(super) fn shown(checked: &Checked, explain: bool) -> String {
     }
     for test in &checked.worse {
         out.push_str(&format!("  FAIL {}  {}\n", text::line(&test.name), text::line(&test.line)));
+    }
+    if let Some(log) = &checked.log {
+        out.push_str(&text::log(&log.path, &log.lines));
     }
     for finding in &checked.findings {
         out.push_str(&format!("  {}\n", text::line(&finding.to_string())));

@@ -5,13 +5,14 @@ use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::flow::project::now;
+use crate::flow::red_log::RedLog;
 use crate::flow::sent::Sent;
 use crate::flow::{FlowError, Project};
 use crate::plan::ready::Waits;
 use crate::store::Stored;
 use crate::task::id::{RunId, Seconds, shown};
 use crate::task::state::Change;
-use crate::task::{Evidence, State, Task};
+use crate::task::{Evidence, State, Task, Trouble};
 
 use crate::cli::codes::{self, Code};
 use crate::cli::complete::task_ids;
@@ -39,6 +40,9 @@ pub(crate) struct ShowArgs {
     /// Print what was sent to the agent at each turn, word for word
     #[arg(long, conflicts_with = "patch")]
     pub(crate) prompt: bool,
+    /// Print its whole spec
+    #[arg(long, conflicts_with_all = ["patch", "prompt"])]
+    pub(crate) spec: bool,
 }
 
 /// What the screen of a task shows besides the task.
@@ -49,8 +53,8 @@ struct Screen<'a> {
     /// When, column, in words.
     timeline: Vec<(Seconds, String)>,
     now: Seconds,
-    /// The log of the turn that failed, if it is here.
-    log: Option<String>,
+    /// The log of the turn or of the tests that failed, if it is here.
+    log: Option<RedLog>,
     /// What must land before anybody may pick it.
     waits: Option<Waits>,
 }
@@ -85,6 +89,11 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
         ctx.out.success("patch", data, || patch.clone(), &[]);
         return Ok(Exit::Done);
     }
+    if args.spec {
+        let (id, spec) = (stored.task.id.as_str(), stored.task.spec.trim_end());
+        ctx.out.success("spec", json!({"id": id, "spec": spec}), || format!("{}\n", shown(spec)), &[]);
+        return Ok(Exit::Done);
+    }
     if args.prompt {
         let sent = project.sent(stored)?;
         let data: Vec<serde_json::Value> = sent.iter().map(sent_json).collect();
@@ -99,7 +108,7 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
         timeline: events.iter().map(|(_, event)| (event.at, event.event.subject(&event.actor.who))).collect(),
         now: now(),
         waits: project.waits(&stored.task).filter(|_| matches!(stored.task.state, State::Pending)),
-        log: trouble_of(&stored.task).and_then(|why| project.telling_log(&stored.task.id, why.trouble)),
+        log: trouble_of(&stored.task).and_then(|why| project.log_behind(&stored.task.id, why)),
     };
     ctx.out.success("task", TaskJson::of(&project, &stored.task), || render(&screen), &[]);
     Ok(Exit::Done)
@@ -162,6 +171,13 @@ pub(super) fn patch(project: &Project, stored: &Stored) -> Result<String, Failur
             let before = commit.parents.first().cloned().unwrap_or_else(|| landed.clone());
             (before, landed.clone())
         }
+        (State::Escalated { because, .. }, Some(change)) if because.trouble == Trouble::HeadMoved => {
+            // What may be queued is what the branch is now, not what it was.
+            match repo.tip(&crate::store::layout::branch_ref(&task.branch)).map_err(FlowError::from)? {
+                Some(head) => (project.merge_base(&head)?, head),
+                None => (change.base.clone(), change.head.clone()),
+            }
+        }
         (_, Some(change)) => (change.base.clone(), change.head.clone()),
         (_, None) => {
             let branch = crate::store::layout::branch_ref(&task.branch);
@@ -192,7 +208,8 @@ fn render(screen: &Screen<'_>) -> String {
             out.push_str(&format!("  {}\n", shown(line)));
         }
         if lines.len() > 6 {
-            out.push_str(&format!("  ... {} more lines\n", lines.len() - 6));
+            let more = text::count(lines.len() - 6, "more line");
+            out.push_str(&format!("  ... {more}: git orch show --spec {}\n", task.id));
         }
     }
     out.push_str(&why(screen));
@@ -304,7 +321,7 @@ fn why(screen: &Screen<'_>) -> String {
                 out.push_str(&format!("  reproduce: {}\n", text::line(command)));
             }
             if let Some(log) = &screen.log {
-                out.push_str(&format!("  log: {}\n", text::line(log)));
+                out.push_str(&text::log(&log.path, &log.lines));
             }
         }
         (None, Some(needs)) => out.push_str(&format!("\nwhy it waits   {}\n", text::line(&needs.why))),
@@ -329,7 +346,7 @@ mod tests {
     use crate::task::evidence::FailedTest;
     use crate::task::id::{CommitId, TaskId};
     use crate::task::state::{Change, Claim};
-    use crate::task::{Actor, Event, Trouble, Who};
+    use crate::task::{Actor, Event, Who};
     use insta::assert_snapshot;
 
     fn task() -> Task {
@@ -368,7 +385,10 @@ mod tests {
             eyes: Eyes { who: "ana".to_owned(), agents: false },
             timeline: vec![(Seconds(0), "added by ana: Add retry to net".to_owned()); 16],
             now: Seconds(180),
-            log: Some(".git/orch/logs/t-c3v7/fix-2-nzf6/stderr.log".to_owned()),
+            log: Some(RedLog {
+                path: ".git/orch/logs/tests/red/1f.k2.log".to_owned(),
+                lines: vec!["assertion failed\u{1b}[0m".to_owned(), "x".repeat(200)],
+            }),
             waits: None,
         };
         let shown = anstream::adapter::strip_str(&render(&screen)).to_string();
@@ -381,7 +401,9 @@ mod tests {
         why it waits   1 test is worse than on main: net::gives_up
           FAIL net::gives_up  left: 3, right: 4
           reproduce: git orch check t-c3v7 --only tests
-          log: .git/orch/logs/t-c3v7/fix-2-nzf6/stderr.log
+          | assertion failed
+          | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
+          log: .git/orch/logs/tests/red/1f.k2.log
 
         timeline
           ... 2 events before: git orch log t-c3v7
