@@ -27,6 +27,7 @@ pub(crate) mod intake;
 pub(crate) mod interrupt;
 pub(crate) mod issues;
 mod judge;
+mod landings;
 mod lease;
 mod logs;
 mod ping;
