@@ -37,7 +37,7 @@ pub(crate) enum FlowError {
     #[error(transparent)]
     SettingsFile(#[from] crate::policy::file::FileError),
     #[error(transparent)]
-    Layer(#[from] crate::policy::layers::BadLayer),
+    Layer(#[from] crate::policy::layer::BadLayer),
     #[error(transparent)]
     Prompt(#[from] crate::agent::PromptError),
     #[error(transparent)]

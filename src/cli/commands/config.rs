@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::flow::{FlowError, Project};
 use crate::policy::key;
-use crate::policy::layers::{Layer, Listed};
+use crate::policy::layer::Layer;
+use crate::policy::layers::Listed;
 
 use crate::cli::args::DryRun;
 use crate::cli::codes::Code;
