@@ -17,7 +17,7 @@ use crate::task::Evidence;
 use crate::task::contract::Gap;
 use crate::task::id::{BadId, CommitId, Seconds, TaskId, shown};
 
-use super::doctor::Check;
+use super::looked_at::Check;
 
 /// What can stop a command.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::flow::doctor::{self, Check, Diagnosis};
+use crate::flow::doctor::{self, Diagnosis};
+use crate::flow::looked_at::Check;
 
 use super::init;
 use crate::cli::Context;

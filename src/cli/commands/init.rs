@@ -3,8 +3,8 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::flow::doctor::destination;
 use crate::flow::init::{self, InitRequest, Landing, Outcome, Setup};
+use crate::flow::project::destination;
 use crate::policy::template::Holds;
 use crate::process::own_program;
 use crate::select::preset::Preset;
