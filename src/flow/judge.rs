@@ -296,7 +296,7 @@ fn note_of(ready: &Ready, result: &TurnResult, audited: &Audited, tags: Vec<Stri
 
 /// Why an attempt failed, with the last line of what its program wrote: mostly that is the reason. Where the program told
 /// its failure in a form of its own, that stands there already.
-fn in_its_words(text: String, result: &TurnResult) -> String {
+pub(super) fn in_its_words(text: String, result: &TurnResult) -> String {
     match result.last_words.as_deref().filter(|_| result.failure.is_none()) {
         Some(words) => format!("{text}: {words}"),
         None => text,
