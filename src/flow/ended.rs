@@ -35,3 +35,12 @@ pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
         Ended::Stopped => "stopped".to_owned(),
     }
 }
+
+/// Why an attempt failed, with the last line of what its program wrote: mostly that is the reason. Where the program told
+/// its failure in a form of its own, that stands there already.
+pub(super) fn in_its_words(text: String, result: &TurnResult) -> String {
+    match result.last_words.as_deref().filter(|_| result.failure.is_none()) {
+        Some(words) => format!("{text}: {words}"),
+        None => text,
+    }
+}

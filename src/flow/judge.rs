@@ -25,7 +25,7 @@ use crate::task::record::{MicroUsd, Note, TurnRecord};
 use crate::task::{Actor, Event, Evidence, State, Trouble};
 
 use super::audit::Audited;
-use super::ended::how_it_ended;
+use super::ended::{how_it_ended, in_its_words};
 use super::memory::tags_of;
 use super::progress::Step;
 pub(super) use reviewed::answer_of;
@@ -291,13 +291,4 @@ fn note_of(ready: &Ready, result: &TurnResult, audited: &Audited, tags: Vec<Stri
     let text = text.map(|text| format!("{text}{overlaps}"))?;
     let role = ready.work.role();
     Some(Note { role, try_number: ready.turn.try_number, tags, text })
-}
-
-/// Why an attempt failed, with the last line of what its program wrote: mostly that is the reason. Where the program told
-/// its failure in a form of its own, that stands there already.
-fn in_its_words(text: String, result: &TurnResult) -> String {
-    match result.last_words.as_deref().filter(|_| result.failure.is_none()) {
-        Some(words) => format!("{text}: {words}"),
-        None => text,
-    }
 }

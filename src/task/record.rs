@@ -106,6 +106,8 @@ pub(crate) struct Task {
     pub(crate) rounds: u32,
     /// Attempts that are kept under a ref.
     pub(crate) attempts: u32,
+    /// What was handed in the last time, until a person's word makes it worth another look as it is.
+    pub(crate) handed_in: Option<CommitId>,
     /// The highest epoch that any claim had.
     pub(crate) epoch: u64,
     pub(crate) changelog: Option<String>,

@@ -130,6 +130,7 @@ impl Task {
             tries_max: tries_max.max(1),
             rounds: 0,
             attempts: 0,
+            handed_in: None,
             epoch: 0,
             changelog: None,
             exception: false,
@@ -211,6 +212,7 @@ impl Task {
         match event {
             Event::Edited(edit) => {
                 self.edit(edit);
+                self.handed_in = None;
                 if matches!(self.state, State::Escalated { .. }) && matches!(state, State::Pending) {
                     self.grant_another_try();
                     // What was wrong with the old text says nothing about the new one.
@@ -220,8 +222,9 @@ impl Task {
                 }
             }
             Event::Claimed(claim) => self.epoch = claim.epoch,
-            Event::Submitted { change: _, changelog, message } => {
+            Event::Submitted { change, changelog, message } => {
                 self.attempts += 1;
+                self.handed_in = Some(change.head.clone());
                 if changelog.is_some() {
                     self.changelog.clone_from(changelog);
                 }
@@ -236,6 +239,7 @@ impl Task {
                 decided(self, because.text.clone(), Some(because));
             }
             Event::Approved { note, .. } => {
+                self.handed_in = None;
                 if let State::Escalated { because, .. } = &self.state {
                     if because.trouble.may_be_accepted() {
                         self.exception = true;

@@ -66,6 +66,22 @@ fn an_agent_without_a_change_is_tried_twice_and_then_a_persons() {
 }
 
 #[test]
+fn what_a_person_rejected_is_not_handed_in_again_unchanged() {
+    let sandbox = one_task("echo 1 > new");
+    assert_eq!(state(&sandbox), "under-review");
+    sandbox.run(&["reject", "one", "-m", "say two", "--as", "ben"]).exits(0);
+    let again = ["run", "--no-land", "--agent", "implement=exec:echo 1 > new"];
+    sandbox.run(&again).exits(4);
+    assert_eq!(state(&sandbox), "escalated");
+    let shown = sandbox.run(&["show", "one"]).exits(0).stdout;
+    assert!(shown.contains("ended without a change to what was sent back"), "{shown}");
+    // A person who says "go on" has it looked at as it is.
+    sandbox.run(&["approve", "one", "--as", "ben"]).exits(0);
+    sandbox.run(&again).exits(4);
+    assert_eq!(state(&sandbox), "under-review");
+}
+
+#[test]
 fn an_agent_over_its_limit_is_ended_with_its_children() {
     let sandbox = Sandbox::new();
     sandbox.run(&["add", "One", "--id", "one"]).exits(0);

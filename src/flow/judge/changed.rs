@@ -142,10 +142,10 @@ impl Project {
     }
 
     fn same_as_before(&self, stored: &Stored, head: &CommitId) -> Result<bool, FlowError> {
-        let Some(last) = stored.task.reviews.last().filter(|_| stored.task.rounds > 0) else {
-            return Ok(false);
-        };
-        Ok(self.repo.tree_of(&last.head)? == self.repo.tree_of(head)?)
+        let Some(before) = &stored.task.handed_in else { return Ok(false) };
+        // Handed in through another clone, it may not be here; then nobody can tell.
+        let Ok(before) = self.repo.tree_of(before) else { return Ok(false) };
+        Ok(before == self.repo.tree_of(head)?)
     }
 
     /// The worker says that nobody could do the task as it is written: a person's matter, and no mark against the worker.

@@ -91,17 +91,7 @@ fn ignore_signals() {
 /// Kills all descendants of the calling process and reaps its children: only for the supervisor.
 async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Outcome, ProcessError> {
     adopt_orphans();
-    let relay = match &job.terms.relay {
-        Some(relay) => Some(
-            relay::listen(relay)
-                .await
-                .map_err(|source| ProcessError::System { what: "open the relay", source })?,
-        ),
-        None => None,
-    };
-    let control = job.terms.control.clone().map(control::Listening::start).transpose();
-    let control =
-        control.map_err(|source| ProcessError::System { what: "open the control socket", source })?;
+    let Doors { relay, control } = Doors::open(job).await?;
     let port = relay.as_ref().and_then(|relay| relay.port);
     let job = &port.map_or_else(|| job.clone(), |port| with_port(job, port));
     let kept = job.terms.outcome.as_deref().map(Kept::begin).transpose()?;
@@ -110,52 +100,12 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
     let started = Instant::now();
     let record = job.terms.record.as_deref().map(|path| Record::write(path, pid)).transpose()?;
     let feeder = tokio::spawn(feed(child.stdin.take(), job.stdin.clone()));
-
-    tokio::pin!(ended_early);
-    let ended = tokio::select! {
-        biased;
-        status = child.wait() => status.map_or(Ended::Stopped, ended_by),
-        () = &mut ended_early => {
-            let last = if kept.is_some() { LAST_WORDS } else { Duration::ZERO };
-            match timeout(last, child.wait()).await {
-                Ok(Ok(status)) => ended_by(status),
-                Ok(Err(_)) | Err(_) => {
-                    kill(&mut child, pid).await;
-                    Ended::Stopped
-                }
-            }
-        }
-        () = crowded(job.terms.processes) => {
-            kill(&mut child, pid).await;
-            Ended::Crowded
-        }
-        () = filled(&job.dir, job.terms.disk_floor) => {
-            kill(&mut child, pid).await;
-            Ended::Full
-        }
-        why = limit(job, &pumps) => {
-            ask_to_end(pid);
-            tokio::select! {
-                biased;
-                _ = child.wait() => {}
-                () = &mut ended_early => kill(&mut child, pid).await,
-                () = sleep(job.grace) => kill(&mut child, pid).await,
-            }
-            why
-        }
-    };
+    let last_words = if kept.is_some() { LAST_WORDS } else { Duration::ZERO };
+    let ended = until_end(job, &mut child, pid, &pumps, last_words, ended_early).await;
     let seconds = started.elapsed().as_secs_f64();
 
     feeder.abort();
-    let mut swept = 0;
-    // A thread of its own, so that the pumps go on meanwhile.
-    if let Some(control) = control {
-        if let Some(spared) = control.spared() {
-            swept += tokio::task::spawn_blocking(move || sweep_sparing(spared)).await.unwrap_or_default();
-        }
-        control.close().await;
-    }
-    swept += tokio::task::spawn_blocking(move || sweep(pid)).await.unwrap_or_default();
+    let swept = sweep_all(control, pid).await;
     drop(record);
     let mut dropped = 0;
     for pump in pumps {
@@ -167,6 +117,79 @@ async fn oversee(job: &Job, ended_early: impl Future<Output = ()>) -> Result<Out
         kept.end(&outcome)?;
     }
     Ok(outcome)
+}
+
+/// What a job's processes may speak to outside of them, open before the first of them starts.
+struct Doors {
+    relay: Option<relay::Listening>,
+    control: Option<control::Listening>,
+}
+
+impl Doors {
+    async fn open(job: &Job) -> Result<Doors, ProcessError> {
+        let failed = |what| move |source| ProcessError::System { what, source };
+        let relay = match &job.terms.relay {
+            Some(relay) => Some(relay::listen(relay).await.map_err(failed("open the relay"))?),
+            None => None,
+        };
+        let control = job.terms.control.clone().map(control::Listening::start).transpose();
+        Ok(Doors { relay, control: control.map_err(failed("open the control socket"))? })
+    }
+}
+
+/// Waits until the program ends, or ends it: at a limit, or `last_words` after `ended_early` says so.
+async fn until_end(
+    job: &Job,
+    child: &mut Child,
+    pid: u32,
+    pumps: &[Pump],
+    last_words: Duration,
+    ended_early: impl Future<Output = ()>,
+) -> Ended {
+    tokio::pin!(ended_early);
+    tokio::select! {
+        biased;
+        status = child.wait() => status.map_or(Ended::Stopped, ended_by),
+        () = &mut ended_early => match timeout(last_words, child.wait()).await {
+            Ok(Ok(status)) => ended_by(status),
+            Ok(Err(_)) | Err(_) => {
+                kill(child, pid).await;
+                Ended::Stopped
+            }
+        },
+        () = crowded(job.terms.processes) => {
+            kill(child, pid).await;
+            Ended::Crowded
+        }
+        () = filled(&job.dir, job.terms.disk_floor) => {
+            kill(child, pid).await;
+            Ended::Full
+        }
+        why = limit(job, pumps) => {
+            ask_to_end(pid);
+            tokio::select! {
+                biased;
+                _ = child.wait() => {}
+                () = &mut ended_early => kill(child, pid).await,
+                () = sleep(job.grace) => kill(child, pid).await,
+            }
+            why
+        }
+    }
+}
+
+/// Kills what is left of a job, and closes its control socket; returns how many processes that were.
+///
+/// In threads of their own, so that the pumps go on meanwhile.
+async fn sweep_all(control: Option<control::Listening>, pid: u32) -> u32 {
+    let mut swept = 0;
+    if let Some(control) = control {
+        if let Some(spared) = control.spared() {
+            swept += tokio::task::spawn_blocking(move || sweep_sparing(spared)).await.unwrap_or_default();
+        }
+        control.close().await;
+    }
+    swept + tokio::task::spawn_blocking(move || sweep(pid)).await.unwrap_or_default()
 }
 
 /// Waits for the job's time limit, or until it has neither written nor worked for too long.

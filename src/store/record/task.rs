@@ -6,7 +6,7 @@ use super::evidence::{EvidenceWire, evidence_of, evidence_wire};
 use super::note::{note_of, note_wire};
 use super::review::{decision_of, decision_wire, review_of, review_wire};
 use super::state::{StateWire, state_of, state_wire};
-use super::{RecordError, VERSION, ids, read, task_id, task_ids, write};
+use super::{RecordError, VERSION, commit, ids, read, task_id, task_ids, write};
 use crate::task::actor::Who;
 use crate::task::id::Seconds;
 use crate::task::record::{MicroUsd, Spent, Task};
@@ -44,6 +44,8 @@ pub(super) struct TaskWire {
     tries_max: u32,
     rounds: u32,
     attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handed_in: Option<String>,
     epoch: u64,
     changelog: Option<String>,
     exception: bool,
@@ -129,6 +131,7 @@ pub(super) fn task_wire(task: &Task) -> TaskWire {
         tries_max: task.tries_max,
         rounds: task.rounds,
         attempts: task.attempts,
+        handed_in: task.handed_in.as_ref().map(ToString::to_string),
         epoch: task.epoch,
         changelog: task.changelog.clone(),
         exception: task.exception,
@@ -165,6 +168,7 @@ pub(super) fn task_of(wire: TaskWire) -> Result<Task, RecordError> {
         tries_max: wire.tries_max,
         rounds: wire.rounds,
         attempts: wire.attempts,
+        handed_in: wire.handed_in.as_deref().map(commit).transpose()?,
         epoch: wire.epoch,
         changelog: wire.changelog,
         exception: wire.exception,
