@@ -1,7 +1,8 @@
 //! The worked example of the trace format, and a fast share of the goals.
 
+use super::beliefs::Beliefs;
 use super::check::{Verdict, check};
-use super::contender::{Beliefs, Contender};
+use super::contender::Contender;
 use super::figures::figures;
 use super::goals::{goals, reach};
 use super::measure::measure;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::bench::beliefs::Beliefs;
 use crate::bench::check::{Verdict, check};
-use crate::bench::contender::{Beliefs, Contender};
+use crate::bench::contender::Contender;
 use crate::bench::figures::{Figures, figures};
 use crate::bench::goals::{self, Against, Reached};
 use crate::bench::play::{Noise, play};

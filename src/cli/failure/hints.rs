@@ -7,7 +7,7 @@ use super::*;
 use crate::agent::{AgentError, PromptError};
 use crate::cli::args::Cli;
 use crate::cli::codes::CODES;
-use crate::flow::doctor::Check;
+use crate::flow::looked_at::Check;
 use crate::flow::{FlowError, Gated, Limit, Vaguely};
 use crate::forge::BadPayload;
 use crate::git::GitError;

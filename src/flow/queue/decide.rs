@@ -2,7 +2,7 @@
 
 use crate::flow::FlowError;
 use crate::flow::progress::Step;
-use crate::flow::suite::failed_tests;
+use crate::flow::verdicts::failed_tests;
 use crate::queue::{self, Ejection, Hold, Question};
 use crate::store::Stored;
 use crate::suite::worse::Worse;
