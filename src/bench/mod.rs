@@ -11,6 +11,7 @@ pub(crate) mod goals;
 mod measure;
 pub(crate) mod play;
 pub(crate) mod published;
+pub(crate) mod reach;
 mod synthetic;
 pub(crate) mod trace;
 mod truth;

@@ -17,6 +17,7 @@ mod pages;
 mod terminal;
 mod text;
 mod trace;
+mod verdict;
 mod watcher;
 
 use std::ffi::OsString;

@@ -1,4 +1,7 @@
 //! Finds circles: files of one room that import each other, directly or over others.
+//!
+//! A file imports another where it names what that one declares, by whatever way the name is handed on. A method is no
+//! name of a file, so a type may have its methods in several, and a `mod.rs` that only hands on names imports nothing.
 
 use super::{files_of_room, is_cfg_test, read_paths};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -29,7 +32,7 @@ struct Module {
 fn files_of_a_room_do_not_import_each_other() {
     let mut found = Vec::new();
     for (room, _) in super::ROOMS {
-        found.extend(circles(&edges(&modules(room))));
+        found.extend(circles(&edges(&modules(files_of_room(room)))));
     }
     let allowed: Vec<BTreeSet<String>> =
         ALLOWED.iter().map(|(files, _)| files.iter().map(|file| (*file).to_owned()).collect()).collect();
@@ -44,11 +47,11 @@ fn files_of_a_room_do_not_import_each_other() {
     }
 }
 
-/// The files of `room`, by their path in the crate.
-fn modules(room: &str) -> BTreeMap<String, Module> {
+/// A room's files by their path in the crate, without those that hold only tests.
+fn modules(files: Vec<(String, TokenStream)>) -> BTreeMap<String, Module> {
     let mut modules = BTreeMap::new();
     let mut only_tests = BTreeSet::new();
-    for (file, tokens) in files_of_room(room) {
+    for (file, tokens) in files {
         let path = file.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
         let path = path.replace('/', "::");
         let mut module = Module { file, ..Module::default() };
@@ -245,4 +248,49 @@ fn reach<'m>(edges: &BTreeMap<&'m str, BTreeMap<&'m str, &str>>, file: &str) -> 
         }
     }
     reached
+}
+
+/// Every import between files of a circle, one a line, of a room with these files.
+fn found_in(files: &[(&str, &str)]) -> String {
+    let files = files.iter().map(|(file, text)| (format!("src/{file}"), text.parse().expect("tokens")));
+    let found = circles(&edges(&modules(files.collect())));
+    found.into_iter().flat_map(|(_, edges)| edges).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_circle_is_found_over_names_that_are_handed_on() {
+    let hub =
+        ("room/mod.rs", "mod a; mod b; mod c; pub(crate) use a::{One as First, make}; pub use self::c::C;");
+    let a = ("room/a.rs", "use super::b::Two; pub struct One(Two); pub fn make() {}");
+    let over_the_hub = ("room/b.rs", "pub struct Two; fn f() { crate::room::make() }");
+    let renamed = ("room/b.rs", "use crate::room::{First, C}; pub struct Two;");
+    let over_another = ("room/b.rs", "use super::*; use super::c; pub struct Two(c::C);");
+    let c = ("room/c.rs", "pub struct C; impl C { fn f() { super::a::make() } }");
+    assert_eq!(
+        found_in(&[hub, a, over_the_hub]),
+        "src/room/a.rs -> src/room/b.rs (`super::b::Two`)\nsrc/room/b.rs -> src/room/a.rs (`crate::room::make`)"
+    );
+    assert_eq!(
+        found_in(&[hub, a, renamed]),
+        "src/room/a.rs -> src/room/b.rs (`super::b::Two`)\nsrc/room/b.rs -> src/room/a.rs (`crate::room::First`)"
+    );
+    assert_eq!(
+        found_in(&[hub, a, over_another, c]),
+        "src/room/a.rs -> src/room/b.rs (`super::b::Two`)\nsrc/room/b.rs -> src/room/c.rs (`c::C`)\n\
+         src/room/c.rs -> src/room/a.rs (`super::a::make`)"
+    );
+}
+
+#[test]
+fn what_only_hands_on_or_tests_imports_nothing() {
+    let hub = ("room/mod.rs", "mod a; mod b; #[cfg(test)] mod tests; pub use a::One; pub fn own() {}");
+    let a = ("room/a.rs", "pub struct One; #[cfg(test)] mod tests { use super::super::b::Two; }");
+    let b = ("room/b.rs", "use super::{One, own}; pub struct Two(One); fn f(x: Two) { x.own() }");
+    let tests = ("room/tests.rs", "use super::own; pub fn b() {}");
+    assert_eq!(found_in(&[hub, a, b, tests]), "");
+    let uses = ("room/mod.rs", "mod a; mod b; pub use b::Two; pub fn own() -> Two {}");
+    assert_eq!(
+        found_in(&[uses, a, ("room/b.rs", "use super::own; pub struct Two;")]),
+        "src/room/b.rs -> src/room/mod.rs (`super::own`)\nsrc/room/mod.rs -> src/room/b.rs (`Two`)"
+    );
 }

@@ -4,6 +4,7 @@
 
 mod bors;
 mod github;
+mod lane;
 mod oracle;
 mod pipeline;
 mod planner;
