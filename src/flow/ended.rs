@@ -23,6 +23,15 @@ pub(super) fn how_it_ended(result: &TurnResult, limit: Duration) -> String {
     parts.join(", ")
 }
 
+/// Why an attempt failed, with the last line of what its program wrote: mostly that is the reason. Where the program told
+/// its failure in a form of its own, that stands there already.
+pub(super) fn in_its_words(text: String, result: &TurnResult) -> String {
+    match result.last_words.as_deref().filter(|_| result.failure.is_none()) {
+        Some(words) => format!("{text}: {words}"),
+        None => text,
+    }
+}
+
 /// How a program ended, for people and records.
 pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
     match ended {
@@ -33,14 +42,5 @@ pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
         Ended::Crowded => "it had too many processes (sandbox.processes)".to_owned(),
         Ended::Full => "the disk was nearly full (run.disk_mb)".to_owned(),
         Ended::Stopped => "stopped".to_owned(),
-    }
-}
-
-/// Why an attempt failed, with the last line of what its program wrote: mostly that is the reason. Where the program told
-/// its failure in a form of its own, that stands there already.
-pub(super) fn in_its_words(text: String, result: &TurnResult) -> String {
-    match result.last_words.as_deref().filter(|_| result.failure.is_none()) {
-        Some(words) => format!("{text}: {words}"),
-        None => text,
     }
 }

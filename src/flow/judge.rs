@@ -25,7 +25,7 @@ use crate::task::record::{MicroUsd, Note, TurnRecord};
 use crate::task::{Actor, Event, Evidence, State, Trouble};
 
 use super::audit::Audited;
-use super::ended::{how_it_ended, in_its_words};
+use super::ended::how_it_ended;
 use super::memory::tags_of;
 use super::progress::Step;
 pub(super) use reviewed::answer_of;
