@@ -67,7 +67,6 @@ pub(crate) enum Code {
     Git,
     File,
     Editor,
-    NeedsInput,
     NotFit,
     RunBusy,
     NoSandbox,
@@ -409,13 +408,6 @@ pub(crate) const CODES: &[(Code, &str, Exit, &str)] = &[
     (Code::File, "E-FILE", Exit::Failed, "A file could not be read or written: permissions, or a full disk."),
     (Code::Editor, "E-EDITOR", Exit::Failed, "The editor failed. Nothing was changed."),
     (
-        Code::NeedsInput,
-        "E-NEEDS-INPUT",
-        Exit::Person,
-        "A question would have been asked, and nobody can answer: no terminal, or --no-input. Give the answer \
-         as an option.",
-    ),
-    (
         Code::NotFit,
         "E-NOT-FIT",
         Exit::Environment,
@@ -526,7 +518,7 @@ mod tests {
         1 failed: E-NOT-NOW E-DIRTY E-NOTHING-TO-UNDO E-AGENT-FAILED E-GIT E-FILE E-EDITOR
         2 wrong usage: E-USAGE E-BAD-VALUE E-BAD-ID E-VAGUE E-UNKNOWN E-AMBIGUOUS E-EXISTS E-CYCLE E-UNKNOWN-DEPENDENCY E-NO-TASK-HERE E-NO-BRANCH E-SETTINGS E-SAY-WHICH E-INSIDE-AGENT E-NO-RUN E-AGENT E-PROMPT E-PAYLOAD
         3 the gate says no: E-NOT-YOURS E-STANDING E-UNDER-REVIEW E-NO-CHANGE E-TOO-BIG E-OUTSIDE-PATHS E-CONFLICT E-WORSE E-GATE E-NO-EVIDENCE
-        4 waits for a person: E-OWN-WORK E-REWOUND E-DIVERGED E-NEEDS-INPUT E-CHECKOUT
+        4 waits for a person: E-OWN-WORK E-REWOUND E-DIVERGED E-CHECKOUT
         5 limit reached, state saved: run again:
         6 lost a race: retry: E-HEAD-MOVED E-CLAIMED E-TAKEN-OVER E-QUEUE-BUSY E-CONTENDED E-LOCKED E-RUN-BUSY
         7 the environment lacks something: see git orch doctor: E-NO-TESTS E-NO-REPOSITORY E-BARE E-REFTABLE E-UNREADABLE E-OLD-GIT E-SHALLOW E-NO-BASE E-NEWER-RECORD E-BROKEN-RECORD E-NO-REMOTE E-UNREACHABLE E-REMOTE-REFUSED E-PROGRAM-NOT-FOUND E-PROGRAM E-NOT-FIT E-NO-SANDBOX E-BRANCH-ORCH E-GITHUB

@@ -12,7 +12,7 @@ use crate::task::id::{RunId, TaskId};
 use crate::task::role::Role;
 
 use super::doctor::Diagnosis;
-use super::judge::how_it_ended;
+use super::ended::{how_it_ended, in_its_words};
 use super::{FlowError, Project};
 
 /// Time for the whole turn: a small model on a slow line needs less.
@@ -148,9 +148,16 @@ fn answered(agent: &Agent, turn: &Turn, result: &TurnResult, found: &mut Diagnos
             | Ended::Signaled(_)
             | Ended::Stopped,
         ) => {
-            found.wrong("answered", format!("{ended}, after {seconds:.1} s"), &explain);
+            let ended = format!("{ended}, after {seconds:.1} s");
+            found.wrong("answered", in_its_words(ended, result), &explain);
         }
-        (None, Ended::Exited(_)) if !result.complete => found.wrong("answered", ended, &explain),
+        (None, Ended::Exited(_)) if !result.complete => {
+            found.wrong("answered", in_its_words(ended, result), &explain);
+        }
+        (None, Ended::Exited(code)) if code != 0 => {
+            let ended = format!("{ended}, after {seconds:.1} s");
+            found.wrong("answered", in_its_words(ended, result), &explain);
+        }
         (None, Ended::Exited(_)) => {
             let model = result.model.as_deref().map(|model| format!(", model {model}")).unwrap_or_default();
             found.fine("answered", format!("{ended}, after {seconds:.1} s{model}"));

@@ -12,9 +12,11 @@ use crate::process::{self, Ended, Job, Terms, free_bytes};
 
 use super::contract::Brief;
 use super::crew::Crew;
-use super::doctor::{Check, Diagnosis, TESTS};
+use super::doctor::Diagnosis;
+use super::looked_at::Check;
 use super::progress::{Line, Step, Watcher};
 use super::run::RunRequest;
+use super::startable::TESTS;
 use super::{FlowError, Project};
 
 /// An agent that was tried before the start, and what that used.
@@ -94,7 +96,7 @@ impl Project {
             }
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
-            let ended = super::judge::ended_in_words(outcome.ended, SERVICE_LIMIT);
+            let ended = super::ended::ended_in_words(outcome.ended, SERVICE_LIMIT);
             found.wrong("service", format!("`{service}`: {ended}: {last}"), service);
         }
         Ok(())

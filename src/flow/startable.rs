@@ -7,6 +7,8 @@ use crate::process::{Command, which};
 
 use super::{FlowError, Project};
 
+/// Says which command the tests are, and where that is set.
+pub(super) const TESTS: &str = "git orch config explain tests.all";
 /// Words that a shell knows itself.
 const BUILTINS: [&str; 21] = [
     ".", "case", "cd", "command", "echo", "eval", "exec", "export", "for", "if", "printf", "set", "source",

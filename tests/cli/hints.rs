@@ -96,6 +96,11 @@ fn hints_about_work_in_hand_work_where_they_are_given() {
     assert_eq!(follow(&sandbox, &["queue", "add", "two"]), "E-UNDER-REVIEW");
     sandbox.run(&["stop", "two", "--abandon"]).exits(0);
     assert_eq!(follow(&sandbox, &["approve", "two"]), "E-NOT-NOW");
+    add(&sandbox, "four", &[]);
+    sandbox.run(&["pick", "four", "--as", "bo"]).exits(0);
+    let refused = sandbox.run(&["submit", "four", "--json"]).exits(6).json();
+    assert_eq!(refused["error"]["hint"], "git orch submit four --as bo");
+    assert_eq!(follow(&sandbox, &["submit", "four"]), "E-CLAIMED");
     // Somebody else's work under review, and one's own: what is said is what may be done.
     add(&sandbox, "three", &[]);
     let worktree = sandbox.run(&["pick", "three", "--path"]).exits(0).stdout.trim().to_owned();

@@ -167,6 +167,17 @@ fn an_agent_that_is_not_installed_is_named_with_the_command_that_installs_it() {
     );
 }
 
+#[test]
+fn a_program_that_does_not_know_its_options_is_told_in_its_own_words() {
+    let sandbox = Sandbox::new();
+    let agent = "[agent.odd]\nargv = ['sh', '-c', 'echo no such option --headless >&2; exit 2']\n";
+    sandbox.write("orch.toml", agent);
+    sandbox.git(&["commit", "-qam", "settings"]);
+    let pinged = sandbox.run(&["doctor", "--ping", "odd"]).exits(7).stdout;
+    assert!(pinged.contains("WRONG  answered     exit 2"), "{pinged}");
+    assert!(pinged.contains(": no such option --headless\n"), "{pinged}");
+}
+
 /// The lines of the page's example, with a program that exists.
 #[test]
 fn an_agent_of_ones_own_takes_the_ten_lines_that_the_page_shows() {

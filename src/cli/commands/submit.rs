@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::Context;
-use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, held_by_another};
+use crate::cli::flags::DryRun;
 use crate::cli::json::TaskJson;
 use crate::cli::needs::{Eyes, needs};
 use crate::cli::text;
@@ -85,7 +85,10 @@ fn refused(err: FlowError, id: &TaskId) -> Failure {
         FlowError::Gate { evidence, .. } => Some(evidence.trouble),
         _ => None,
     };
-    let failure = Failure::from(err);
+    let failure = match err {
+        FlowError::Claimed { id, owner, since } => held_by_another(&id, &owner, since),
+        err => Failure::from(err),
+    };
     match trouble {
         Some(Trouble::TooBig) => failure
             .hint("or ask for an exception", format!("git orch submit {id} -m \"why it cannot be split\"")),

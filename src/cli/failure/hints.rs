@@ -7,7 +7,7 @@ use super::*;
 use crate::agent::{AgentError, PromptError};
 use crate::cli::args::Cli;
 use crate::cli::codes::CODES;
-use crate::flow::doctor::Check;
+use crate::flow::looked_at::Check;
 use crate::flow::{FlowError, Gated, Limit, Vaguely};
 use crate::forge::BadPayload;
 use crate::git::GitError;
@@ -177,7 +177,7 @@ fn machine() -> Vec<FlowError> {
 }
 
 /// Codes that only commands give: each of their hints is run in `tests/cli/hints.rs`, or stands beside its check.
-const OF_COMMANDS: [&str; 5] = ["E-USAGE", "E-UNDER-REVIEW", "E-EDITOR", "E-NEEDS-INPUT", "E-BUG"];
+const OF_COMMANDS: [&str; 4] = ["E-USAGE", "E-UNDER-REVIEW", "E-EDITOR", "E-BUG"];
 
 #[test]
 fn every_code_that_the_work_gives_is_looked_at() {

@@ -15,6 +15,8 @@ mod vague;
 
 use serde_json::{Value, json};
 
+pub(crate) use store::held_by_another;
+
 use crate::store::chain;
 use crate::task::id::shown;
 

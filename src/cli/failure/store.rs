@@ -83,15 +83,31 @@ fn not_now(id: &TaskId, event: &str, state: &State) -> Failure {
 }
 
 pub(super) fn claimed(id: &TaskId, owner: &str, since: Option<Seconds>) -> Failure {
-    let owner = text::owner(owner);
-    let held = match since {
-        Some(since) => format!("{owner} has held it since {}", text::rfc3339(since)),
-        None => format!("{owner} holds it"),
-    };
     Failure::new(Code::Claimed, format!("{id} is already claimed"))
-        .because(held)
+        .because(held(owner, since))
         .hint("take another", "git orch pick")
         .hint("or take it over", format!("git orch pick {id} --take-over"))
+}
+
+/// `id` was to be handed in by somebody who does not hold it.
+pub(crate) fn held_by_another(id: &TaskId, owner: &str, since: Seconds) -> Failure {
+    let failure = Failure::new(Code::Claimed, format!("{id} is not yours to hand in"))
+        .because(held(owner, Some(since)));
+    // An agent's name, with its run, is nobody's to act under; and a name from another clone may be any text.
+    let as_them = shlex::try_quote(owner).ok().filter(|_| !owner.contains('@') && shown(owner) == owner);
+    let failure = match as_them {
+        Some(name) => failure.hint("hand it in as them", format!("git orch submit {id} --as {name}")),
+        None => failure,
+    };
+    failure.hint("or take it over", format!("git orch pick {id} --take-over"))
+}
+
+fn held(owner: &str, since: Option<Seconds>) -> String {
+    let owner = text::owner(owner);
+    match since {
+        Some(since) => format!("{owner} has held it since {}", text::rfc3339(since)),
+        None => format!("{owner} holds it"),
+    }
 }
 
 /// A name that nothing has.
