@@ -45,6 +45,7 @@ mod queue_stands;
 mod readme;
 mod real_agents;
 mod real_history;
+mod runs;
 mod sandbox;
 mod scenarios;
 mod scratch;
