@@ -46,6 +46,7 @@ mod readme;
 mod red_logs;
 mod real_agents;
 mod real_history;
+mod runs;
 mod sandbox;
 mod said_early;
 mod scenarios;
