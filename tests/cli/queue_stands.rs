@@ -33,8 +33,18 @@ fn a_base_without_a_result_is_tested_again_when_somebody_asks() {
     let stands = place.orch(&dir, &["queue", "run"]);
     assert_eq!(stands.code, Some(4), "{}{}", stands.out, stands.err);
     assert!(stands.out.contains("to try again: git orch queue run"), "{}{}", stands.out, stands.err);
+    // Whoever comes later sees it as well.
+    let why = "give no result that counts";
+    for args in [&["status"][..], &["queue"], &["queue", "why", "topic"]] {
+        let shown = place.orch(&dir, args);
+        assert!(shown.out.contains(why), "{args:?}: {}{}", shown.out, shown.err);
+    }
+    for args in [&["status", "--json"], &["queue", "--json"]] {
+        assert!(place.data(&dir, args)["stands"].as_str().unwrap().contains(why));
+    }
     std::fs::write(&tool, "").unwrap();
     place.data(&dir, &["queue", "run", "--json"]);
+    assert!(place.data(&dir, &["status", "--json"])["stands"].is_null());
     assert_eq!(place.data(&dir, &["show", "topic", "--json"])["state"], "completed");
 }
 

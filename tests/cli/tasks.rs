@@ -36,7 +36,7 @@ fn a_task_as_json_has_the_documented_fields() {
     let shown = sandbox.run(&["show", "esc", "--json"]).exits(0).json();
     assert_eq!(shown["data"], answer["data"]);
     let status = sandbox.run(&["status", "--json"]).exits(0).json();
-    assert_snapshot!(fields(&status["data"]).join(" "), @"broken capacity done_today finished main needs_you paused queue ready run stopped tasks worktree_gone");
+    assert_snapshot!(fields(&status["data"]).join(" "), @"below broken capacity done_today finished main needs_you paused queue ready run stands stopped tasks worktree_gone");
     assert_eq!(status["data"]["tasks"][0]["id"], "esc");
     let queue = sandbox.run(&["queue", "--json"]).exits(0).json();
     assert_snapshot!(fields(&queue["data"]).join(" "), @"base below entries paused stopped");

@@ -111,3 +111,16 @@ fn undo_of_an_abandon_brings_the_work_back() {
     sandbox.run(&["queue", "run"]).exits(0);
     assert_eq!(sandbox.git(&["ls-tree", "--name-only", "main"]), "f.txt\none.txt\norch.toml\ntwo.txt");
 }
+
+#[test]
+fn what_is_taken_back_is_not_finished_any_more() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "Say one in a file", "--id", "one"]).exits(0);
+    let nothing = sandbox.run(&["log", "--since", "2099-01-01"]).exits(0).stdout;
+    assert_eq!(nothing, "Nothing has happened since 2099-01-01.\n");
+    sandbox.run(&["stop", "one", "--abandon"]).exits(0);
+    let finished = || sandbox.run(&["status", "-a", "--json"]).exits(0).json()["data"]["finished"].take();
+    assert_eq!(finished(), serde_json::json!(["one"]));
+    sandbox.run(&["undo"]).exits(0);
+    assert_eq!(finished(), serde_json::json!([]));
+}

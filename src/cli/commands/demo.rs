@@ -84,6 +84,9 @@ fn next(summary: &Summary, program: &str) -> Vec<(String, String)> {
         (format!("cd {}", quoted(&summary.dir.display().to_string())), String::new()),
         (format!("{program} status"), "what is going on".to_owned()),
     ];
+    if !summary.open.is_empty() {
+        next.push((format!("{program} run"), "let the agents do what is open".to_owned()));
+    }
     for (id, ..) in &summary.needs_you {
         next.push((format!("{program} show {id}"), "why it stopped, and what you can do".to_owned()));
     }

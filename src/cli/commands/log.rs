@@ -50,15 +50,17 @@ pub(crate) fn run(ctx: &Context, args: &LogArgs) -> Result<Exit, Failure> {
                    "state": event.state, "op": event.op, "text": event.subject})
         })
         .collect();
-    let shown = || if args.number == 0 { String::new() } else { render(&events, now, args.oneline) };
+    let shown = || match (events.is_empty(), &args.since) {
+        _ if args.number == 0 => String::new(),
+        (true, Some(since)) => format!("Nothing has happened since {}.\n", text::line(since)),
+        (true, None) => "Nothing has happened yet.\n".to_owned(),
+        (false, _) => render(&events, now, args.oneline),
+    };
     ctx.out.success("log", json!({"events": data}), shown, &[]);
     Ok(Exit::Done)
 }
 
 fn render(events: &[Happened], now: Seconds, oneline: bool) -> String {
-    if events.is_empty() {
-        return "Nothing has happened yet.\n".to_owned();
-    }
     let mut out = String::new();
     for event in events {
         let (id, at, subject) =

@@ -187,6 +187,7 @@ impl<'a> Lander<'a> {
             Err(held) => return Err(FlowError::QueueBusy { pid: held.pid, since: held.since }),
         };
         self.project.hear_all_left()?;
+        self.begin_anew()?;
         let mut result = self.work(&slot, bounds);
         if result.is_ok() && std::mem::take(&mut self.sharing.due) {
             self.sharing.due = true; // others wait for the last word of this clone

@@ -1,17 +1,48 @@
 //! Why the queue stands still: for what only a person can change, nobody leaves it.
 
-use crate::flow::FlowError;
+use std::path::PathBuf;
+
 use crate::flow::progress::Step;
+use crate::flow::{FlowError, Project};
 use crate::queue::{self, Question};
 use crate::task::id::TaskId;
 
 use super::Lander;
 
+/// The most of a note that is read, in characters.
+const NOTE_MAX: usize = 2000;
+
+impl Project {
+    /// Why the queue stood still when it last ran in this clone, if it did: what is missing may be of this machine alone.
+    pub(crate) fn stood_still(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.standing_note()).ok()?;
+        let text: String = text.trim().chars().take(NOTE_MAX).collect();
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn standing_note(&self) -> PathBuf {
+        self.local().join("queue-stands")
+    }
+}
+
 impl Lander<'_> {
+    /// What was in the way the last time may be gone: it is found again, or it is not.
+    pub(super) fn begin_anew(&self) -> Result<(), FlowError> {
+        let note = self.project.standing_note();
+        match std::fs::remove_file(&note) {
+            Err(err) if err.kind() != std::io::ErrorKind::NotFound => {
+                Err(FlowError::file("remove", &note)(err))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Nothing lands until a person did something; nobody leaves the queue for it.
     pub(super) fn stand(&mut self, text: String) -> bool {
         if self.rounds.stands.as_ref() != Some(&text) {
             self.say(Step::NeedsYou, &[], None, text.clone());
+            // Only for who looks later: the queue itself looks anew each time.
+            let _ = std::fs::write(self.project.standing_note(), &text);
             self.rounds.stands = Some(text);
         }
         false

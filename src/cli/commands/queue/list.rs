@@ -23,6 +23,8 @@ struct Screen {
     paused: Option<String>,
     below: Option<u8>,
     stopped: Option<String>,
+    /// Why it stood still when it last ran here.
+    stood: Option<String>,
     entries: Vec<Entry>,
     /// Tasks that left the queue and wait for a person.
     left: Vec<(TaskId, String)>,
@@ -53,6 +55,7 @@ pub(super) fn run(ctx: &Context, project: &Project) -> Result<Exit, Failure> {
         paused: state.paused,
         below: state.min_priority,
         stopped: state.stopped,
+        stood: project.stood_still().filter(|_| !sight.view.entries.is_empty()),
         entries: entries(&sight.view, &cards, |id| forecasts.get(id).copied()),
         left,
     };
@@ -62,6 +65,7 @@ pub(super) fn run(ctx: &Context, project: &Project) -> Result<Exit, Failure> {
         "below": screen.below,
         "entries": screen.entries.iter().map(entry_json).collect::<Vec<_>>(),
         "stopped": stopped_json(&screen),
+        "stands": screen.stood,
     });
     let next = if screen.entries.is_empty() { Vec::new() } else { vec!["git orch queue run".to_owned()] };
     ctx.out.success("queue", data, || render(&screen), &next);
@@ -130,6 +134,9 @@ fn render(screen: &Screen) -> String {
         _ => paused,
     };
     let mut out = format!("{} {}   paused: {paused}\n", text::line(&screen.branch), screen.commit);
+    if let Some(why) = &screen.stood {
+        out.push_str(&format!("It stands still: {}\n", text::line(why)));
+    }
     if screen.entries.is_empty() {
         out.push_str("The queue is empty. git orch queue add BRANCH\n");
     }
@@ -183,6 +190,7 @@ mod tests {
             paused: None,
             below: None,
             stopped: None,
+            stood: None,
             entries: vec![
                 entry("t-1", "testing", None),
                 entry("t-2", "waiting", None),

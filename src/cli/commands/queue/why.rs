@@ -19,13 +19,16 @@ pub(super) fn run(ctx: &Context, project: &Project, task: &str) -> Result<Exit, 
     let id = found.id.clone();
     let stopped = project.store.repo_state().map_err(FlowError::from)?.stopped;
     let sight = Lander::new(project, &Unwatched, Stop::new(), project.policy.queue.jobs).look()?;
+    let stands = project.stood_still();
     let queued = sight.view.entries.iter().any(|entry| entry.task == id);
-    let reason = match stopped {
-        Some(why) if queued => Reason { text: format!("the queue is stopped: {why}"), behind: None },
-        _ if queued => Explain::of(&sight.view).why(&id),
-        _ => Reason { text: not_queued(project, &found), behind: None },
+    let reason = match (stopped, &stands) {
+        _ if !queued => Reason { text: not_queued(project, &found), behind: None },
+        (Some(why), _) => Reason { text: format!("the queue is stopped: {why}"), behind: None },
+        (None, Some(why)) => Reason { text: format!("the queue stands still: {why}"), behind: None },
+        (None, None) => Explain::of(&sight.view).why(&id),
     };
-    let forecast = sight.forecasts().get(&id).copied();
+    // Nobody knows when a person mends what is in the way.
+    let forecast = sight.forecasts().get(&id).copied().filter(|_| stands.is_none());
     let eta = forecast.map_or_else(String::new, |forecast| format!("; lands in {}", span(forecast)));
     let line = format!("{id}: {}{eta}\n", text::line(&reason.text));
     let next = match needs(&found, &Eyes::of(project)) {

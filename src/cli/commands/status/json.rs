@@ -49,6 +49,8 @@ pub(super) fn data(project: &Project, screen: &Screen, cards: &[Card]) -> Result
         "done_today": screen.done_today,
         "paused": screen.paused,
         "stopped": screen.stopped,
+        "below": screen.below,
+        "stands": screen.stood,
         "broken": broken,
         "finished": screen.finished.iter().map(|(id, _)| id).collect::<Vec<_>>(),
     }))

@@ -60,7 +60,7 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
     let mut screen = Screen::of(&project, &cards, &args.filter, args.all)?;
     screen.broken = open.broken;
     if args.all && !args.short {
-        screen.finished = screen::finished(&project, &args.filter)?;
+        screen.finished = screen::finished(&project, &cards, &args.filter)?;
     }
     if args.short {
         ctx.out.success("status-short", json::short(&screen), || render::short(&screen), &[]);

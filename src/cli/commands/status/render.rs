@@ -100,6 +100,13 @@ fn standing(screen: &Screen) -> String {
         let line = format!("The queue is stopped: {}   git orch approve queue", text::line(why));
         let _ = writeln!(out, "{}", text::attention(&line));
     }
+    if let Some(below) = screen.below {
+        let _ = writeln!(out, "The queue is closed below priority {below}   git orch queue resume");
+    }
+    if let Some(why) = &screen.stood {
+        let line = format!("The queue stands still: {}   git orch queue run", text::line(why));
+        let _ = writeln!(out, "{}", text::attention(&line));
+    }
     for (id, owner) in &screen.bereft {
         let line = format!("Somebody removed the worktree of {id}, which {} has in hand", text::owner(owner));
         let _ = writeln!(out, "{}   {}", text::attention(&line), doctor::worktree_again(id, owner));

@@ -37,6 +37,10 @@ pub(super) struct Screen {
     pub(super) bereft: Vec<(TaskId, String)>,
     pub(super) paused: Option<String>,
     pub(super) stopped: Option<String>,
+    /// Below which priority nobody lands.
+    pub(super) below: Option<u8>,
+    /// Why the queue stood still when it last ran here, where it has work.
+    pub(super) stood: Option<String>,
     /// The run that has not come to its end, and why it waits, if it does.
     pub(super) run: Option<(String, Option<String>)>,
     pub(super) now: i64,
@@ -56,7 +60,8 @@ impl Screen {
         screen.bereft = project.bereft(screen.hand.iter());
         screen.all = all;
         let state = project.store.repo_state().map_err(FlowError::from)?;
-        (screen.paused, screen.stopped) = (state.paused, state.stopped);
+        (screen.paused, screen.stopped, screen.below) = (state.paused, state.stopped, state.min_priority);
+        screen.stood = project.stood_still().filter(|_| !screen.queue.is_empty());
         let run = project.unfinished_run()?;
         screen.run = run.map(|(run, state)| (run.to_string(), state.waits));
         let today = screen.now - 86_400;
@@ -155,9 +160,16 @@ fn done_since(project: &Project, open: &[Card], since: Seconds) -> Result<usize,
     Ok(done)
 }
 
-pub(super) fn finished(project: &Project, filter: &[String]) -> Result<Vec<(String, String)>, Failure> {
+/// What has landed or was given up, and was not taken back since: the tasks in `open` are at work again.
+pub(super) fn finished(
+    project: &Project,
+    open: &[Card],
+    filter: &[String],
+) -> Result<Vec<(String, String)>, Failure> {
+    let open: BTreeSet<&TaskId> = open.iter().map(|card| &card.id).collect();
     let mut rows = Vec::new();
-    for id in project.store.archived_ids().map_err(FlowError::from)? {
+    let archived = project.store.archived_ids().map_err(FlowError::from)?;
+    for id in archived.into_iter().filter(|id| !open.contains(id)) {
         if let Some(task) = project.store.archived_task(&id).map_err(FlowError::from)? {
             let card = Card::of(&task);
             if matches(&card, filter) {
