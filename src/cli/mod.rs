@@ -119,7 +119,16 @@ fn carried_out(context: &Context, command: &Command) -> u8 {
         context.out.failure(&failure);
         failure.exit()
     });
-    exit.code()
+    match context.out.lost() {
+        // What a script would take for the whole answer is none.
+        Some(why) if exit == Exit::Done => {
+            let text = format!("the answer could not be written to standard output: {why}");
+            let failure = Failure::new(Code::File, text).hint("look where there is room", "df -h");
+            context.out.note(&failure.text());
+            failure.exit().code()
+        }
+        _ => exit.code(),
+    }
 }
 
 /// What clap says: help, the version, or wrong usage.
