@@ -1,7 +1,13 @@
-//! Holds the order of the rooms of `src/`, and keeps the pure ones pure.
+//! Holds the order of the rooms of `src/`, keeps the pure ones pure, and their files free of circles.
+
+#[path = "architecture/circles.rs"]
+mod circles;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 enum Kind {
     /// Decides: no files, programs, network, clock or environment.
@@ -108,6 +114,17 @@ fn rooms_use_only_what_they_may() {
 
 /// Every `a::b::c` in a room, with `use` groups written out, without comments, strings and test code.
 fn paths_of_room(room: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (file, tokens) in files_of_room(room) {
+        let mut paths = Vec::new();
+        read_paths(tokens, "", &mut paths);
+        found.extend(paths.into_iter().map(|path| (file.clone(), path)));
+    }
+    found
+}
+
+/// The files of a room, each with its tokens.
+fn files_of_room(room: &str) -> Vec<(String, TokenStream)> {
     let mut files = vec![Path::new("src").join(format!("{room}.rs"))];
     let mut folders = vec![Path::new("src").join(room)];
     while let Some(folder) = folders.pop() {
@@ -116,19 +133,16 @@ fn paths_of_room(room: &str) -> Vec<(String, String)> {
             if path.is_dir() { folders.push(path) } else { files.push(path) }
         }
     }
-    let mut found = Vec::new();
-    for file in files.iter().filter(|file| file.exists() && file.extension().is_some_and(|x| x == "rs")) {
-        let text = fs::read_to_string(file).expect("readable files");
-        let mut paths = Vec::new();
-        read_paths(text.parse().expect("the compiler read it too"), "", &mut paths);
-        found.extend(paths.into_iter().map(|path| (file.display().to_string(), path)));
-    }
-    found
+    let files = files.iter().filter(|file| file.exists() && file.extension().is_some_and(|x| x == "rs"));
+    let read = |file: &PathBuf| fs::read_to_string(file).expect("readable files");
+    files
+        .map(|file| (file.display().to_string(), read(file).parse().expect("the compiler read it too")))
+        .collect()
 }
 
 fn read_paths(tokens: TokenStream, prefix: &str, paths: &mut Vec<String>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+    let colon = |at: usize| tokens.get(at).is_some_and(|token| is(token, ':'));
     let colons = |at: usize| colon(at) && colon(at + 1);
     let mut at = 0;
     while at < tokens.len() {
@@ -158,6 +172,10 @@ fn read_paths(tokens: TokenStream, prefix: &str, paths: &mut Vec<String>) {
                     paths.push(path);
                 }
             }
+            // A field or a method is no path; what follows `..` may begin one.
+            TokenTree::Punct(dot) if dot.as_char() == '.' && !(at > 0 && is(&tokens[at - 1], '.')) => {
+                at += if matches!(tokens.get(at + 1), Some(TokenTree::Ident(_))) { 2 } else { 1 };
+            }
             TokenTree::Literal(text) if text.to_string().starts_with("\"refs/orch") => {
                 paths.push("refs/orch".to_owned());
                 at += 1;
@@ -169,6 +187,10 @@ fn read_paths(tokens: TokenStream, prefix: &str, paths: &mut Vec<String>) {
             _ => at += 1,
         }
     }
+}
+
+fn is(token: &TokenTree, punct: char) -> bool {
+    matches!(token, TokenTree::Punct(found) if found.as_char() == punct)
 }
 
 fn is_cfg_test(token: Option<&TokenTree>) -> bool {

@@ -13,11 +13,13 @@ mod price;
 mod prompt;
 /// The agent that replays recorded changes.
 mod script;
+/// Calls an agent for a turn.
+mod take;
 /// Workers that do one task together.
 mod team;
 /// What the logs of a call tell.
 mod told;
-/// One call of an agent.
+/// What is asked in a turn, and what came of it.
 mod turn;
 
 use crate::{
@@ -25,7 +27,11 @@ use crate::{
     process::ProcessError,
     task::id::TaskId,
 };
-use std::{collections::BTreeMap, io, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
 
 pub(crate) use output::{FailureKind, Tokens};
 pub(crate) use prompt::{
@@ -33,9 +39,10 @@ pub(crate) use prompt::{
     Rendered, TaskVars, TestVars, Tools, front, render,
 };
 pub(crate) use script::script_main;
+pub(crate) use take::take;
 pub(crate) use team::take_together;
 pub(crate) use told::{Told, told_by_logs};
-pub(crate) use turn::{Access, Cost, Turn, TurnResult, Usage, take};
+pub(crate) use turn::{Access, Cost, Turn, TurnResult, Usage};
 
 /// An agent as it was named in the settings or on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +91,12 @@ pub(crate) enum AgentError {
     File { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Process(#[from] ProcessError),
+}
+
+impl AgentError {
+    fn file(path: &Path, source: io::Error) -> AgentError {
+        AgentError::File { path: path.to_owned(), source }
+    }
 }
 
 /// Reads an agent as a person typed it: a name of the settings, with a model behind a colon or without; or

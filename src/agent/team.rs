@@ -3,7 +3,8 @@
 use super::{
     Agent, AgentError,
     output::Tokens,
-    turn::{Cost, Turn, TurnResult, Usage, take},
+    take::take,
+    turn::{Cost, Turn, TurnResult, Usage},
 };
 use crate::{
     process::{Ended, Stop},

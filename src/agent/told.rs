@@ -4,7 +4,7 @@ use super::{
     AgentError,
     output::{self, Said, Tokens},
     price,
-    turn::{Cost, Turn, TurnResult, Usage, failed},
+    turn::{Cost, Turn, TurnResult, Usage},
 };
 use crate::{
     policy::agents::{AgentEntry, Output},
@@ -43,9 +43,9 @@ pub(super) fn result(
     let form = entry.map_or(Output::Text, |entry| entry.output);
     // Events may be far longer than the answer in them, and what was used may stand anywhere.
     let (stdout, log_cut) = read_end(&logs.out, turn.log_cap, turn.log_cap + MARKER)
-        .map_err(|source| failed(&logs.out, source))?;
+        .map_err(|source| AgentError::file(&logs.out, source))?;
     let (stderr, _) =
-        read_end(&logs.err, turn.log_cap, ERROR_MAX).map_err(|source| failed(&logs.err, source))?;
+        read_end(&logs.err, turn.log_cap, ERROR_MAX).map_err(|source| AgentError::file(&logs.err, source))?;
     let mut said = output::read(form, &stdout, &stderr);
     if outcome.dropped > 0 && form.sums_up() {
         // A sum without what was left out would be too low.

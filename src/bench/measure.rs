@@ -1,10 +1,11 @@
 //! Plays one setting for several seeds and takes the means.
 
+use super::beliefs::{ATTRIBUTION, Beliefs};
 use super::check::check;
-use super::contender::{Beliefs, Contender};
+use super::contender::Contender;
 use super::figures::{Figures, figures};
 use super::play::{Noise, play};
-use super::synthetic::{ATTRIBUTION, Setting};
+use super::synthetic::Setting;
 
 /// What a contender came to in one setting.
 #[derive(Debug, Clone, Copy, PartialEq)]

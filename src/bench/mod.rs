@@ -2,6 +2,7 @@
 //!
 //! `trace` is the traffic, `play` the clockwork, `contender` who plays, `check` an independent judge of what came out.
 
+pub(crate) mod beliefs;
 pub(crate) mod check;
 pub(crate) mod contender;
 pub(crate) mod figures;
@@ -10,6 +11,7 @@ pub(crate) mod goals;
 mod measure;
 pub(crate) mod play;
 pub(crate) mod published;
+pub(crate) mod reach;
 mod synthetic;
 pub(crate) mod trace;
 mod truth;

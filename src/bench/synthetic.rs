@@ -3,7 +3,7 @@
 //! Assumptions, not measurements: defects are independent; a change conflicts with each of the 20 before it with 5 %
 //! where both touch the same and with 0.1 % else; an author wrote a change 10 minutes before it came, in the mean.
 
-use super::contender::EARLY_MEAN;
+use super::beliefs::{ATTRIBUTION, EARLY_MEAN};
 use super::footprints::{NEIGHBOURS, Overlaps, cargo};
 use super::play::Noise;
 use super::trace::{Change, ChangeId, Model, Signals, Trace};
@@ -25,9 +25,6 @@ impl Suite {
 }
 /// Mean minutes between an author's update from the base and the change's arrival.
 const AUTHOR_MEAN: f64 = 10.0;
-/// Share of culprits that a failure points at, where it points at anybody.
-pub(crate) const ATTRIBUTION: f64 = 0.7;
-
 /// When changes come.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Arrivals {

@@ -1,12 +1,14 @@
 //! The worked example of the trace format, and a fast share of the goals.
 
+use super::beliefs::Beliefs;
 use super::check::{Verdict, check};
-use super::contender::{Beliefs, Contender};
+use super::contender::Contender;
 use super::figures::figures;
-use super::goals::{goals, reach};
+use super::goals::goals;
 use super::measure::measure;
 use super::play::{Noise, play};
 use super::published::compare;
+use super::reach::reach;
 use super::synthetic::Setting;
 use super::trace::{Outcome, Played};
 use super::wire::{read_result, read_trace, write_result, write_trace};

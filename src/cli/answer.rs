@@ -16,10 +16,12 @@ use crate::process::{self, REQUEST_MAX};
 use crate::task::id::{TaskId, shown};
 use crate::task::role::Role;
 
-use super::args::{Cli, Command, When};
+use super::args::{Cli, Command};
 use super::codes::{self, Code};
+use super::dispatch::{carried_out, context};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::flags::{Global, When};
 use super::output::Output;
 
 /// What is sent: a command as it was typed.
@@ -121,13 +123,13 @@ pub(super) fn run(words: impl Iterator<Item = OsString>) -> u8 {
     cli.global.no_input = true;
     cli.global.verbose = 0;
     cli.global.offline = told.offline;
-    let mut context = super::context(&cli, request.words.iter().map(String::as_str));
+    let mut context = context(&cli, request.words.iter().map(String::as_str));
     context.given.acts_as = Some(seat.who.clone());
     context.given.flags = Vec::new();
     context.given.no_sandbox = told.no_sandbox;
     context.given.seat = Some(seat.clone());
     match Project::open(&context.given).and_then(|project| allowed(cli.command, &seat, &project)) {
-        Ok(command) => super::carried_out(&context, &command),
+        Ok(command) => carried_out(&context, &command),
         Err(err) => {
             let failure = Failure::from(err);
             context.out.failure(&failure);
@@ -176,14 +178,8 @@ fn allowed(command: Command, seat: &Seat, project: &Project) -> Result<Command, 
 
 /// What cannot even be read.
 fn unclear(why: &str) -> u8 {
-    let global = super::args::Global {
-        json: false,
-        quiet: false,
-        verbose: 0,
-        color: When::Never,
-        no_input: true,
-        offline: true,
-    };
+    let global =
+        Global { json: false, quiet: false, verbose: 0, color: When::Never, no_input: true, offline: true };
     let failure = Failure::new(Code::Usage, "this is no request that git-orch understands")
         .because(why)
         .hint("what an agent may ask", "git orch show E-INSIDE-AGENT");

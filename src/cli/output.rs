@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::task::id::shown;
 
-use super::args::{Global, When};
 use super::failure::Failure;
+use super::flags::{Global, When};
 
 /// Where and how a command answers.
 #[derive(Debug, Clone)]

@@ -1,8 +1,7 @@
 //! What is installed beside the program: man pages and completions, made from the grammar, so never stale.
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 
-use super::args::Cli;
 use super::exit::Exit;
 use crate::flow::init::Page;
 
@@ -45,8 +44,8 @@ complete --keep-order --exclusive --command git --condition 'contains -- orch (c
 "#;
 
 /// All pages: `man git-orch` has everything, as `git help orch` finds no other.
-pub(crate) fn all() -> Vec<Page> {
-    let mut pages = man_pages();
+pub(crate) fn all(grammar: Command) -> Vec<Page> {
+    let mut pages = man_pages(grammar);
     for (path, text) in [
         ("bash-completion/completions/git-orch", BASH),
         ("zsh/site-functions/_git-orch", ZSH),
@@ -58,8 +57,7 @@ pub(crate) fn all() -> Vec<Page> {
 }
 
 /// The man pages alone.
-pub(crate) fn man_pages() -> Vec<Page> {
-    let mut root = Cli::command();
+pub(crate) fn man_pages(mut root: Command) -> Vec<Page> {
     root.build();
     let mut pages = vec![page("git-orch", whole(&root))];
     for command in visible(&root) {
@@ -134,10 +132,12 @@ fn written(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::Cli;
+    use clap::CommandFactory as _;
 
     #[test]
     fn one_page_has_every_visible_command() {
-        let pages = all();
+        let pages = all(Cli::command());
         let whole = &pages[0];
         assert_eq!(whole.path, "man/man1/git-orch.1");
         for word in
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(whole.text.matches("GLOBAL OPTIONS").count(), 1);
         assert!(pages.iter().any(|page| page.path == "man/man1/git-orch-doctor.1"));
         assert!(!pages.iter().any(|page| page.path.contains("git-orch-hook")));
-        assert_eq!(pages, all());
+        assert_eq!(pages, all(Cli::command()));
     }
 
     #[test]

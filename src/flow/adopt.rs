@@ -10,12 +10,10 @@ use crate::task::state::{Change, Claim};
 use crate::task::{Event, Evidence, State, Trouble, Who};
 
 use super::gate::Measured;
-use super::intake::Intake;
+use super::landings::{Ends, Landings};
 use super::task::{PRIORITY, conflict_with_base};
 use super::{FlowError, Gated, Limit, Project};
 
-/// The trailer of a landing that names the branch's tip where history itself does not.
-pub(crate) const LANDED_HEAD: &str = "Orch-Head";
 /// How a commit says of itself that it is not ready.
 const DRAFTS: [&str; 7] = ["wip", "[wip]", "draft", "[draft]", "fixup!", "squash!", "amend!"];
 
@@ -31,15 +29,6 @@ pub(crate) struct Adoption {
 }
 
 impl Project {
-    /// Whether a branch could be adopted now, as [`Intake::check`] says it of many.
-    ///
-    /// # Errors
-    /// No such branch, no change, no right, or a gate that says no.
-    pub(crate) fn check_branch(&self, branch: &str, onto: Option<&CommitId>) -> Result<Measured, FlowError> {
-        let checked = Intake::open(self)?.check(&[(branch.to_owned(), onto.cloned())])?;
-        Ok(checked.into_iter().next().expect("an answer for each branch").measured)
-    }
-
     /// Refuses a branch that says that it is not ready, and one that the gates size and paths do not let pass.
     pub(super) fn refuse_unfit(&self, branch: &str, measured: &Measured) -> Result<(), FlowError> {
         let subject = self.repo.read_commit(&measured.head)?.subject;
@@ -63,40 +52,6 @@ impl Project {
             evidence.reproduce = Some(reproduce);
         }
         Err(FlowError::Gate { of: Gated::Branch(branch.to_owned()), evidence: Box::new(evidence), limit })
-    }
-
-    /// The branch's tip, and where its own change begins.
-    pub(super) fn ends(
-        &self,
-        branch: &str,
-        onto: Option<&CommitId>,
-        landings: &mut Landings,
-    ) -> Result<Ends, FlowError> {
-        let head = self
-            .repo
-            .tip(&layout::branch_ref(branch))?
-            .ok_or_else(|| FlowError::NoBranch(crate::task::id::shown(branch)))?;
-        let fork = match onto {
-            Some(onto) => Some(onto.clone()),
-            None => landings.below(self, &head)?,
-        };
-        let base = match &fork {
-            Some(fork) => fork.clone(),
-            None => self.merge_base(&head)?,
-        };
-        if base == head {
-            return Err(FlowError::NoChange { branch: branch.to_owned(), base: self.base.branch.clone() });
-        }
-        Ok(Ends { head, base, fork })
-    }
-
-    /// The tip of the nearest branch below a commit that landed as other commits, squashed or rebased: its landing
-    /// names it, as history cannot.
-    ///
-    /// # Errors
-    /// Git fails.
-    pub(crate) fn landed_below(&self, head: &CommitId) -> Result<Option<CommitId>, FlowError> {
-        Landings::default().below(self, head)
     }
 
     /// Puts a branch that nobody manages into the queue as a task. Adding it by hand is its approval.
@@ -175,7 +130,10 @@ impl Project {
         }
         Ok(NewTask {
             id,
-            title: self.repo.read_commit(head)?.subject,
+            // A commit may say nothing; a task has to.
+            title: Some(self.repo.read_commit(head)?.subject)
+                .filter(|subject| !subject.is_empty())
+                .unwrap_or_else(|| branch.to_owned()),
             spec: String::new(),
             priority: with.priority.unwrap_or(PRIORITY),
             paths: Vec::new(),
@@ -229,71 +187,6 @@ impl Project {
             sorted.insert(at, (name, commit));
         }
         Ok(sorted)
-    }
-}
-
-/// Where a branch begins and ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ends {
-    pub(super) head: CommitId,
-    /// Where its own change begins.
-    pub(super) base: CommitId,
-    /// The same, where history does not know it: to be merged as if it were the common ancestor.
-    pub(super) fork: Option<CommitId>,
-}
-
-/// What the base's first-parent history says landed as other commits, read as far back as somebody asked.
-#[derive(Default)]
-pub(super) struct Landings {
-    /// Commits that were read, newest first.
-    read: Vec<CommitId>,
-    /// Which of them name the tip of a branch that landed with them.
-    named: Vec<(usize, CommitId)>,
-    next: Option<CommitId>,
-}
-
-impl Landings {
-    /// The tip of the nearest branch below `head` that landed as other commits.
-    pub(super) fn below(
-        &mut self,
-        project: &Project,
-        head: &CommitId,
-    ) -> Result<Option<CommitId>, FlowError> {
-        let repo = &project.repo;
-        let fork = repo.merge_base(&project.base.tip, head)?;
-        let until = self.read_until(project, fork.as_ref())?;
-        let mut nearest: Option<CommitId> = None;
-        for (_, below) in self.named.iter().filter(|(at, _)| *at < until) {
-            if repo.has_object(below)?
-                && repo.is_ancestor(below, head)?
-                && nearest.as_ref().map_or(Ok(true), |nearest| repo.is_ancestor(nearest, below))?
-            {
-                nearest = Some(below.clone());
-            }
-        }
-        Ok(nearest)
-    }
-
-    /// Reads down to a commit; how many are above it.
-    fn read_until(&mut self, project: &Project, fork: Option<&CommitId>) -> Result<usize, FlowError> {
-        if let Some(at) = fork.and_then(|fork| self.read.iter().position(|commit| commit == fork)) {
-            return Ok(at);
-        }
-        if self.read.is_empty() {
-            self.next = Some(project.base.tip.clone());
-        }
-        while let Some(id) = self.next.take() {
-            let commit = project.repo.read_commit(&id)?;
-            self.next = commit.parents.first().cloned();
-            let at = self.read.len();
-            let named = commit.trailers.iter().find(|(key, _)| key == LANDED_HEAD);
-            self.named.extend(named.and_then(|(_, id)| CommitId::parse(id).ok()).map(|below| (at, below)));
-            self.read.push(id);
-            if self.read.last() == fork {
-                return Ok(at);
-            }
-        }
-        Ok(self.read.len())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::task::evidence::FailedTest;
 use crate::task::id::TaskId;
 use crate::task::{Evidence, State, Trouble};
 
-use super::judge::ended_in_words;
+use super::ended::ended_in_words;
 use super::sandbox::{Use, named_in};
 use super::turn::Ready;
 use super::{FlowError, Project};

@@ -13,7 +13,8 @@ use crate::task::{State, Task, Trouble};
 
 use super::gate::Measured;
 use super::progress::{Line, Step, Watcher};
-use super::suite::{Which, failed_tests};
+use super::select::Which;
+use super::verdicts::failed_tests;
 use super::{FlowError, Project};
 
 /// A gate.

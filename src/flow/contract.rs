@@ -16,7 +16,7 @@ use crate::task::id::CommitId;
 use crate::task::record::Note;
 use crate::task::role::Role;
 
-use super::suite::Which;
+use super::select::Which;
 use super::{FlowError, Project, Vaguely};
 
 /// Where prompts of the repository are, below its top.

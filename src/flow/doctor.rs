@@ -1,77 +1,31 @@
 //! Looks the machine and the repository over; each finding says what to do about it.
 
-use crate::agent::{Agent, Kind};
-use crate::git::repo::{OpenError, Scope};
-use crate::git::setup::mended_in;
-use crate::git::{GitError, Repo};
-use crate::plan::Card;
-use crate::policy::agents::Call;
-use crate::process::sandbox::{Means, strongest};
-use crate::process::{left_over, which};
-use crate::store::{chain, layout};
-use crate::task::Task;
-use crate::task::id::TaskId;
+/// What was found.
+mod diagnosis;
+/// What the settings name.
+mod settings;
+/// The machine and the repository.
+mod setup;
+/// Refs, journals, worktrees.
+mod stored;
 
-use super::init::{self, AGENTS, HookState, InitRequest};
-use super::project::{Given, SETTINGS};
+use crate::git::Repo;
+use crate::git::repo::OpenError;
+use crate::process::left_over;
+use crate::store::chain;
+
+use super::init::{self, InitRequest};
+use super::project::{Given, destination};
 use super::tree::FOLDER;
 use super::{FlowError, Project};
 
-/// So many journals are folded again; more would take longer than somebody who waits likes.
-const JOURNALS: usize = 200;
+pub(crate) use diagnosis::{Diagnosis, FIX};
+pub(crate) use stored::worktree_again;
+
+use setup::{git_version, hook, is_hidden, orch_branch, prune_expire, sandbox};
 
 /// So many commits of the base must be readable: as far back as most branches leave it.
 const COMMITS: usize = 200;
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Check {
-    pub(crate) check: &'static str,
-    pub(crate) ok: bool,
-    pub(crate) message: String,
-    /// The command that mends it.
-    pub(crate) fix: Option<String>,
-}
-
-/// What was found, and what was mended.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Diagnosis {
-    pub(crate) checks: Vec<Check>,
-    /// One line for each thing that was mended.
-    pub(crate) mended: Vec<String>,
-}
-
-/// Mends what can be mended.
-pub(crate) const FIX: &str = "git orch doctor --fix";
-const INIT: &str = "git orch init";
-
-impl Diagnosis {
-    pub(crate) fn is_healthy(&self) -> bool {
-        self.checks.iter().all(|check| check.ok)
-    }
-
-    pub(super) fn fine(&mut self, check: &'static str, message: impl Into<String>) {
-        self.checks.push(Check { check, ok: true, message: message.into(), fix: None });
-    }
-
-    pub(super) fn wrong(&mut self, check: &'static str, message: impl Into<String>, fix: &str) {
-        self.checks.push(Check { check, ok: false, message: message.into(), fix: Some(fix.to_owned()) });
-    }
-
-    /// A check whose answer is a list of what is wrong.
-    fn none_of(&mut self, check: &'static str, fine: &str, wrong: &[String], fix: &str) {
-        if wrong.is_empty() {
-            self.fine(check, fine);
-        } else {
-            self.wrong(check, wrong.join("; "), fix);
-        }
-    }
-
-    /// A check that could not be made is not passed.
-    fn failed(&mut self, check: &'static str, err: &FlowError) {
-        self.wrong(check, chain(err), FIX);
-    }
-}
 
 /// Looks everything over, and changes nothing.
 pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
@@ -163,95 +117,6 @@ pub(crate) fn mend(given: &Given, request: &InitRequest) -> Result<Diagnosis, Fl
     Ok(found)
 }
 
-fn git_version(repo: &Repo, found: &mut Diagnosis) {
-    match repo.git_version() {
-        Ok(version) => match mended_in(version) {
-            None => found.fine("git", format!("git {version}")),
-            Some(need) => found.wrong(
-                "git",
-                format!("git {version} has known holes (CVE-2025-48384 and others); need {need} or newer"),
-                "update git, from https://git-scm.com/downloads",
-            ),
-        },
-        Err(err) => found.failed("git", &err.into()),
-    }
-}
-
-fn orch_branch(repo: &Repo, found: &mut Diagnosis) {
-    match repo.tip(&layout::branch_ref(layout::BRANCH_PREFIX.trim_end_matches('/'))) {
-        Ok(None) => found.fine("branch-orch", "no branch stands in the way of orch/<task>"),
-        Ok(Some(_)) => {
-            found.wrong("branch-orch", FlowError::BranchInTheWay.to_string(), "git branch -m orch orch-old");
-        }
-        Err(err) => found.failed("branch-orch", &err.into()),
-    }
-}
-
-/// Whether git sees nothing of the folder of worktrees: it is not there, or ignores itself.
-fn is_hidden(folder: &std::path::Path) -> bool {
-    !folder.exists() || folder.join(".gitignore").exists()
-}
-
-/// Looks at the hook. Returns whether this repository is set up for tasks: one that only has branches for its queue needs
-/// neither hook nor worktrees.
-fn hook(repo: &Repo, found: &mut Diagnosis) -> bool {
-    let init = if repo.hooks_folder().shared { "git orch init --with hooks" } else { INIT };
-    match init::hook_state(repo) {
-        Ok(HookState::Ours) => found.fine("hook", "pre-push checks what is pushed"),
-        Ok(HookState::Missing) => {
-            found.fine("hook", "there is none that checks what is pushed: git orch init puts one there");
-            return false;
-        }
-        Ok(HookState::Foreign) => found.wrong("hook", "the pre-push hook is not git-orch's", init),
-        Ok(HookState::NotExecutable) => {
-            let path = repo.hooks_folder().path.join("pre-push");
-            found.wrong("hook", "the pre-push hook may not be run", &format!("chmod +x {}", path.display()));
-        }
-        Err(err) => found.failed("hook", &err),
-    }
-    true
-}
-
-/// Objects that gc removes at once may be those of a commit that is being made.
-fn prune_expire(repo: &Repo, found: &mut Diagnosis) {
-    let set = repo.config_entries("gc").into_iter().rfind(|(key, ..)| key == "gc.pruneexpire");
-    match set {
-        Some((_, value, scope)) if is_below_a_day(&value) => {
-            let file = match scope {
-                Scope::System => "--system ",
-                Scope::Global => "--global ",
-                Scope::Local | Scope::Worktree | Scope::Command => "",
-            };
-            found.wrong(
-                "gc",
-                format!("gc.pruneExpire is {value}: git gc may remove what is being written"),
-                &format!("git config {file}gc.pruneExpire 2.weeks.ago"),
-            );
-        }
-        _ => found.fine("gc", "git gc keeps young objects"),
-    }
-}
-
-/// Reads the usual forms: `now`, `90.minutes.ago`, `12 hours ago`. What it does not know it takes for long enough.
-fn is_below_a_day(value: &str) -> bool {
-    let words: Vec<String> =
-        value.split(['.', ' ']).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
-    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["now" | "all"] => true,
-        [count, unit, ..] => {
-            let count: u64 = count.parse().unwrap_or(1);
-            let seconds = match unit.trim_end_matches('s') {
-                "second" => 1,
-                "minute" => 60,
-                "hour" => 3600,
-                _ => return false,
-            };
-            count.saturating_mul(seconds) < 86_400
-        }
-        _ => false,
-    }
-}
-
 impl Project {
     fn examine(&self, found: &mut Diagnosis) {
         let upstream = match (&self.base.upstream, self.policy.queue.push) {
@@ -306,168 +171,4 @@ impl Project {
             found.wrong("worktrees", message, &worktree_again(&id, &owner));
         }
     }
-
-    fn examine_settings(&self, found: &mut Diagnosis) {
-        let there = self.root().join(SETTINGS).exists();
-        match (self.settings_landed, there) {
-            (true, _) => found.fine("settings", format!("{SETTINGS} is on {}", self.base.branch)),
-            (false, true) => found.wrong(
-                "settings",
-                format!("{SETTINGS} is not committed on {}: built-in limits hold", self.base.branch),
-                &format!("git add {SETTINGS} && git commit -m \"Add {SETTINGS}\""),
-            ),
-            (false, false) => found.wrong("settings", format!("there is no {SETTINGS}"), INIT),
-        }
-        found.none_of(
-            "notices",
-            "every setting counts",
-            &self.policy.notices,
-            "git orch config list --origin",
-        );
-        match &self.policy.tests.all {
-            Some(command) => found.fine("tests", format!("tests run by: {command}")),
-            None => found.wrong("tests", "no test command: nothing can land", "git orch show E-NO-TESTS"),
-        }
-    }
-
-    fn examine_agents(&self, found: &mut Diagnosis) {
-        let agents = &self.policy.agents;
-        let set =
-            [&agents.implement, &agents.review, &agents.fix, &agents.test, &agents.clarify, &agents.plan];
-        let set = set.into_iter().flatten();
-        let known = self.settings.agent_entries().unwrap_or_default();
-        let mut missing = Vec::new();
-        let mut there = Vec::new();
-        for agent in set.map(String::as_str).collect::<std::collections::BTreeSet<_>>() {
-            let ok = match crate::agent::parse(agent, &known) {
-                Ok(Agent { kind: Kind::Team { workers, .. }, .. }) => {
-                    workers.iter().all(|worker| is_found(&worker.kind))
-                }
-                Ok(Agent { kind, .. }) => is_found(&kind),
-                Err(_) => false,
-            };
-            if ok {
-                there.push(agent.to_owned())
-            } else {
-                missing.push(format!("{agent} is not found in PATH"))
-            }
-        }
-        let installed: Vec<&str> = AGENTS.iter().copied().filter(|name| which(name).is_some()).collect();
-        let fine = match (there.is_empty(), installed.is_empty()) {
-            (false, _) => there.join(", "),
-            (true, true) => "none is set: people pick tasks, or set orch.agents.implement".to_owned(),
-            (true, false) => format!("none is set; installed: {}", installed.join(", ")),
-        };
-        found.none_of("agents", &fine, &missing, "git orch config explain agents.implement");
-    }
-
-    fn examine_refs(&self, found: &mut Diagnosis) {
-        let lost = self.store.lost().map_err(FlowError::from);
-        let listing = self.repo.list(layout::ALL).map_err(FlowError::from);
-        match (lost, listing) {
-            (Ok(mut lost), Ok(listing)) => {
-                lost.extend(listing.broken);
-                lost.sort();
-                lost.dedup();
-                let lost: Vec<String> = lost.iter().map(|name| format!("{name} is broken or gone")).collect();
-                found.none_of("refs", "all refs can be read", &lost, FIX);
-            }
-            (Err(err), _) | (_, Err(err)) => found.failed("refs", &err),
-        }
-    }
-
-    /// Folds journals again: their events must give what their tips say. Returns how many were looked at.
-    fn illegal_journals(&self) -> Result<(usize, Vec<String>), FlowError> {
-        let open = self.store.open_tasks()?;
-        let mut wrong: Vec<String> = open.broken.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-        let looked = open.rows.iter().take(JOURNALS);
-        let count = looked.len();
-        for row in looked {
-            if let Err(why) = self.refold(&row.card.id) {
-                wrong.push(format!("{}: {why}", row.card.id));
-            }
-        }
-        Ok((count, wrong))
-    }
-
-    fn refold(&self, id: &TaskId) -> Result<(), String> {
-        let stored = self.store.load(id).map_err(|err| chain(&err))?;
-        // Finished and archived in this moment.
-        let Some(stored) = stored else { return Ok(()) };
-        let events = self.store.events(&stored.tip, usize::MAX).map_err(|err| chain(&err))?;
-        let mut folded: Option<Task> = None;
-        for (commit, record) in &events {
-            let next = match &folded {
-                None => Task::begin(&record.event, &record.actor, record.at),
-                Some(task) => task.after(&record.event, &record.actor, record.at),
-            };
-            let refused =
-                |why| format!("{} at {} was not allowed: {why}", record.event.word(), commit.short());
-            folded = Some(next.map_err(refused)?);
-        }
-        match folded {
-            Some(task) if task == stored.task => Ok(()),
-            Some(_) => Err(format!("its events do not give what {} says", stored.tip.short())),
-            None => Err("it has no event".to_owned()),
-        }
-    }
-
-    /// Tasks in hand whose worktree was here and is gone, with their owners.
-    pub(crate) fn bereft<'c>(&self, cards: impl Iterator<Item = &'c Card>) -> Vec<(TaskId, String)> {
-        let in_hand = cards.filter(|card| matches!(card.state.as_str(), "assigned" | "in-progress"));
-        let gone = in_hand.filter(|card| !card.adopted && self.repo.is_gone(&self.worktree_of(&card.id)));
-        gone.map(|card| (card.id.clone(), card.owner.clone().unwrap_or_default())).collect()
-    }
-
-    fn orphans(&self) -> Result<Vec<String>, GitError> {
-        let mut orphans = Vec::new();
-        for tree in self.repo.worktrees()? {
-            let Ok(below) = tree.path.strip_prefix(self.root().join(FOLDER)) else { continue };
-            let Some(id) = below.to_str().and_then(|name| TaskId::parse(name).ok()) else { continue };
-            if tree.path.exists() && self.repo.tip(&layout::task_ref(&id))?.is_none() {
-                orphans.push(format!("{} belongs to no open task", tree.path.display()));
-            }
-        }
-        Ok(orphans)
-    }
-}
-
-fn sandbox(found: &mut Diagnosis) {
-    match strongest() {
-        (Means::Bubblewrap, _) => found.fine("sandbox", "bubblewrap holds agents: files, network, processes"),
-        (means @ Means::Landlock, why) => {
-            found.fine("sandbox", format!("{means} holds agents: files and TCP only ({why})"));
-        }
-        (Means::Nothing, why) => found.wrong("sandbox", why.clone(), "sudo apt-get install bubblewrap"),
-    }
-}
-
-/// The command that makes a task's worktree again: a person's claim is picked up again, an agent's goes back to the pool.
-pub(crate) fn worktree_again(id: &TaskId, owner: &str) -> String {
-    if owner.contains('@') { "git orch run".to_owned() } else { format!("git orch pick {id}") }
-}
-
-/// Where landings are pushed to, as people write it: `origin/main`.
-pub(crate) fn destination(upstream: &crate::git::exchange::Upstream) -> String {
-    format!("{}/{}", upstream.remote, upstream.branch.trim_start_matches("refs/heads/"))
-}
-
-/// Whether what an agent runs is there.
-fn is_found(kind: &Kind) -> bool {
-    match kind {
-        Kind::Program(entry) => match &entry.call {
-            Call::Shell(command) => first_program(command).is_none_or(|program| which(&program).is_some()),
-            Call::Argv(argv) => argv.first().is_some_and(|program| which(program).is_some()),
-        },
-        Kind::Script { folder } => folder.is_dir(),
-        Kind::Team { .. } => true,
-    }
-}
-
-/// The program that a shell command starts with; nothing where it starts with something else than a plain word.
-fn first_program(command: &str) -> Option<String> {
-    let first = shlex::split(command)?.into_iter().next()?;
-    let plain = first.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
-    let builtin = ["cd", "export", "exec", "set", "if", "for", "while", "eval", "command", "test", "true"];
-    (plain && !builtin.contains(&first.as_str())).then_some(first)
 }

@@ -1,6 +1,5 @@
 //! Where a verdict counts: the system, the architecture, and what `tests.environment` says of the tools.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::process::{Ended, Job, Terms, agent_environment, random_letters, supervised_blocking};
@@ -12,10 +11,6 @@ use super::{FlowError, Project};
 const LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of its output that are read.
 const MOST: u64 = 1 << 20;
-
-/// What the command said in this process, so that it is asked once: the command, and the digest of its output.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Tools(Arc<Mutex<Option<(String, String)>>>);
 
 impl Project {
     /// Where verdicts of this machine count. A verdict from elsewhere is another one.

@@ -17,7 +17,7 @@ use crate::task::Evidence;
 use crate::task::contract::Gap;
 use crate::task::id::{BadId, CommitId, Seconds, TaskId, shown};
 
-use super::doctor::Check;
+use super::looked_at::Check;
 
 /// What can stop a command.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ pub(crate) enum FlowError {
     #[error(transparent)]
     SettingsFile(#[from] crate::policy::file::FileError),
     #[error(transparent)]
-    Layer(#[from] crate::policy::layers::BadLayer),
+    Layer(#[from] crate::policy::layer::BadLayer),
     #[error(transparent)]
     Prompt(#[from] crate::agent::PromptError),
     #[error(transparent)]

@@ -8,8 +8,9 @@ use crate::store::{Op, Stored, layout};
 use crate::task::Event;
 use crate::task::id::{CommitId, TaskId};
 
-use super::adopt::{Adoption, Ends, Landings};
+use super::adopt::Adoption;
 use super::gate::Measured;
+use super::landings::{Ends, Landings};
 use super::{FlowError, Project};
 
 /// A branch that could be adopted now, as it was measured.
@@ -202,5 +203,16 @@ impl<'p> Intake<'p> {
             });
         }
         Ok(all)
+    }
+}
+
+impl Project {
+    /// Whether a branch could be adopted now, as [`Intake::check`] says it of many.
+    ///
+    /// # Errors
+    /// No such branch, no change, no right, or a gate that says no.
+    pub(crate) fn check_branch(&self, branch: &str, onto: Option<&CommitId>) -> Result<Measured, FlowError> {
+        let checked = Intake::open(self)?.check(&[(branch.to_owned(), onto.cloned())])?;
+        Ok(checked.into_iter().next().expect("an answer for each branch").measured)
     }
 }

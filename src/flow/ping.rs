@@ -12,7 +12,7 @@ use crate::task::id::{RunId, TaskId};
 use crate::task::role::Role;
 
 use super::doctor::Diagnosis;
-use super::judge::{how_it_ended, in_its_words};
+use super::ended::{how_it_ended, in_its_words};
 use super::{FlowError, Project};
 
 /// Time for the whole turn: a small model on a slow line needs less.

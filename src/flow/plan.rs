@@ -10,7 +10,7 @@ use crate::task::id::{RunId, TaskId};
 use crate::task::role::Role;
 use crate::task::{Event, Task};
 
-use super::judge::how_it_ended;
+use super::ended::how_it_ended;
 use super::task::AddRequest;
 use super::test_slot::Slot;
 use super::{FlowError, Project, Vaguely};

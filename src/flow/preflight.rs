@@ -12,7 +12,8 @@ use crate::process::{self, Ended, Job, Terms, free_bytes};
 
 use super::contract::Brief;
 use super::crew::Crew;
-use super::doctor::{Check, Diagnosis};
+use super::doctor::Diagnosis;
+use super::looked_at::Check;
 use super::progress::{Line, Step, Watcher};
 use super::run::RunRequest;
 use super::{FlowError, Project};
@@ -88,7 +89,7 @@ impl Project {
             }
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
-            let ended = super::judge::ended_in_words(outcome.ended, SERVICE_LIMIT);
+            let ended = super::ended::ended_in_words(outcome.ended, SERVICE_LIMIT);
             found.wrong("service", format!("`{service}`: {ended}: {last}"), service);
         }
         Ok(())

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::git::Repo;
 use crate::git::exchange::Upstream;
 use crate::git::repo::Scope as GitScope;
-use crate::policy::layers::{Layer, Origin, Scope, Settings};
+use crate::policy::layer::{Layer, Origin, Scope};
+use crate::policy::layers::Settings;
 use crate::policy::{Policy, file};
 use crate::process::random_letters;
 use crate::store::journal::Store;
@@ -14,8 +15,8 @@ use crate::task::Actor;
 use crate::task::id::{CommitId, Seconds, shown};
 
 use super::FlowError;
-use super::environment::Tools;
 use super::seat::Seat;
+use super::tools::Tools;
 
 /// The settings file, at the top of the base branch's tree.
 pub(crate) const SETTINGS: &str = "orch.toml";
@@ -55,6 +56,11 @@ impl Base {
     pub(crate) fn full(&self) -> String {
         layout::branch_ref(&self.branch)
     }
+}
+
+/// Where landings are pushed to, as people write it: `origin/main`.
+pub(crate) fn destination(upstream: &Upstream) -> String {
+    format!("{}/{}", upstream.remote, upstream.branch.trim_start_matches("refs/heads/"))
 }
 
 /// An opened repository with its settings.
@@ -148,7 +154,7 @@ impl Project {
     pub(crate) fn lands_at(&self) -> String {
         let Some(upstream) = &self.base.upstream else { return "nowhere but here".to_owned() };
         let url = self.repo.address_of(&upstream.remote).unwrap_or_default();
-        format!("{} at {}", super::doctor::destination(upstream), shown(&url))
+        format!("{} at {}", destination(upstream), shown(&url))
     }
 
     /// Whether a person said that agents may do what they themselves may.

@@ -203,7 +203,7 @@ impl Project {
         if !self.repo.is_ancestor(&ours, &theirs)? {
             return Err(FlowError::Diverged {
                 branch: self.base.branch.clone(),
-                upstream: super::doctor::destination(upstream),
+                upstream: super::project::destination(upstream),
                 ours: ours.short().to_owned(),
                 theirs: theirs.short().to_owned(),
             });

@@ -16,7 +16,7 @@ use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 use crate::task::record::{MicroUsd, TurnRecord};
 use crate::task::{State, Task, Trouble};
 
-use super::queue::Rounds;
+use super::queue::{Ran, Rounds};
 use super::run::RunEnd;
 use super::{FlowError, Project};
 
@@ -24,15 +24,6 @@ use super::{FlowError, Project};
 pub(crate) const LOG: &str = "log.txt";
 /// The file of what turns have found, for people.
 const MEMORY: &str = "memory.md";
-
-/// Something that was run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ran {
-    pub(crate) what: String,
-    pub(crate) started: Seconds,
-    pub(crate) seconds: u64,
-    pub(crate) ended: String,
-}
 
 /// What is collected while a run goes on.
 pub(crate) struct Tally {

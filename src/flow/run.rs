@@ -12,6 +12,8 @@ mod landing;
 mod resume;
 /// What it may spend.
 mod spend;
+/// What it came to.
+mod outcome;
 /// Why it starts no more turns.
 mod stopping;
 /// Its turns.
@@ -43,7 +45,9 @@ use super::roster::Roster;
 use super::turn::Ready;
 use super::{FlowError, Project};
 
-use stopping::{Stopping, Why};
+pub(crate) use outcome::{RunEnd, RunOutcome};
+
+use outcome::{Stopping, Why};
 
 /// The lock of the one run of a clone.
 pub(super) const LOCK: &str = "run.lock";
@@ -65,33 +69,6 @@ pub(crate) struct RunRequest {
     pub(crate) unattended: Option<Duration>,
     /// End when a task needs a person; without it the others go on.
     pub(crate) abort_on_failure: bool,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RunEnd {
-    /// Nothing was left that it could do.
-    Done,
-    /// Stopped by a person.
-    Interrupted,
-    /// Its budget or its time is over, and something is left.
-    Limit(String),
-    /// A task needs a person, and it was to end then.
-    Aborted(String),
-}
-
-/// What a run came to.
-pub(crate) struct RunOutcome {
-    pub(crate) end: RunEnd,
-    pub(crate) report: crate::report::RunReport,
-    /// Whether there is a record of it: a run that did nothing leaves none.
-    pub(crate) kept: bool,
-    /// Why it could do nothing at all, if so.
-    pub(crate) idle: Option<String>,
-    /// What it left because no agent may have a turn any more: how many tasks, and why.
-    pub(crate) left: Option<(usize, String)>,
-    /// It goes on when a person allows its budget once more.
-    pub(crate) budget_waits: bool,
 }
 
 /// A turn that came to its end, and what came of looking at its work.

@@ -130,6 +130,7 @@ impl Project {
         })
     }
 
+    /// Advances one of our refs by what the remote has under its name.
     fn advance(&self, name: &str, theirs: &CommitId, synced: &mut Synced) -> Result<(), FlowError> {
         let ours = self.repo.tip(name)?;
         if ours.as_ref() == Some(theirs) {
@@ -139,28 +140,48 @@ impl Project {
             synced.unreadable.push((name.to_owned(), why));
             return Ok(());
         }
-        let Some(ours) = ours else {
-            if !self.is_archived(name, theirs)? {
-                let _ = self.store.swap(name, Expected::Absent, theirs, "sync")?;
-                synced.fetched.push(name.to_owned());
-            }
+        if ours.is_none() && self.is_archived(name, theirs)? {
             return Ok(());
-        };
-        match self.standing(&ours, theirs)? {
-            Standing::Same | Standing::Ahead => {}
-            Standing::Behind => {
-                let _ = self.store.swap(name, Expected::At(&ours), theirs, "sync")?;
-                synced.fetched.push(name.to_owned());
-            }
-            Standing::Apart => {
-                let (tip, apart) = self.joined(name, &ours, theirs)?;
-                for (what, kept) in apart {
-                    synced.conflicts.push((what, kept));
-                }
-                let _ = self.store.swap(name, Expected::At(&ours), &tip, "sync: ours on theirs")?;
-                synced.fetched.push(name.to_owned());
-            }
         }
+        self.take_over(name, ours.as_ref(), theirs, synced, |ours, synced| {
+            let (tip, apart) = self.joined(name, ours, theirs)?;
+            synced.conflicts.extend(apart);
+            let _ = self.store.swap(name, Expected::At(ours), &tip, "sync: ours on theirs")?;
+            Ok(())
+        })
+    }
+
+    /// Notes are caches: two sides are merged note by note, ours first.
+    fn advance_notes(&self, name: &str, theirs: &CommitId, synced: &mut Synced) -> Result<(), FlowError> {
+        let ours = self.repo.tip(name)?;
+        self.take_over(name, ours.as_ref(), theirs, synced, |ours, _| {
+            self.store.merge_notes(name, ours, theirs)?;
+            Ok(())
+        })
+    }
+
+    /// Takes over what we lack; where both sides went on, `join` makes them one.
+    fn take_over(
+        &self,
+        name: &str,
+        ours: Option<&CommitId>,
+        theirs: &CommitId,
+        synced: &mut Synced,
+        join: impl FnOnce(&CommitId, &mut Synced) -> Result<(), FlowError>,
+    ) -> Result<(), FlowError> {
+        match ours {
+            None => {
+                let _ = self.store.swap(name, Expected::Absent, theirs, "sync")?;
+            }
+            Some(ours) => match self.standing(ours, theirs)? {
+                Standing::Same | Standing::Ahead => return Ok(()),
+                Standing::Behind => {
+                    let _ = self.store.swap(name, Expected::At(ours), theirs, "sync")?;
+                }
+                Standing::Apart => join(ours, synced)?,
+            },
+        }
+        synced.fetched.push(name.to_owned());
         Ok(())
     }
 
@@ -219,27 +240,6 @@ impl Project {
         let Some(remote) = self.remote() else { return Ok(None) };
         let copies = self.repo.list(&layout::remote_copy(remote, layout::ALL))?.refs;
         Ok((!copies.is_empty()).then(|| remote.to_owned()))
-    }
-
-    /// Notes are caches: two sides are merged note by note, ours first.
-    fn advance_notes(&self, name: &str, theirs: &CommitId, synced: &mut Synced) -> Result<(), FlowError> {
-        let Some(ours) = self.repo.tip(name)? else {
-            let _ = self.store.swap(name, Expected::Absent, theirs, "sync")?;
-            synced.fetched.push(name.to_owned());
-            return Ok(());
-        };
-        match self.standing(&ours, theirs)? {
-            Standing::Same | Standing::Ahead => {}
-            Standing::Behind => {
-                let _ = self.store.swap(name, Expected::At(&ours), theirs, "sync")?;
-                synced.fetched.push(name.to_owned());
-            }
-            Standing::Apart => {
-                self.store.merge_notes(name, &ours, theirs)?;
-                synced.fetched.push(name.to_owned());
-            }
-        }
-        Ok(())
     }
 
     /// Pushes everything of ours that the remote lacks.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use crate::git::lock::{FileLock, FolderLock};
 use crate::task::id::CommitId;
 
-use super::unheard::ticket_of;
 use super::{FlowError, Project};
 
 /// Test slots of one machine; more runs than that wait for one.
@@ -18,6 +17,11 @@ pub(crate) struct Slot {
     _lock: FileLock,
     /// The folder itself, once it is there: somebody may remove the lock's file while a run goes on.
     held: Option<FolderLock>,
+}
+
+/// The file beside the log of a slot that says what runs in it.
+pub(super) fn ticket_of(log: &Path) -> PathBuf {
+    log.with_extension("run.json")
 }
 
 impl Slot {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::git::refs::Expected;
 use crate::store::record::EventRecord;
-use crate::store::{Op, StoreError, Stored};
+use crate::store::{Op, StoreError, Stored, layout};
 use crate::task::actor::Authority;
 use crate::task::id::{CommitId, Seconds, TaskId, shown};
-use crate::task::{Event, State};
+use crate::task::{Event, State, Task};
 
 use super::import::BY_IMPORT;
 use super::project::now;
@@ -99,9 +100,23 @@ impl Project {
         if next.task.owner().is_none() && stored.task.owner().is_some() {
             self.clean_up(&stored.task)?;
         }
+        self.bring_branch_back(&next.task)?;
         if next.task.state.is_finished() {
             self.clean_up(&next.task)?;
             self.store.archive(op, &[next])?;
+        }
+        Ok(())
+    }
+
+    /// Whoever had a task in hand finds the work again that was kept when it was taken away.
+    fn bring_branch_back(&self, task: &Task) -> Result<(), FlowError> {
+        if task.adopted || task.owner().is_none() || task.state.is_finished() {
+            return Ok(());
+        }
+        let branch = layout::branch_ref(&task.branch);
+        if let (None, Some((_, work))) = (self.repo.tip(&branch)?, self.store.attempts(&task.id)?.last()) {
+            // Somebody else's branch of that name, made meanwhile, is theirs.
+            let _ = self.repo.swap(&branch, Expected::Absent, work, "undo")?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! What a run is of stands in a file beside its log before it starts, and how it ended is put down by its supervisor. So
 //! a kill between the end of a run and its note costs no second run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,8 @@ use crate::policy::Verdicts;
 use crate::process::{Ended, kept_outcome};
 use crate::task::id::{CommitId, TreeId};
 
-use super::suite::Which;
-use super::test_slot::Slot;
+use super::select::Which;
+use super::test_slot::{Slot, ticket_of};
 use super::{FlowError, Project};
 
 /// What a test run is of.
@@ -47,11 +47,6 @@ struct RunWire {
 pub(super) struct Ticket {
     path: PathBuf,
     outcome: PathBuf,
-}
-
-/// The file beside the log of a slot.
-pub(super) fn ticket_of(log: &Path) -> PathBuf {
-    log.with_extension("run.json")
 }
 
 impl Run {

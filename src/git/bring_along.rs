@@ -3,6 +3,7 @@
 use super::command::{Git, paths};
 use super::lock::Shared;
 use super::merge_tree::told;
+use super::refs::object_id;
 use super::{GitError, Repo};
 use crate::task::id::CommitId;
 use std::collections::BTreeSet;
@@ -145,7 +146,7 @@ impl Repo {
             return Ok(false);
         }
         let there = std::fs::read(&file).map_err(GitError::io("read", &file))?;
-        Ok(self.read_file(commit, path)?.is_some_and(|whole| whole == there))
+        Ok(self.read_in(object_id(commit)?, path, u64::MAX)?.is_some_and(|whole| whole == there))
     }
 
     /// Ends a [`Repo::bring_along`] that was killed in the middle. A file that is as in `old` or as in `new` becomes
@@ -178,7 +179,7 @@ impl Repo {
             return Ok(false);
         }
         let there = std::fs::read(&file).map_err(GitError::io("read", &file))?;
-        Ok(self.read_file(new, path)?.is_some_and(|whole| whole.starts_with(&there)))
+        Ok(self.read_in(object_id(new)?, path, u64::MAX)?.is_some_and(|whole| whole.starts_with(&there)))
     }
 
     fn restore_from(&self, worktree: &Path, new: &CommitId, mut files: Vec<PathBuf>) -> Result<(), GitError> {

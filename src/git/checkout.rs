@@ -4,6 +4,7 @@ use super::command::{Git, fields, paths};
 use super::lock::Shared;
 use super::objects::{NewCommit, Person};
 use super::refs::{Expected, Swap, full_name};
+use super::sweep::make_removable;
 use super::unseen::sweep_unseen;
 use super::{GitError, Repo};
 use crate::task::id::{CommitId, TreeId, shown};
@@ -72,7 +73,7 @@ impl Repo {
         self.restore_git_file(&admin, path)?;
         self.unmark(&admin, path, None)?;
         self.put_there(&admin, path, commit, keep).or_else(|_| {
-            super::worktree::make_removable(path);
+            make_removable(path);
             self.put_there(&admin, path, commit, keep)
         })
     }

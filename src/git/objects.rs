@@ -135,11 +135,7 @@ impl Repo {
     }
 
     /// Reads a file as it is in a commit; `None` where there is no file at that path.
-    pub(crate) fn read_file(
-        &self,
-        commit: &CommitId,
-        path: impl AsRef<Path>,
-    ) -> Result<Option<Vec<u8>>, GitError> {
+    pub(crate) fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
         self.read_in(object_id(commit)?, path, u64::MAX)
     }
 
@@ -243,9 +239,19 @@ impl Repo {
         Ok(tree_id(id))
     }
 
-    /// The tree after a file got another content; a file that is there stays executable if it is.
+    /// The tree after a file got another content; a file that is there stays executable if it is. Where no file can be
+    /// without taking something else away (a link, a folder, a submodule at its path or above), the tree as it is.
     pub(crate) fn edit_file(&self, tree: &TreeId, path: &str, bytes: Vec<u8>) -> Result<TreeId, GitError> {
-        let entry = self.entry(hex(tree.as_str())?, path)?;
+        let root = hex(tree.as_str())?;
+        for (at, _) in path.match_indices('/') {
+            if self.entry(root, &path[..at])?.is_some_and(|(_, mode)| !mode.is_tree()) {
+                return Ok(tree.clone());
+            }
+        }
+        let entry = self.entry(root, path)?;
+        if entry.is_some_and(|(_, mode)| !mode.is_blob()) {
+            return Ok(tree.clone());
+        }
         let executable = entry.is_some_and(|(_, mode)| mode.kind() == EntryKind::BlobExecutable);
         self.edit_tree(Some(tree), &[TreeEdit::Put { path: path.to_owned(), bytes, executable }])
     }

@@ -5,11 +5,12 @@
 
 use super::command::Git;
 use super::lock::Shared;
+use super::mark::{FileMark, file_mark, mark_of};
 use super::{GitError, Repo};
 use crate::task::id::CommitId;
 use gix::refs::{FullName, Target};
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::path::Path;
 
 /// How often refs are listed again because `git pack-refs` moved some meanwhile.
@@ -313,20 +314,6 @@ fn sync_file(path: &Path) -> Result<bool, GitError> {
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(err) => Err(GitError::io("sync", path)(err)),
     }
-}
-
-/// Inode, size, time of change in seconds and nanoseconds, and nanoseconds of the status change, of a file.
-pub(crate) type FileMark = (u64, u64, i64, i64, i64);
-
-/// What changes when a file is replaced; `None` where there is none.
-pub(crate) fn file_mark(path: &Path) -> Option<FileMark> {
-    Some(mark_of(&path.metadata().ok()?))
-}
-
-/// What [`file_mark`] is of a file that was opened.
-pub(crate) fn mark_of(found: &Metadata) -> FileMark {
-    use std::os::unix::fs::MetadataExt;
-    (found.ino(), found.size(), found.mtime(), found.mtime_nsec(), found.ctime_nsec())
 }
 
 /// Checks a full ref name.

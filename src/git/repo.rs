@@ -1,8 +1,8 @@
 //! A repository: where it is, and what its settings say. Opening it is all that most commands do before they read.
 
 use super::GitError;
-use super::command::Git;
 use super::error::Cause;
+use super::mark::FileMark;
 use gix::bstr::{BString, ByteSlice};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ pub(crate) struct Repo {
     common: PathBuf,
     main: PathBuf,
     here: Option<PathBuf>,
-    version: Arc<OnceLock<Version>>,
+    pub(super) version: Arc<OnceLock<Version>>,
     /// Objects that were written and are not yet on the disk for sure; shared, as any clone may write the ref.
     pub(super) unsynced: Arc<Mutex<Vec<gix::ObjectId>>>,
     /// The packed refs file that this very clone of gix has read.
-    pub(super) packed_seen: Cell<Option<super::refs::FileMark>>,
+    pub(super) packed_seen: Cell<Option<FileMark>>,
 }
 
 /// Why no repository could be opened.
@@ -123,17 +123,6 @@ impl Repo {
         self.here.as_deref()
     }
 
-    /// Version of the git binary; asked once.
-    pub(crate) fn git_version(&self) -> Result<Version, GitError> {
-        if let Some(version) = self.version.get() {
-            return Ok(*version);
-        }
-        let git = Git::bare(&self.main).arg("version");
-        let output = git.output()?;
-        let version = parse_version(&String::from_utf8_lossy(&output)).ok_or_else(|| git.unclear(&output))?;
-        Ok(*self.version.get_or_init(|| version))
-    }
-
     /// Tells whether history was cut off by a shallow clone: then ancestors are not what they seem.
     pub(crate) fn is_shallow(&self) -> Result<bool, GitError> {
         self.gix.is_shallow().map_err(GitError::gix("read the shallow file"))
@@ -164,21 +153,6 @@ impl Repo {
         }
         entries.sort_by_key(|&(_, _, scope)| scope);
         entries
-    }
-
-    /// Writes a setting into git's own file: the repository's, or with `global` the user's.
-    pub(crate) fn set_config(&self, key: &str, value: &str, global: bool) -> Result<(), GitError> {
-        let place = if global { "--global" } else { "--local" };
-        Git::on(self).changing().args(["config", place, key, value]).output().map(|_| ())
-    }
-
-    /// The editor that git would open, `given` being what the environment says of it.
-    pub(crate) fn editor(&self, given: Option<&str>) -> Result<String, GitError> {
-        let mut git = Git::on(self).args(["var", "GIT_EDITOR"]);
-        if let Some(editor) = given {
-            git = git.env("GIT_EDITOR", editor);
-        }
-        Ok(String::from_utf8_lossy(&git.output()?).trim().to_owned())
     }
 
     /// Who the user is by `user.name` and `user.email`. `GIT_AUTHOR_*` is not read: a hook or an agent may have set it.
@@ -238,13 +212,6 @@ fn open(git_dir: &Path) -> gix::Result<gix::Repository> {
         repo.object_cache_size_if_unset(4 * 1024 * 1024);
         repo
     })
-}
-
-fn parse_version(text: &str) -> Option<Version> {
-    let mut numbers = text.trim().strip_prefix("git version ")?.split(['.', ' ', '-']).map(str::parse);
-    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    let patch = numbers.next().and_then(Result::ok).unwrap_or(0);
-    Some(Version { major, minor, patch })
 }
 
 fn scope(source: gix::config::Source) -> Scope {

@@ -59,6 +59,9 @@ pub(crate) fn sweep_stale_locks(
         return Ok(Swept { removed: Vec::new(), again: !killed.is_empty() });
     }
     let found = candidates(repo, paths, &killed, now);
+    if found.is_empty() && killed.is_empty() {
+        return Ok(Swept::default());
+    }
     let ours = |path: &Path| is_theirs(path, &killed);
     let (stale, others) = held_by_nobody(found, &at_work::folders(repo), &ours);
     let removed: Vec<PathBuf> =
@@ -234,7 +237,7 @@ mod tests {
     fn only_old_locks_and_those_of_killed_gits_go_and_none_that_is_open() {
         let sandbox = Sandbox::new();
         let git = sandbox.path().join(".git");
-        let now = SystemTime::now();
+        let now = sandbox.path().join("a.txt").metadata().unwrap().modified().unwrap();
         let old = now - OLD - Duration::from_secs(60);
         let make = |name: &str, time| {
             let file = File::create(git.join(name)).unwrap();

@@ -6,11 +6,11 @@
 use super::checkout::StatusLine;
 use super::command::{Git, fields};
 use super::refs::full_name;
+use super::sweep::sweep_folder;
 use super::{GitError, Repo, lock};
 use crate::task::id::CommitId;
 use rustix::fs::FlockOperation;
 use std::fs::File;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -253,30 +253,6 @@ impl Repo {
 fn refuse_dirty(status: Vec<StatusLine>) -> Result<(), RemoveRefused> {
     let files: Vec<String> = status.into_iter().map(|line| line.path).collect();
     if files.is_empty() { Ok(()) } else { Err(RemoveRefused::Dirty { files }) }
-}
-
-/// Lets folders below one be emptied: what a test or an agent wrote may forbid it (Go's module cache does).
-pub(super) fn make_removable(folder: &Path) {
-    let Ok(found) = folder.symlink_metadata() else { return };
-    if !found.is_dir() {
-        return;
-    }
-    let _ =
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(found.permissions().mode() | 0o700));
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        make_removable(&entry.path());
-    }
-}
-
-/// Removes a folder that nobody misses; what is left of it goes at the next start.
-fn sweep_folder(path: &Path) {
-    let removed = std::fs::remove_dir_all(path).or_else(|_| {
-        make_removable(path);
-        std::fs::remove_dir_all(path)
-    });
-    if let Err(err) = removed {
-        tracing::debug!(path = %path.display(), %err, "a removed worktree is not gone yet");
-    }
 }
 
 /// The full name of a branch, given by its short one.

@@ -3,18 +3,8 @@
 //! The built-in ones are `agents.toml` beside this file, a lowest layer of settings: every key of it can be set in
 //! `orch.toml`, git config or on top of a copy (`extends`), and `config explain agent.claude.argv` says who did.
 
-use super::{
-    file,
-    layers::{Layer, Origin},
-};
 use crate::plan::route::Tier;
-use std::{collections::BTreeMap, sync::LazyLock};
-
-/// The built-in agents, as a layer.
-pub(super) static BUILT_IN: LazyLock<Layer> = LazyLock::new(|| {
-    let values = file::read(include_str!("agents.toml")).expect("a test reads it");
-    Layer::of_file(Origin::BuiltIn, values)
-});
+use std::collections::BTreeMap;
 
 /// Everything that is known of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::policy::{
         file,
-        layers::{Layer, Origin},
+        layer::{Layer, Origin},
     };
 
     fn entries(text: &str) -> Result<BTreeMap<String, AgentEntry>, PolicyError> {

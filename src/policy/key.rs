@@ -1,7 +1,6 @@
 //! The one table of settings: name, shape, kind, default, documentation.
 
 use super::agents::{Answer, Output};
-use super::value::Value;
 use crate::plan::route::Tier;
 use crate::task::contract::Require;
 
@@ -442,17 +441,6 @@ impl Key {
     /// The environment variable: `GIT_ORCH_CAP_DIFF`.
     pub(crate) fn variable(&self) -> String {
         format!("GIT_ORCH_{}", self.name.replace('.', "_").to_ascii_uppercase())
-    }
-
-    /// The built-in value; nothing where there is none.
-    pub(crate) fn built_in(&self) -> Option<Value> {
-        match (self.default, self.shape) {
-            ("", Shape::Words | Shape::Globs) => Some(Value::List(Vec::new())),
-            ("", Shape::Rules) => Some(Value::Rules(Vec::new())),
-            ("", _) => None,
-            // A test reads every default.
-            (text, _) => Value::parse(self, self.name, text).ok(),
-        }
     }
 }
 

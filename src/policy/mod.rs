@@ -4,9 +4,11 @@
 //! matter; this room fills in their types.
 
 pub(crate) mod agents;
+mod built_in;
 mod entry;
 pub(crate) mod file;
 pub(crate) mod key;
+pub(crate) mod layer;
 pub(crate) mod layers;
 pub(crate) mod prices;
 pub(crate) mod template;
@@ -462,8 +464,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use layers::Layer;
-    use layers::{Origin, Scope};
+    use layer::{Layer, Origin, Scope};
 
     fn base(text: &str) -> Layer {
         let origin = Origin::Base { branch: "main".to_owned(), commit: "a1b2c3d".to_owned() };

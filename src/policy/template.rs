@@ -83,7 +83,8 @@ mod tests {
     use super::*;
     use crate::policy::{
         file,
-        layers::{Layer, Origin, Settings},
+        layer::{Layer, Origin},
+        layers::Settings,
     };
     use crate::select::choose::{ChangedFile, Selection, choose, explain};
 

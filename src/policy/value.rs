@@ -132,6 +132,19 @@ impl Value {
     }
 }
 
+impl Key {
+    /// The built-in value; nothing where there is none.
+    pub(crate) fn built_in(&self) -> Option<Value> {
+        match (self.default, self.shape) {
+            ("", Shape::Words | Shape::Globs) => Some(Value::List(Vec::new())),
+            ("", Shape::Rules) => Some(Value::Rules(Vec::new())),
+            ("", _) => None,
+            // A test reads every default.
+            (text, _) => Value::parse(self, self.name, text).ok(),
+        }
+    }
+}
+
 const COUNT: &str = "a whole number above 0";
 
 /// The error for a value of another shape than the key's.

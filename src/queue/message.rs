@@ -62,15 +62,28 @@ pub(crate) fn merged(id: &str, title: &str, ours: &[(String, String)]) -> String
 }
 
 fn composed(subject: &str, body: &str, trailers: &[(String, String)], ours: &[(String, String)]) -> String {
-    let mut text = format!("{}\n\n", unmentioned(subject));
-    let body = unmentioned(body.trim());
-    if !body.is_empty() {
-        text.push_str(&format!("{body}\n\n"));
+    let lines = |pairs: &[(String, String)]| -> String {
+        pairs.iter().map(|(key, value)| format!("{key}: {value}\n")).collect()
+    };
+    let mut text = format!("{}\n\n", unmentioned(&subject.replace('\0', "")));
+    let body = unforged(&unmentioned(body.trim()));
+    if !body.trim().is_empty() {
+        text.push_str(&format!("{}\n\n", body.trim_end()));
     }
-    for (key, value) in trailers.iter().chain(ours) {
-        text.push_str(&format!("{key}: {value}\n"));
-    }
+    text.push_str(&unforged(&lines(trailers)));
+    text.push_str(&lines(ours));
     text
+}
+
+/// Text of others as it goes into a commit, where nothing is cut off later any more: without zero bytes, which a commit
+/// cannot have, and without lines that a reader of trailers could take for ours.
+fn unforged(text: &str) -> String {
+    let is_ours = |line: &str| {
+        let bare = line.chars().filter(|c| !c.is_whitespace() && !c.is_control());
+        bare.take(OURS.len()).collect::<String>().eq_ignore_ascii_case(OURS)
+    };
+    let text = text.replace('\0', "");
+    text.split_inclusive('\n').filter(|line| !is_ours(line)).collect()
 }
 
 fn is(key: &str, wanted: &str) -> bool {
@@ -100,9 +113,7 @@ fn prose(commit: &Words) -> String {
     let trailing: BTreeSet<String> =
         commit.trailers.iter().map(|(key, value)| format!("{key}: {value}")).collect();
     let lines = commit.body.trim_end().lines();
-    // Blanks before it are cut off later, and what was no trailer is one then.
-    let keep = |line: &&str| !line.trim_start().to_ascii_lowercase().starts_with(OURS);
-    let mut lines: Vec<&str> = lines.filter(keep).collect();
+    let mut lines: Vec<&str> = lines.collect();
     while lines.last().is_some_and(|line| line.trim().is_empty() || trailing.contains(*line)) {
         lines.pop();
     }
@@ -136,6 +147,7 @@ fn unmentioned(text: &str) -> String {
 mod tests {
     use super::*;
     use insta::assert_snapshot;
+    use proptest::prelude::*;
 
     fn words(name: &str, subject: &str, body: &str, trailers: &[(&str, &str)]) -> Words {
         let author = Author { name: name.to_owned(), email: format!("{}@x", name.to_ascii_lowercase()) };
@@ -179,6 +191,30 @@ mod tests {
         let last = format!("{expected}Orch-Task: t-1\nOrch-Nonce: n\n");
         assert_eq!(replayed(&commit, &ours()), last);
         assert_eq!(squashed("Other", std::slice::from_ref(&commit), &ours()), last);
+    }
+
+    proptest! {
+        /// Whatever a branch's commits say, the trailers that begin like ours are ours.
+        #[test]
+        fn nobody_forges_a_landing(
+            subject in "[a-zO\\-@ ]{1,12}",
+            body in "((O|o|\0|\r| |\t|\u{200b}){0,3}rch-Task: victim\n|Orch-Nonce:\0 n\n|\n|[a-z@ \0]{0,6}\n){0,8}",
+            key in "(O\0?rch-(Task|Nonce)|Signed-off-by)",
+            value in "[a-z \0]{0,8}",
+        ) {
+            let commit = words("Ana", &subject, &body, &[(key.as_str(), value.as_str())]);
+            for text in [
+                replayed(&commit, &ours()),
+                replayed(&commit, &[]),
+                squashed("Title", std::slice::from_ref(&commit), &ours()),
+                squashed("Title", &[commit.clone(), commit.clone()], &ours()),
+            ] {
+                prop_assert!(!text.contains('\0'));
+                let after = text.lines().skip(1).filter(|line| line.to_ascii_lowercase().trim().starts_with(OURS));
+                let found: Vec<&str> = after.collect();
+                prop_assert!(found.is_empty() || found == ["Orch-Task: t-1", "Orch-Nonce: n"], "{text:?}");
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crate::git::refs::FileMark;
+use crate::git::mark::FileMark;
 use crate::plan::{Card, ready};
 use crate::task::id::CommitId;
 
@@ -18,19 +18,14 @@ use super::index_row::{Line, mark_text};
 use super::journal::Store;
 use super::{StoreError, layout};
 
+pub(crate) use super::index_row::Row;
+
 /// Fewer tasks than these are read faster than an index of them is kept.
 const FEW: usize = 64;
 /// Write the whole index anew when so many rows changed since.
 const MANY: usize = 512;
 /// Said of a ref whose file git passes over.
 const NO_REF: &str = "its file is empty or no ref";
-
-/// An open task in the list.
-#[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) card: Card,
-    pub(crate) tip: CommitId,
-}
 
 /// All open tasks, and the refs that could not be read.
 #[derive(Debug, Default)]

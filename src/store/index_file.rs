@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use crate::git::refs::{FileMark, mark_of};
+use crate::git::mark::{FileMark, mark_of};
 
-use super::index::Row;
-use super::index_row::{Line, line_of, mark_text, read_mark};
+use super::index_row::{Line, Row, line_of, mark_text, read_mark};
 
 /// All tasks. The file's name carries its version: another version is just another file.
 pub(super) const ALL: &str = "index-3";

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::refs::FileMark;
+use crate::git::mark::FileMark;
 use crate::plan::Card;
 use crate::plan::card::Need;
 use crate::task::Trouble;
@@ -12,7 +12,12 @@ use crate::task::id::{CommitId, Seconds, TaskId};
 use crate::task::record::MicroUsd;
 use crate::task::state::Column;
 
-use super::index::Row;
+/// An open task in the list.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) card: Card,
+    pub(crate) tip: CommitId,
+}
 
 /// A line that was cut into its fields; the card is still text, because most commands need only a few of 10,000.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ use crate::task::id::{CommitId, Nonce, Seconds, TaskId, TreeId, shown};
 use crate::task::{Actor, Event, Task};
 
 use super::record::{self, EventRecord, RecordError};
-use super::verdicts::ReadVerdicts;
+use super::verdict::ReadVerdicts;
 use super::{StoreError, layout};
 
 /// How often a change is decided anew when others write the same journal.

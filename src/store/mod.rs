@@ -19,6 +19,7 @@ pub(crate) mod record;
 pub(crate) mod repo_journal;
 pub(crate) mod run_state;
 pub(crate) mod runs;
+mod verdict;
 pub(crate) mod verdicts;
 
 pub(crate) use failure::{StoreError, chain};

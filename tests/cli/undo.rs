@@ -1,6 +1,7 @@
 //! `undo` brings a task back to what it was, whatever was done to it.
 
 use super::kill_support::Place;
+use super::support::Sandbox;
 use serde_json::Value;
 use std::path::Path;
 
@@ -93,4 +94,20 @@ fn undo_reaches_behind_no_landing_and_takes_no_work_along() {
     let refused = place.orch(&dir, &["undo", added.trim()]);
     assert_eq!(refused.code, Some(1), "{}", refused.err);
     assert!(refused.err.contains("t-x went on since"), "{}", refused.err);
+}
+
+#[test]
+fn undo_of_an_abandon_brings_the_work_back() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "Say one in a file", "--id", "one"]).exits(0);
+    let run = |agent: &str| sandbox.run(&["run", "--no-land", "--agent", agent]).exits(4);
+    run("implement=exec:echo one > one.txt");
+    sandbox.run(&["stop", "one", "--abandon"]).exits(0);
+    assert_eq!(sandbox.git(&["for-each-ref", "refs/heads/orch"]), "");
+    sandbox.run(&["undo"]).exits(0);
+    sandbox.run(&["reject", "one", "-m", "also two", "--as", "ben"]).exits(0);
+    run("implement=exec:echo two > two.txt");
+    sandbox.run(&["approve", "one", "--as", "ben"]).exits(0);
+    sandbox.run(&["queue", "run"]).exits(0);
+    assert_eq!(sandbox.git(&["ls-tree", "--name-only", "main"]), "f.txt\none.txt\norch.toml\ntwo.txt");
 }

@@ -1,6 +1,7 @@
 //! aider: text for people. Two of its lines tell what was used, rounded; a failed call is a line of text, too.
 
-use super::{Failure, Said, Tokens, micros};
+use super::fields::micros;
+use super::said::{Failure, Said, Tokens};
 
 /// How a line begins that tells of a failed call; the library that it calls models by names its errors so.
 const FAILED: &str = "litellm.";

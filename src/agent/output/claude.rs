@@ -3,7 +3,8 @@
 //! Its `subtype` says `success` for a call that never reached the model; `is_error` does not. After a stop by budget its
 //! `usage` is all 0, and only `modelUsage` has the tokens. Input excludes what the host had kept.
 
-use super::{Failure, FailureKind, Said, Tokens, micros, number, objects, word};
+use super::fields::{micros, number, objects, word};
+use super::said::{Failure, FailureKind, Said, Tokens};
 use serde_json::Value;
 
 pub(super) fn read(stdout: &str) -> Said {

@@ -2,7 +2,8 @@
 //!
 //! Neither an event nor an item of type `error` ends a turn: only `turn.failed` does.
 
-use super::{Failure, Said, Tokens, number, objects, word};
+use super::fields::{number, objects, word};
+use super::said::{Failure, Said, Tokens};
 
 pub(super) fn read(stdout: &str) -> Said {
     let mut said = Said::default();

@@ -2,7 +2,8 @@
 //!
 //! It names no cost. Input includes what the host had kept.
 
-use super::{Failure, FailureKind, Said, Tokens, number};
+use super::fields::number;
+use super::said::{Failure, FailureKind, Said, Tokens};
 use serde_json::Value;
 
 pub(super) fn read(stdout: &str, stderr: &str) -> Said {

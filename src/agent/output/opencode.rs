@@ -2,7 +2,8 @@
 //!
 //! Input excludes what the host had kept. Cost comes from the prices of the user's own settings.
 
-use super::{Failure, FailureKind, Said, Tokens, micros, number, objects, word};
+use super::fields::{micros, number, objects, word};
+use super::said::{Failure, FailureKind, Said, Tokens};
 
 pub(super) fn read(stdout: &str) -> Said {
     let mut said = Said::default();

@@ -2,7 +2,8 @@
 //!
 //! Input excludes what the host had kept. Cost comes from the prices of the user's own list of models.
 
-use super::{Failure, Said, Tokens, micros, number, objects, word};
+use super::fields::{micros, number, objects, word};
+use super::said::{Failure, Said, Tokens};
 use serde_json::Value;
 
 pub(super) fn read(stdout: &str) -> Said {

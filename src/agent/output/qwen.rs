@@ -3,7 +3,8 @@
 //! After a failed call it says success, without an error, and the failure is its answer. Input includes what the host
 //! had kept.
 
-use super::{Failure, Said, Tokens, number, word};
+use super::fields::{number, word};
+use super::said::{Failure, Said, Tokens};
 use serde_json::Value;
 
 /// How an answer begins that is a failure.

@@ -1,6 +1,7 @@
 //! Any command: all of its output is the answer, and the last line may tell what was used.
 
-use super::{Said, Tokens, micros};
+use super::fields::micros;
+use super::said::{Said, Tokens};
 use serde::Deserialize;
 
 /// What begins a line about usage.

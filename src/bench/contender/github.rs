@@ -2,15 +2,9 @@
 //! all that is ahead of it. When one fails, it leaves as soon as all ahead is decided, and everything behind it starts
 //! again (its exact rule for that is an assumption).
 
+use super::lane::{Entry, answered, busy};
 use crate::bench::play::{Answer, Policy, Want};
 use crate::bench::trace::ChangeId;
-
-struct Entry {
-    id: ChangeId,
-    run: Option<u32>,
-    passed: Option<bool>,
-    reds: u32,
-}
 
 pub(super) struct GitHub {
     queue: Vec<Entry>,
@@ -42,8 +36,7 @@ impl GitHub {
                     wants.push(Want::Eject(head.id));
                     self.queue.remove(0);
                     for entry in &mut self.queue {
-                        wants.extend(entry.run.take().map(Want::Cancel));
-                        entry.passed = None;
+                        entry.again(wants);
                     }
                 }
             }
@@ -57,29 +50,24 @@ impl Policy for GitHub {
     }
 
     fn arrived(&mut self, id: ChangeId, _now: f64) {
-        self.queue.push(Entry { id, run: None, passed: None, reds: 0 });
+        self.queue.push(Entry::new(id));
     }
 
     fn ended(&mut self, run: u32, answer: Answer, _now: f64, wants: &mut Vec<Want>) {
-        if let Some(entry) = self.queue.iter_mut().find(|entry| entry.run == Some(run)) {
-            entry.run = None;
-            entry.passed = Some(answer == Answer::Pass);
-        }
+        answered(&mut self.queue, run, answer);
         self.settle(wants);
     }
 
     fn decide(&mut self, _now: f64, wants: &mut Vec<Want>) {
-        let mut busy = self.queue.iter().filter(|entry| entry.run.is_some()).count();
-        for at in 0..self.queue.len().min(self.slots) {
-            if self.queue[at].run.is_some() || self.queue[at].passed.is_some() || busy >= self.slots {
-                continue;
+        let mut busy = busy(&self.queue);
+        let mut with = Vec::new();
+        for entry in self.queue.iter_mut().take(self.slots) {
+            with.push(entry.id);
+            if entry.is_idle() && busy < self.slots {
+                self.runs += 1;
+                busy += 1;
+                wants.push(entry.start(self.runs, with.clone()));
             }
-            let members: Vec<ChangeId> = self.queue[..=at].iter().map(|entry| entry.id).collect();
-            self.runs += 1;
-            busy += 1;
-            let subjects = Some(vec![self.queue[at].id]);
-            self.queue[at].run = Some(self.runs);
-            wants.push(Want::Start { run: self.runs, members, subjects });
         }
     }
 }

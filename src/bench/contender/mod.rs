@@ -4,6 +4,7 @@
 
 mod bors;
 mod github;
+mod lane;
 mod oracle;
 mod pipeline;
 mod planner;
@@ -11,10 +12,10 @@ mod serial;
 mod submitqueue;
 mod zuul;
 
-pub(crate) use pipeline::{EARLY_MEAN, Rectangle};
+pub(crate) use pipeline::Rectangle;
 
+use super::beliefs::Beliefs;
 use super::play::Policy;
-use super::synthetic::ATTRIBUTION;
 use super::trace::Trace;
 
 /// Who plays.
@@ -31,23 +32,6 @@ pub(crate) enum Contender {
     OneBuild,
     OracleBatches,
     StrictBound,
-}
-
-/// What a contender believes of tests, and how it treats a red.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Beliefs {
-    /// Share of runs of good trees that fail.
-    pub(crate) flake: f64,
-    /// Chance that a named suspect is the culprit.
-    pub(crate) attribution: f64,
-    /// Further reds of one change alone before it is ejected.
-    pub(crate) confirmations: u32,
-}
-
-impl Default for Beliefs {
-    fn default() -> Beliefs {
-        Beliefs { flake: 0.0, attribution: ATTRIBUTION, confirmations: 0 }
-    }
 }
 
 impl Contender {

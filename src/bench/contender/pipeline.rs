@@ -1,6 +1,6 @@
 //! The production policy, as it is.
 
-use super::Beliefs;
+use crate::bench::beliefs::{Beliefs, EARLY_MEAN};
 use crate::bench::footprints::Overlaps;
 use crate::bench::play::{Answer, Policy, Want};
 use crate::bench::trace::{ChangeId, Trace};
@@ -12,9 +12,6 @@ pub(crate) struct Rectangle<'a> {
     commute: bool,
     pipeline: Pipeline<Overlaps<'a>>,
 }
-
-/// Share of the suite after which a failure shows, in the mean, where failures show early.
-pub(crate) const EARLY_MEAN: f64 = 0.315;
 
 impl<'a> Rectangle<'a> {
     /// The policy with the rates that the trace's header gives, and what is believed of the tests.

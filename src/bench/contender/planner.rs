@@ -3,7 +3,7 @@
 //!
 //! Here every chain composes, and the base's results are known, as they are once something has landed.
 
-use super::Beliefs;
+use crate::bench::beliefs::Beliefs;
 use crate::bench::play::{Answer, Policy, Want};
 use crate::bench::trace::{ChangeId, Trace};
 use crate::queue::{

@@ -2,20 +2,12 @@
 //! fail; what is behind a failure starts again at once. The window is 20, at least 3, one more for each landing and
 //! half of it after a failure.
 
+use super::lane::{Entry, answered, busy};
 use crate::bench::play::{Answer, Policy, Want};
 use crate::bench::trace::ChangeId;
 
 const WINDOW: usize = 20;
 const WINDOW_MIN: usize = 3;
-
-struct Entry {
-    id: ChangeId,
-    run: Option<u32>,
-    /// Undecided changes that it is or was tested with, itself last.
-    with: Vec<ChangeId>,
-    passed: Option<bool>,
-    reds: u32,
-}
 
 pub(super) struct Zuul {
     queue: Vec<Entry>,
@@ -38,9 +30,8 @@ impl Zuul {
             let entry = &mut self.queue[at];
             let mut with = ahead.clone();
             with.push(entry.id);
-            if entry.with != with && (entry.run.is_some() || entry.passed.is_some()) {
-                wants.extend(entry.run.take().map(Want::Cancel));
-                entry.passed = None;
+            if entry.with != with && !entry.is_idle() {
+                entry.again(wants);
                 entry.with = Vec::new();
             }
             match entry.passed {
@@ -86,30 +77,24 @@ impl Policy for Zuul {
     }
 
     fn arrived(&mut self, id: ChangeId, _now: f64) {
-        self.queue.push(Entry { id, run: None, with: Vec::new(), passed: None, reds: 0 });
+        self.queue.push(Entry::new(id));
     }
 
     fn ended(&mut self, run: u32, answer: Answer, _now: f64, wants: &mut Vec<Want>) {
-        if let Some(entry) = self.queue.iter_mut().find(|entry| entry.run == Some(run)) {
-            entry.run = None;
-            entry.passed = Some(answer == Answer::Pass);
-        }
+        answered(&mut self.queue, run, answer);
         self.settle(wants);
     }
 
     fn decide(&mut self, _now: f64, wants: &mut Vec<Want>) {
-        let mut busy = self.queue.iter().filter(|entry| entry.run.is_some()).count();
+        let mut busy = busy(&self.queue);
         let mut ahead: Vec<ChangeId> = Vec::new();
         for entry in self.queue.iter_mut().take(self.window) {
-            if entry.run.is_none() && entry.passed.is_none() && busy < self.slots {
+            if entry.is_idle() && busy < self.slots {
                 let mut with = ahead.clone();
                 with.push(entry.id);
                 self.runs += 1;
                 busy += 1;
-                entry.run = Some(self.runs);
-                entry.with.clone_from(&with);
-                let subjects = Some(vec![entry.id]);
-                wants.push(Want::Start { run: self.runs, members: with, subjects });
+                wants.push(entry.start(self.runs, with));
             }
             if entry.passed != Some(false) && entry.reds == 0 {
                 ahead.push(entry.id);

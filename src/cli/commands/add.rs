@@ -8,10 +8,10 @@ use crate::flow::{FlowError, Project};
 use crate::task::Task;
 use crate::task::event::NewTask;
 
-use crate::cli::args::DryRun;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::json::TaskJson;
 use crate::cli::{Context, text};
 

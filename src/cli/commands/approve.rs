@@ -41,7 +41,7 @@ pub(crate) struct ApproveArgs {
     #[arg(long = "as", value_name = "WHO")]
     pub(crate) acts_as: Option<String>,
     #[command(flatten)]
-    pub(crate) dry: crate::cli::args::DryRun,
+    pub(crate) dry: crate::cli::flags::DryRun,
 }
 
 /// What `reject` is asked for.
@@ -58,7 +58,7 @@ pub(crate) struct RejectArgs {
     #[arg(long = "as", value_name = "WHO")]
     pub(crate) acts_as: Option<String>,
     #[command(flatten)]
-    pub(crate) dry: crate::cli::args::DryRun,
+    pub(crate) dry: crate::cli::flags::DryRun,
 }
 
 pub(crate) fn run(ctx: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {

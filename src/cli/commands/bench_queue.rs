@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::bench::beliefs::Beliefs;
 use crate::bench::check::{Verdict, check};
-use crate::bench::contender::{Beliefs, Contender};
+use crate::bench::contender::Contender;
 use crate::bench::figures::{Figures, figures};
-use crate::bench::goals::{self, Against, Reached};
+use crate::bench::goals::{Against, Goal, goals};
 use crate::bench::play::{Noise, play};
 use crate::bench::published::{self, Compared};
+use crate::bench::reach::{Reached, culprit_search, reach};
 use crate::bench::trace::{Played, Trace};
 use crate::bench::wire;
 use crate::cli::Context;
@@ -171,7 +173,7 @@ fn all_goals(ctx: &Context, args: &QueueBenchArgs, who: Contender) -> Result<Exi
     let first = if args.held_out { HELD_OUT } else { 1 };
     let seeds: Vec<u64> = (first..first + args.seeds.max(1)).collect();
     let broken = |why: String| FlowError::BadValue { what: "the simulator".to_owned(), why };
-    let wanted: Vec<goals::Goal> = goals::goals()
+    let wanted: Vec<Goal> = goals()
         .into_iter()
         .filter(|goal| args.only.as_ref().is_none_or(|id| id.eq_ignore_ascii_case(goal.id)))
         .collect();
@@ -187,10 +189,10 @@ fn all_goals(ctx: &Context, args: &QueueBenchArgs, who: Contender) -> Result<Exi
     let mut reached = Vec::new();
     for goal in &wanted {
         ctx.out.progress(&format!("{} {}, {} slots", goal.id, goal.what, goal.setting.slots));
-        reached.push(goals::reach(goal, who, &seeds).map_err(broken)?);
+        reached.push(reach(goal, who, &seeds).map_err(broken)?);
     }
     let search = if args.only.is_none() && !who.is_oracle() {
-        goals::culprit_search(who, &seeds).map_err(broken)?
+        culprit_search(who, &seeds).map_err(broken)?
     } else {
         Vec::new()
     };
@@ -260,7 +262,7 @@ fn verdict(within: Option<bool>) -> &'static str {
     }
 }
 
-fn write_traces(ctx: &Context, folder: &Path, wanted: &[goals::Goal], seed: u64) -> Result<Exit, Failure> {
+fn write_traces(ctx: &Context, folder: &Path, wanted: &[Goal], seed: u64) -> Result<Exit, Failure> {
     std::fs::create_dir_all(folder).map_err(FlowError::file("make", folder))?;
     let mut written = Vec::new();
     for (number, goal) in (1..).zip(wanted) {

@@ -20,7 +20,7 @@ use crate::cli::output::envelope;
 use crate::cli::watcher::watcher;
 use crate::cli::{Context, text};
 
-use super::check;
+use crate::cli::verdict;
 
 /// Largest payload that is read, in bytes: the host's limit is 25 MB.
 const PAYLOAD_MAX: u64 = 32 << 20;
@@ -180,9 +180,9 @@ fn run_check(ctx: &Context, args: &HostArgs, artifact: Option<&Path>) -> Result<
     let watcher = watcher(&ctx.out);
     let (checked, report) = bot::check(&ctx.given, &subject, watcher.as_ref())?;
     drop(watcher);
-    let next = check::next(&checked);
+    let next = verdict::next(&checked);
     if let Some(path) = artifact {
-        let text = envelope("check", check::data(&checked), &next);
+        let text = envelope("check", verdict::data(&checked), &next);
         std::fs::write(path, text).map_err(FlowError::file("write", path))?;
     }
     let verdict = if checked.refused() { "block" } else { "pass" };
@@ -191,7 +191,7 @@ fn run_check(ctx: &Context, args: &HostArgs, artifact: Option<&Path>) -> Result<
     let on_host = variable(ctx, "GITHUB_ACTIONS") == Some("true");
     ctx.out.success(
         "check",
-        check::data(&checked),
+        verdict::data(&checked),
         || for_host(&checked, &annotations(&report), on_host),
         &next,
     );
@@ -200,7 +200,7 @@ fn run_check(ctx: &Context, args: &HostArgs, artifact: Option<&Path>) -> Result<
 
 /// The text, and the host's marks beside it. Names of tests are a stranger's: what they say must not be a command.
 fn for_host(checked: &crate::flow::check::Checked, marks: &[String], on_host: bool) -> String {
-    let text = check::shown(checked, true);
+    let text = verdict::shown(checked, true);
     if !on_host {
         return text;
     }

@@ -5,12 +5,13 @@ use serde_json::json;
 
 use crate::flow::{FlowError, Project};
 use crate::policy::key;
-use crate::policy::layers::{Layer, Listed};
+use crate::policy::layer::Layer;
+use crate::policy::layers::Listed;
 
-use crate::cli::args::DryRun;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::{Context, text};
 
 /// What `config` is asked for.

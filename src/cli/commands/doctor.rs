@@ -3,13 +3,14 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::flow::doctor::{self, Check, Diagnosis};
+use crate::flow::doctor::{self, Diagnosis};
+use crate::flow::looked_at::Check;
 
 use super::init;
 use crate::cli::Context;
-use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 
 /// Check the machine and the repository; say how to fix, or fix
 #[derive(Debug, Args)]
@@ -35,7 +36,7 @@ pub(crate) fn run(ctx: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
         ctx.out.success("doctor", data(&diagnosis), || render(&diagnosis, ctx.out.is_quiet()), &next);
         return Ok(if diagnosis.is_healthy() { Exit::Done } else { Exit::Environment });
     }
-    let request = init::request()?;
+    let request = init::request(ctx)?;
     let diagnosis = match args.fix && !args.dry.dry_run {
         // A repository that cannot be opened is a finding, with its own hint.
         true => match doctor::mend(&ctx.given, &request) {

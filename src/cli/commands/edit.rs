@@ -8,10 +8,10 @@ use crate::task::event::Edit;
 use crate::task::id::shown;
 use crate::task::{Task, Who};
 
-use crate::cli::args::DryRun;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::json::TaskJson;
 use crate::cli::{Context, text};
 

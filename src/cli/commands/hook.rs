@@ -16,6 +16,7 @@ use crate::cli::watcher::watcher;
 use crate::flow::FlowError;
 
 use super::check;
+use crate::cli::verdict;
 
 /// Called by git hooks
 #[derive(Debug, Args)]
@@ -90,7 +91,7 @@ fn verdicts(ctx: &Context, pushed: &[Pushed], only: &[check::Word]) -> Result<Ex
     let verdicts = hook::verdicts(&ctx.given, pushed, &gates, watcher.as_ref())?;
     drop(watcher);
     for checked in &verdicts {
-        check::say(ctx, checked, false);
+        verdict::say(ctx, checked, false);
     }
     Ok(if verdicts.iter().any(Checked::refused) { Exit::Gate } else { Exit::Done })
 }

@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::{Context, text};
 use crate::flow::import::{self, Imported};
 use crate::flow::issues;

@@ -3,15 +3,15 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::flow::doctor::destination;
 use crate::flow::init::{self, InitRequest, Landing, Outcome, Setup};
+use crate::flow::project::destination;
 use crate::policy::template::Holds;
 use crate::process::own_program;
 use crate::select::preset::Preset;
 
-use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::{Context, pages};
 use crate::flow::FlowError;
 
@@ -66,7 +66,7 @@ pub(crate) fn run(ctx: &Context, args: &InitArgs) -> Result<Exit, Failure> {
             Kind::Content => Holds::Content,
             Kind::Data => Holds::Data,
         },
-        ..request()?
+        ..request(ctx)?
     };
     let setup = match args.remove {
         true => init::plan_removal(&ctx.given, &request)?,
@@ -84,8 +84,8 @@ pub(crate) fn run(ctx: &Context, args: &InitArgs) -> Result<Exit, Failure> {
 }
 
 /// What `init` and `doctor` install for this program.
-pub(crate) fn request() -> Result<InitRequest, FlowError> {
-    Ok(InitRequest { program: own_program()?, pages: pages::all(), ..InitRequest::default() })
+pub(crate) fn request(ctx: &Context) -> Result<InitRequest, FlowError> {
+    Ok(InitRequest { program: own_program()?, pages: pages::all((ctx.grammar)()), ..InitRequest::default() })
 }
 
 /// The data of `--json`.

@@ -4,10 +4,10 @@ use clap::Args;
 use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
-use crate::cli::args::DryRun;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::{Context, text};
 use crate::flow::FlowError;
 use crate::task::id::TaskId;

@@ -12,10 +12,10 @@ use crate::plan::{Card, ready};
 use crate::task::Task;
 use crate::task::id::{Seconds, TaskId};
 
-use crate::cli::args::DryRun;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::json::{NeedsJson, TaskJson};
 use crate::cli::needs::of_evidence;
 use crate::cli::{Context, text};

@@ -7,9 +7,9 @@ use crate::flow::plan::{Goal, Planned};
 use crate::review::proposal::Proposal;
 use crate::task::id::TaskId;
 
-use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::json::TaskJson;
 use crate::cli::{Context, text};
 

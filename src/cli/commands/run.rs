@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::Context;
-use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::text;
 use crate::cli::watcher::watcher;
 use crate::flow::run::{RunOutcome, RunRequest};

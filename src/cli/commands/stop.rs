@@ -5,10 +5,10 @@ use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::cli::Context;
-use crate::cli::args::DryRun;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::json::TaskJson;
 use crate::cli::text;
 use crate::flow::Project;

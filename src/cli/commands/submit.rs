@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::Context;
-use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, held_by_another};
+use crate::cli::flags::DryRun;
 use crate::cli::json::TaskJson;
 use crate::cli::needs::{Eyes, needs};
 use crate::cli::text;

@@ -7,7 +7,7 @@ use super::*;
 use crate::agent::{AgentError, PromptError};
 use crate::cli::args::Cli;
 use crate::cli::codes::CODES;
-use crate::flow::doctor::Check;
+use crate::flow::looked_at::Check;
 use crate::flow::{FlowError, Gated, Limit, Vaguely};
 use crate::forge::BadPayload;
 use crate::git::GitError;
@@ -222,7 +222,7 @@ fn what_the_command_itself_would_mend_is_said_with_its_own_words() {
 }
 
 /// Programs of others that hints name.
-const OTHERS: [&str; 3] = ["sudo", "ls", "sleep"];
+const OTHERS: [&str; 6] = ["sudo", "ls", "sleep", "rm", "cd", "df"];
 /// Commands of git that hints name.
 const OF_GIT: [&str; 18] = [
     "switch",

@@ -4,7 +4,7 @@ use super::Failure;
 use crate::cli::codes::Code;
 use crate::cli::text;
 use crate::flow::FlowError;
-use crate::flow::doctor::Check;
+use crate::flow::looked_at::Check;
 use crate::task::id::Seconds;
 
 /// All that is missing before a run, each with what helps.

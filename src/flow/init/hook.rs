@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::InitRequest;
+use super::request::InitRequest;
 use super::step::{Action, Outcome, Step, read_any, shown_path};
 use crate::flow::FlowError;
 use crate::git::Repo;

@@ -4,9 +4,8 @@
 mod exclude;
 mod hook;
 mod pages;
+mod request;
 mod step;
-
-use std::path::PathBuf;
 
 use crate::git::Repo;
 use crate::git::exchange::Upstream;
@@ -26,27 +25,12 @@ use step::{Action, read, read_any};
 
 pub(crate) use exclude::is_excluded;
 pub(crate) use hook::{HookState, hook_state};
-pub(crate) use pages::{Page, is_writable, pages_current};
+pub(crate) use pages::{is_writable, pages_current};
+pub(crate) use request::{InitRequest, Page};
 pub(crate) use step::{Outcome, Step, apply};
 
 /// Agents that people are likely to have.
 pub(crate) const AGENTS: &[&str] = &["claude", "codex", "gemini", "opencode", "aider", "goose", "qwen"];
-
-/// What `init` was asked for.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct InitRequest {
-    /// Write nothing that others would get: no `orch.toml`.
-    pub(crate) local: bool,
-    /// Put the hook even into a folder that other repositories use too.
-    pub(crate) shared_hooks: bool,
-    /// Write the workflows by which GitHub runs the bot.
-    pub(crate) github: bool,
-    /// What the repository holds.
-    pub(crate) holds: Holds,
-    /// The program that the hook calls.
-    pub(crate) program: PathBuf,
-    pub(crate) pages: Vec<Page>,
-}
 
 /// Where landings go.
 #[derive(Debug, Clone, PartialEq, Eq)]

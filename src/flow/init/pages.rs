@@ -2,17 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::InitRequest;
+use super::request::{InitRequest, Page};
 use super::step::{Action, Outcome, Step, read};
 use crate::flow::FlowError;
-
-/// A page or a completion file, as `cli` writes it, below the folder `share`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Page {
-    /// Such as `man/man1/git-orch.1`.
-    pub(crate) path: String,
-    pub(crate) text: String,
-}
 
 /// The folder `share` beside the program's folder, where man looks with no setting at all: only for a program in a
 /// folder `bin`.

@@ -3,6 +3,7 @@
 use crate::agent::TurnResult;
 use crate::flow::audit::Audited;
 use crate::flow::contract::changelog_in;
+use crate::flow::ended::{how_it_ended, in_its_words};
 use crate::flow::gate::Measured;
 use crate::flow::progress::Step;
 use crate::flow::submit::HandIn;
@@ -17,7 +18,7 @@ use crate::task::id::CommitId;
 use crate::task::state::Claim;
 use crate::task::{Actor, Event, Evidence, Trouble};
 
-use super::{Verdict, how_it_ended, in_its_words};
+use super::Verdict;
 
 impl Project {
     pub(super) fn judge_change(

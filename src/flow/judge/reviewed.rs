@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::agent::TurnResult;
+use crate::flow::ended::in_its_words;
 use crate::flow::progress::Step;
 use crate::flow::turn::Ready;
 use crate::flow::{FlowError, Project};
@@ -14,7 +15,7 @@ use crate::task::event::{ReviewGiven, ReviewVerdict};
 use crate::task::id::TaskId;
 use crate::task::{Actor, Authority, Event, State, Who};
 
-use super::{Verdict, in_its_words, went};
+use super::{Verdict, went};
 
 impl Project {
     pub(super) fn judge_review(

@@ -1,7 +1,7 @@
 //! How far the base's own results may be believed: what fails there excuses whoever fails with it.
 
 use crate::flow::FlowError;
-use crate::flow::suite::Which;
+use crate::flow::select::Which;
 use crate::store::verdicts::Said;
 use crate::suite::result::Results;
 use crate::task::id::TreeId;

@@ -1,7 +1,7 @@
 //! The commits that a task lands as: one merge, one commit, or its own commits one by one; the tree is the same.
 
 use crate::flow::FlowError;
-use crate::flow::adopt::LANDED_HEAD;
+use crate::flow::landings::LANDED_HEAD;
 use crate::git::merge_tree::{Composer, Merged};
 use crate::git::objects::{CommitInfo, NewCommit, Person};
 use crate::policy::Mode;

@@ -213,8 +213,8 @@ impl Lander<'_> {
             return Ok(tree.clone());
         };
         let old = self.project.repo.read_tree_file(tree, path)?.unwrap_or_default();
-        let text = queue::changelog::with_entry(&String::from_utf8_lossy(&old), &one_line(entry));
-        Ok(self.project.repo.edit_file(tree, path, text.into_bytes())?)
+        let text = queue::changelog::with_entry(&old, &one_line(entry));
+        Ok(self.project.repo.edit_file(tree, path, text)?)
     }
 
     /// What lands equals an independent recomposition (I2): a second process, from the base, member by member.

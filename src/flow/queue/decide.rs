@@ -1,14 +1,12 @@
-//! What is written down of a plan that lands nothing: holds, ejections, questions.
+//! What is written down of a plan that lands nothing: holds and ejections.
 
 use crate::flow::FlowError;
 use crate::flow::progress::Step;
-use crate::flow::suite::failed_tests;
-use crate::queue::{self, Ejection, Hold, Question};
+use crate::queue::{Ejection, Hold};
 use crate::store::Stored;
-use crate::suite::worse::Worse;
-use crate::task::id::{TaskId, TreeId};
+use crate::task::id::TaskId;
 use crate::task::state::Phase;
-use crate::task::{Event, Evidence, State, Trouble};
+use crate::task::{Event, State};
 
 use super::pair::Blame;
 use super::{Lander, Queued};
@@ -93,126 +91,6 @@ impl Lander<'_> {
         };
         self.say(step, std::slice::from_ref(task), None, text);
         Ok(true)
-    }
-
-    pub(super) fn evidence(
-        &self,
-        queued: &[Queued],
-        task: &TaskId,
-        because: Ejection,
-    ) -> Result<Evidence, FlowError> {
-        let base = &self.project.base;
-        Ok(match because {
-            Ejection::Conflict { files, with } => {
-                let behind = Self::find(queued, task)
-                    .and_then(|queued| hold_of(&queued.stored))
-                    .map(|hold| hold.behind);
-                let landed = match Self::find(queued, task) {
-                    Some(member) if with.is_none() && behind.is_none() => {
-                        self.landed_on(&member.entry.head, &files)?
-                    }
-                    _ => None,
-                };
-                let pair = with.or(behind).or(landed);
-                let files: Vec<String> = files.into_iter().collect();
-                let (trouble, what) = match &pair {
-                    Some(pair) => (Trouble::ConflictTask, pair.to_string()),
-                    None => (Trouble::ConflictBase, base.branch.clone()),
-                };
-                let text = format!("conflicts with {what} in {}", files.join(", "));
-                let branch = Self::find(queued, task)
-                    .map(|queued| queued.stored.task.branch.clone())
-                    .unwrap_or_default();
-                let reproduce = format!("git merge-tree --write-tree --name-only {} {branch}", base.branch);
-                Evidence {
-                    pair,
-                    base: Some(base.tip.clone()),
-                    reproduce: Some(reproduce),
-                    confirmed: true,
-                    ..Evidence::new(trouble, text).with_files(files)
-                }
-            }
-            Ejection::Worse { commit, tree, runs, files, .. } => {
-                let tests = failed_tests(&self.worse_on(&tree)?);
-                let names: Vec<&str> = tests.iter().take(3).map(|test| test.name.as_str()).collect();
-                let more =
-                    if tests.len() > 3 { format!(" and {} more", tests.len() - 3) } else { String::new() };
-                let plural = if tests.len() == 1 { "test is" } else { "tests are" };
-                let text = format!(
-                    "{} {plural} worse than on {}: {}{more}",
-                    tests.len(),
-                    base.branch,
-                    names.join(", ")
-                );
-                Evidence {
-                    tests,
-                    base: Some(base.tip.clone()),
-                    candidate: Some(commit),
-                    reproduce: Some(format!("git orch check {task} --only tests")),
-                    confirmed: runs > 1,
-                    ..Evidence::new(Trouble::Worse, text).with_files(files.into_iter().collect())
-                }
-            }
-            Ejection::NoEvidence { why, commit, .. } => Evidence {
-                base: Some(base.tip.clone()),
-                candidate: Some(commit),
-                reproduce: Some(format!("git orch check {task} --only tests")),
-                ..Evidence::new(Trouble::NoEvidence, format!("its tests gave no result that counts: {why}"))
-            },
-        })
-    }
-
-    /// What is worse on a tree than on today's base.
-    fn worse_on(&self, tree: &TreeId) -> Result<Vec<Worse>, FlowError> {
-        let base = self.project.repo.tree_of(&self.project.base.tip)?;
-        let baseline = self.project.full_results(&base)?.unwrap_or_default();
-        Ok(self.project.judge(tree, &baseline)?.worse)
-    }
-
-    pub(super) fn stop_all(&mut self, because: &queue::Stop) -> Result<bool, FlowError> {
-        let tests: Vec<&str> = because.tests.iter().take(3).map(String::as_str).collect();
-        let text = format!("{} made tests worse: {}", because.culprit, tests.join(", "));
-        self.stop_queue(&text)?;
-        Ok(true)
-    }
-
-    /// Stops the whole queue until a person says `approve queue`.
-    pub(super) fn stop_queue(&mut self, text: &str) -> Result<(), FlowError> {
-        if self.project.store.repo_state()?.stopped.as_deref() == Some(text) {
-            return Ok(());
-        }
-        self.project.store.change_repo(
-            &self.op,
-            "git-orch",
-            &format!("queue stopped: {text}"),
-            |mut state| {
-                state.stopped = Some(text.to_owned());
-                state
-            },
-        )?;
-        self.say(Step::NeedsYou, &[], None, format!("the queue stops: {text}"));
-        self.rounds.stands = Some(format!("stopped: {text}"));
-        Ok(())
-    }
-
-    pub(super) fn ask(&mut self, question: &Question) -> bool {
-        let text = match question {
-            Question::NoBaseline { why } => {
-                format!(
-                    "the tests of {} itself give no result that counts: {why}; to try again: git orch queue run",
-                    self.project.base.branch
-                )
-            }
-            Question::Cycle { members } => {
-                let members: Vec<&str> = members.iter().map(TaskId::as_str).collect();
-                format!("these wait for each other: {}", members.join(", "))
-            }
-        };
-        if self.rounds.stands.as_ref() != Some(&text) {
-            self.say(Step::NeedsYou, &[], None, text.clone());
-            self.rounds.stands = Some(text);
-        }
-        false
     }
 }
 

@@ -7,14 +7,21 @@ mod baseline;
 mod commits;
 mod compose;
 mod decide;
+mod entries;
+mod evidence;
+mod known;
 mod leave;
 mod matrix;
 mod pace;
 mod pair;
+mod record;
+mod rounds;
 mod look;
 mod land;
 mod landed;
 mod share;
+mod stand;
+mod swap;
 mod test;
 mod tried;
 mod view;
@@ -33,13 +40,13 @@ use crate::task::{Event, Task};
 
 use super::progress::{Line, Step, Watcher};
 use super::project::now;
-use super::report::Ran;
 use super::{FlowError, Project};
 
 pub(crate) use look::{Composed, Met};
 #[cfg(test)]
 pub(crate) use matrix::Meeting;
 pub(crate) use matrix::meetings;
+pub(crate) use rounds::{Bounds, Ran, Rounds};
 
 /// Wait for a running test's end this long before everything is looked at anew: refs may change meanwhile.
 const TICK: Duration = Duration::from_secs(2);
@@ -48,37 +55,16 @@ const SKEW: i64 = 24 * 3600;
 /// Files whose change concerns everything, besides `tests.shared`.
 const BARRIERS: [&str; 3] = ["orch.toml", "prompts/", ".gitattributes"];
 
-/// How long to work at most.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    /// Only until one task has landed or left the queue.
-    pub(crate) once: bool,
-    /// Test runs that may be started.
-    pub(crate) runs: Option<u32>,
-    /// Time after which no test run is started.
-    pub(crate) time: Option<Duration>,
-}
-
-/// How a round of the queue ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Rounds {
-    pub(crate) landed: Vec<TaskId>,
-    /// Went back to their agents or owners.
-    pub(crate) sent_back: Vec<TaskId>,
-    /// Wait for a person.
-    pub(crate) needs_you: Vec<TaskId>,
-    /// Test commands that were run.
-    pub(crate) runs: u32,
-    /// Those commands, for the report.
-    pub(crate) ran: Vec<Ran>,
-    /// The bound that ended it early.
-    pub(crate) limit: Option<String>,
-    /// The queue stands still, and why.
-    pub(crate) stands: Option<String>,
-    /// Left in the queue: blocked, held, or not wanted now.
-    pub(crate) waiting: Vec<TaskId>,
-    /// What it looked at last, with the tips of the journals: what came after that it has not seen.
-    pub(crate) seen: BTreeSet<(TaskId, String)>,
+/// When this process last spoke with the remote.
+#[derive(Debug, Default)]
+struct Sharing {
+    at: Option<Instant>,
+    /// Something happened that others should know, or that others did.
+    due: bool,
+    /// The remote was out of reach at the last try, and that was said.
+    cut_off: bool,
+    /// What of the remote cannot be read, as far as that was said.
+    unreadable: BTreeSet<(String, String)>,
 }
 
 /// A test run that is going on in a thread of its own.
@@ -135,7 +121,7 @@ pub(crate) struct Lander<'a> {
     absent: BTreeSet<TaskId>,
     /// Where landings went when it began.
     lands_at: String,
-    sharing: share::Sharing,
+    sharing: Sharing,
     /// Trees whose runs could not be made at all in this process: not tried again and again.
     failed: HashMap<TreeId, String>,
     /// Runs of the base without a result that count no longer: somebody asked for another try.
@@ -178,7 +164,7 @@ impl<'a> Lander<'a> {
             rounds: Rounds::default(),
             absent: BTreeSet::new(),
             lands_at: project.lands_at(),
-            sharing: share::Sharing::default(),
+            sharing: Sharing::default(),
             failed: HashMap::new(),
             forgiven: None,
         }

@@ -1,6 +1,6 @@
 //! How quick and how red test runs were lately: read from verdicts and tasks, so that every clone knows the same.
 
-use crate::flow::suite::Which;
+use crate::flow::select::Which;
 use crate::flow::{FlowError, Project};
 use crate::queue::{Pace, failing_share};
 use crate::store::verdicts::Said;

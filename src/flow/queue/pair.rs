@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::flow::FlowError;
-use crate::flow::suite::Which;
+use crate::flow::select::Which;
 use crate::git::merge_tree::{Composer, Merged};
 use crate::git::objects::NewCommit;
 use crate::queue::Purpose;

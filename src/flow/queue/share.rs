@@ -3,7 +3,6 @@
 //! Who lands is decided by the push of the base alone. What is shared here, journals and verdicts, only saves work that
 //! another clone has done, so nothing of it may keep a landing from going on.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::flow::FlowError;
@@ -17,18 +16,6 @@ use super::Lander;
 
 /// Tell and ask again after this long, where nothing happened here.
 const EVERY: Duration = Duration::from_secs(5);
-
-/// When this process last spoke with the remote.
-#[derive(Debug, Default)]
-pub(super) struct Sharing {
-    at: Option<Instant>,
-    /// Something happened that others should know, or that others did.
-    pub(super) due: bool,
-    /// The remote was out of reach at the last try, and that was said.
-    cut_off: bool,
-    /// What of the remote cannot be read, as far as that was said.
-    unreadable: BTreeSet<(String, String)>,
-}
 
 impl Lander<'_> {
     /// Exchanges journals and verdicts with the remote, and takes over what others landed. Only where this clone shares

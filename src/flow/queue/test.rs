@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use crate::flow::progress::Step;
 use crate::flow::project::now;
-use crate::flow::report::Ran;
-use crate::flow::suite::Which;
+use crate::flow::select::Which;
 use crate::flow::{FlowError, Project};
 use crate::process::Stop;
 use crate::queue::Purpose;
@@ -16,7 +15,7 @@ use crate::store::verdicts::Said;
 use crate::task::Event;
 use crate::task::id::{CommitId, Seconds, TaskId, TreeId};
 
-use super::{Ended, Lander, Live, Queued, TICK};
+use super::{Ended, Lander, Live, Queued, Ran, TICK};
 
 impl Lander<'_> {
     pub(super) fn await_run(&mut self) -> Result<(), FlowError> {

@@ -6,25 +6,9 @@ use crate::flow::moved::Moved;
 use crate::flow::progress::Step;
 use crate::process::Level;
 use crate::store::index::Row;
-use crate::task::id::TaskId;
 
+use super::outcome::{Stopping, Why};
 use super::{Dispatcher, ESCALATED};
-
-/// How far a stop was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stopping {
-    No,
-    Soft,
-    Hard,
-}
-
-/// Why it stops before everything is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Why {
-    Person,
-    Time,
-    Failure(TaskId),
-}
 
 impl Dispatcher<'_> {
     /// Says aloud when somebody else moved the base branch: an agent that is held by nothing, a push by force.

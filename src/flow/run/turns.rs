@@ -7,7 +7,7 @@ use crate::flow::FlowError;
 use crate::flow::audit::Audited;
 use crate::flow::progress::Step;
 use crate::flow::project::now;
-use crate::flow::report::Ran;
+use crate::flow::queue::Ran;
 use crate::flow::turn::Ready;
 use crate::plan::breaker::Went;
 use crate::plan::budget::Seen;

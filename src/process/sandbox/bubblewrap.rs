@@ -1,6 +1,7 @@
 //! The command line of bubblewrap. Pure: what exists is asked through a function.
 
-use super::{Network, SOCKETS, Sandbox, replacement, text};
+use super::paths::{SOCKETS, replacement, text};
+use super::wanted::{Network, Sandbox};
 use crate::process::ProcessError;
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,8 @@
 //! Weaker than bubblewrap: the worktree's `.git` file can be removed (it is put back), a file that is made after the
 //! start in a folder above a hidden one cannot be read, and of the network only TCP is held.
 
-use super::{Network, Sandbox, text};
+use super::paths::text;
+use super::wanted::{Network, Sandbox};
 use crate::process::{ProcessError, own_program, supervise::PORT_MARK};
 use std::path::{Path, PathBuf};
 

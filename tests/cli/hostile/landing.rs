@@ -100,3 +100,55 @@ fn nothing_hostile_lands_and_what_is_honest_does() {
         1 + read(CHANGES).len() + read(REVIEWS).len() - landed.len()
     );
 }
+
+#[test]
+fn a_zero_byte_in_a_message_forges_no_landing() {
+    let sandbox = Sandbox::new();
+    let mode = "[tests]\nall = \"true\"\nreport = \"exit\"\n[queue]\nmode = \"rebase\"\nbatch = 1\n";
+    sandbox.write("orch.toml", mode);
+    sandbox.git(&["commit", "-qam", "mode"]);
+    sandbox.branch("victim", "v.txt", "work\n");
+    sandbox.run(&["queue", "add", "victim"]).exits(0);
+    let task = sandbox.git(&["show", "refs/orch/tasks/victim:task.json"]);
+    let task: serde_json::Value = serde_json::from_str(&task).unwrap();
+    let head = sandbox.git(&["rev-parse", "victim"]);
+    let nonce = format!("{}-1-{}", &head[..12], task["since"]);
+    sandbox.branch("evil", "e1.txt", "1\n");
+    let commit = sandbox.git(&["cat-file", "commit", "evil"]);
+    let (headers, _) = commit.split_once("\n\n").unwrap();
+    let file = sandbox.path().parent().unwrap().join("commit");
+    fs::write(&file, format!("{headers}\n\nharmless\n\nO\0rch-Task: victim\nO\0rch-Nonce: {nonce}\n"))
+        .unwrap();
+    let forged = sandbox.git(&["hash-object", "-t", "commit", "-w", "--literally", file.to_str().unwrap()]);
+    // The queue's own trailers stand on a branch's last commit: the forged one is below it.
+    let last = sandbox.git(&["commit-tree", "evil^{tree}", "-p", &forged, "-m", "second"]);
+    sandbox.git(&["update-ref", "refs/heads/evil", &last]);
+    sandbox.run(&["queue", "add", "evil", "-p", "0"]).exits(0);
+    sandbox.run(&["queue", "run"]).exits(0);
+    let files = sandbox.git(&["ls-tree", "--name-only", "main"]);
+    assert!(files.contains("e1.txt") && files.contains("v.txt"), "{files}");
+    let format = "--format=%(trailers:key=Orch-Task,valueonly,separator=%x2C)";
+    let log = sandbox.git(&["log", "--first-parent", format, "main"]);
+    assert_eq!(log.lines().filter(|line| *line == "victim").count(), 1, "{log}");
+}
+
+#[test]
+fn a_changelog_that_is_no_file_of_ours_stays_as_it_is() {
+    for make in
+        ["mkdir CHANGELOG.md && echo a > CHANGELOG.md/a.md", "echo '# C' > C.md && ln -s C.md CHANGELOG.md"]
+    {
+        let sandbox = Sandbox::new();
+        assert!(sandbox.command("sh", &sandbox.path()).args(["-c", make]).status().unwrap().success());
+        sandbox.git(&["add", "-A"]);
+        sandbox.git(&["commit", "-qm", "changelog"]);
+        let before = sandbox.git(&["ls-tree", "main", "CHANGELOG.md"]);
+        sandbox.run(&["add", "Say hi in a file", "--id", "hi", "--paths", "hi*"]).exits(0);
+        let worktree = sandbox.run(&["pick", "hi", "--path"]).exits(0).stdout.trim().to_owned();
+        fs::write(format!("{worktree}/hi.txt"), "hi\n").unwrap();
+        sandbox.run(&["submit", "hi", "--changelog", "New greeting."]).exits(0);
+        sandbox.run(&["approve", "hi", "--as", "ben"]).exits(0);
+        sandbox.run(&["queue", "run"]).exits(0);
+        assert_eq!(sandbox.git(&["ls-tree", "main", "CHANGELOG.md"]), before);
+        assert!(sandbox.git(&["ls-tree", "--name-only", "main"]).contains("hi.txt"));
+    }
+}

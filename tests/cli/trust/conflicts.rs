@@ -74,6 +74,7 @@ fn markers_land_under_no_name() {
     assert!(task.contains("conflict markers are left in caf"), "{task}");
     assert_eq!(std::fs::read(latin1(&sandbox)).unwrap(), b"main\n");
     // and one who resolves them sees both sides.
+    sandbox.run(&["approve", "ct", "--as", "rev"]).exits(0);
     turn(&sandbox, "for f in caf*; do grep -q '^>>>>>>> ' \"$f\" && echo both > \"$f\"; done");
     lands(&sandbox);
     assert_eq!(std::fs::read(latin1(&sandbox)).unwrap(), b"both\n");
@@ -120,10 +121,8 @@ fn a_replayed_commit_keeps_its_words_in_whatever_encoding_and_one_without_words_
             sandbox.git(&["switch", "-q", "main"]);
             sandbox.run(&["queue", "add", branch]).exits(0);
             sandbox.run(&["queue", "run"]).exits(0);
-            let title =
-                sandbox.run(&["show", branch, "--json"]).exits(0).json()["data"]["task"]["title"].clone();
             let said = sandbox.git(&["log", "-1", "--format=%an|%s|%(trailers:key=Orch-Task,valueonly)"]);
-            let subject = if branch == "enc" { "Gr\u{fc}\u{df}e" } else { title.as_str().unwrap() };
+            let subject = if branch == "enc" { "Gr\u{fc}\u{df}e" } else { "empty" };
             assert_eq!(said, format!("J\u{fc}rgen|{subject}|{branch}"), "{mode}");
         }
     }

@@ -97,7 +97,7 @@ fn a_lock_that_an_agent_left_in_its_worktree_is_no_obstacle() {
     let sandbox = Sandbox::new();
     sandbox.run(&["add", "One", "-m", "do the thing", "--id", "one"]).exits(0);
     let agent = "implement=exec:touch $(git rev-parse --git-path index.lock) && echo new > new.txt";
-    sandbox.run(&["run", "--no-land", "--agent", agent]);
+    sandbox.run(&["run", "--no-land", "--no-sandbox", "--agent", agent]);
     assert_eq!(sandbox.git(&["show", "orch/one:new.txt"]), "new");
     let admin = sandbox.path().join(".git/worktrees/one");
     assert!(admin.exists() && !admin.join("index.lock").exists());

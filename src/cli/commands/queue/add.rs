@@ -10,10 +10,10 @@ use crate::store::{Op, layout};
 use crate::task::id::{Seconds, TaskId};
 use crate::task::{State, Task};
 
-use crate::cli::args::DryRun;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::json::TaskJson;
 use crate::cli::needs::options;
 use crate::cli::{Context, text};

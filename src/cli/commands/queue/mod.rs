@@ -11,10 +11,10 @@ use clap::{Args, Subcommand};
 use clap_complete::ArgValueCompleter;
 
 use crate::cli::Context;
-use crate::cli::args::DryRun;
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 
 /// What `queue` is asked for.
 #[derive(Debug, Args)]

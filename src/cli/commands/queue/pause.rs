@@ -5,9 +5,9 @@ use serde_json::json;
 
 use crate::flow::{FlowError, Project};
 
-use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::json::TaskJson;
 use crate::cli::{Context, text};
 

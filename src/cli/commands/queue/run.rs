@@ -10,9 +10,9 @@ use crate::flow::{FlowError, Project, interrupt};
 use crate::process::Stop;
 use crate::task::id::TaskId;
 
-use crate::cli::args::DryRun;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::flags::DryRun;
 use crate::cli::watcher::watcher;
 use crate::cli::{Context, text};
 

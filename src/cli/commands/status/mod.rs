@@ -57,7 +57,11 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
         ctx.out.success("status-todo-md", json!({ "text": file }), || file.clone(), &[]);
         return Ok(Exit::Done);
     }
-    let screen = Screen { broken: open.broken, ..Screen::of(&project, &cards, args)? };
+    let mut screen = Screen::of(&project, &cards, &args.filter, args.all)?;
+    screen.broken = open.broken;
+    if args.all && !args.short {
+        screen.finished = screen::finished(&project, &args.filter)?;
+    }
     if args.short {
         ctx.out.success("status-short", json::short(&screen), || render::short(&screen), &[]);
     } else if ctx.out.is_json() {

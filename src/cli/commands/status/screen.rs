@@ -16,8 +16,6 @@ use crate::cli::failure::Failure;
 use crate::cli::needs::{Eyes, needs_person};
 use crate::cli::text;
 
-use super::StatusArgs;
-
 /// What the screen shows.
 #[derive(Default)]
 pub(super) struct Screen {
@@ -47,20 +45,22 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Everything but what cannot be read, which whoever read the cards knows.
-    pub(super) fn of(project: &Project, cards: &[Card], args: &StatusArgs) -> Result<Screen, Failure> {
-        let mut screen = sorted(project, cards, &args.filter);
+    /// Everything but what cannot be read, which whoever read the cards knows, and what is finished.
+    pub(super) fn of(
+        project: &Project,
+        cards: &[Card],
+        filter: &[String],
+        all: bool,
+    ) -> Result<Screen, Failure> {
+        let mut screen = sorted(project, cards, filter);
         screen.bereft = project.bereft(screen.hand.iter());
-        screen.all = args.all;
+        screen.all = all;
         let state = project.store.repo_state().map_err(FlowError::from)?;
         (screen.paused, screen.stopped) = (state.paused, state.stopped);
         let run = project.unfinished_run()?;
         screen.run = run.map(|(run, state)| (run.to_string(), state.waits));
         let today = screen.now - 86_400;
         screen.done_today = done_since(project, cards, Seconds(today))?;
-        if args.all && !args.short {
-            screen.finished = finished(project, &args.filter)?;
-        }
         Ok(screen)
     }
 
@@ -155,7 +155,7 @@ fn done_since(project: &Project, open: &[Card], since: Seconds) -> Result<usize,
     Ok(done)
 }
 
-fn finished(project: &Project, filter: &[String]) -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn finished(project: &Project, filter: &[String]) -> Result<Vec<(String, String)>, Failure> {
     let mut rows = Vec::new();
     for id in project.store.archived_ids().map_err(FlowError::from)? {
         if let Some(task) = project.store.archived_task(&id).map_err(FlowError::from)? {
