@@ -259,6 +259,23 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_page_can_be_played() {
+        let page = include_str!("../../docs/agents.md");
+        let (_, section) = page.split_once("## Recorded changes").unwrap();
+        let (_, block) = section.split_once("```toml\n").unwrap();
+        let (text, _) = block.split_once("```").unwrap();
+        let root = tempfile::tempdir().unwrap();
+        for (name, old) in [("README.md", "It does nothing.\n"), ("TODO", "Greet.\n")] {
+            fs::write(root.path().join(name), old).unwrap();
+        }
+        assert_eq!(play_text(text, "implement", 1, root.path()), Ok(0));
+        assert_eq!(fs::read_to_string(root.path().join("bin/greet")).unwrap(), "echo hello\n");
+        assert_eq!(fs::read_to_string(root.path().join("README.md")).unwrap(), "It does a greeting.\n");
+        assert!(!root.path().join("TODO").exists());
+        assert_eq!(play_text(text, "review_safety", 1, root.path()), Ok(0));
+    }
+
+    #[test]
     fn files_are_removed_written_and_replaced() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("old"), "").unwrap();

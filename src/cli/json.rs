@@ -30,7 +30,7 @@ pub(crate) struct NeedsJson {
     pub(crate) tests: Vec<TestJson>,
     pub(crate) reproduce: Option<String>,
     pub(crate) confirmed: bool,
-    /// The log of the turn that failed, where it is on this machine.
+    /// The log of the turn or of the tests that failed, where it is on this machine.
     pub(crate) log: Option<String>,
     /// Commands that answer it.
     pub(crate) options: Vec<String>,

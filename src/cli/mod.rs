@@ -10,6 +10,7 @@ mod dispatch;
 mod exit;
 mod failure;
 mod flags;
+mod globs;
 mod json;
 mod needs;
 mod output;

@@ -136,7 +136,12 @@ pub(crate) fn options(task: &Task, who: &str, ready: bool) -> Vec<(String, &'sta
             };
             if task.adopted {
                 // Nobody works on it here: its author mends the branch and queues it anew.
-                let again = (format!("git orch queue add {}", task.branch), "once the branch is mended");
+                let again = format!("git orch queue add {}", task.branch);
+                if because.trouble == Trouble::HeadMoved {
+                    // What was added is not what is there: only the new tip can be.
+                    return vec![(again, "queue it as it is now"), see, give_up];
+                }
+                let again = (again, "once the branch is mended");
                 return vec![(approve, anyway), again, see, give_up];
             }
             if because.trouble == Trouble::Unclear {

@@ -100,6 +100,20 @@ pub(crate) fn thousands(number: usize) -> String {
     out
 }
 
+/// Columns of a line of a log: what is longer is read in the log.
+const LOG_LINE: usize = 120;
+
+/// A log's last lines, and where all of it is.
+pub(crate) fn log(path: &str, lines: &[String]) -> String {
+    let mut out = String::new();
+    for said in lines {
+        let plain = anstream::adapter::strip_str(said).to_string();
+        let _ = writeln!(out, "  | {}", cut(&plain, LOG_LINE));
+    }
+    let _ = writeln!(out, "  log: {}", line(path));
+    out
+}
+
 /// Rows as aligned columns, two blanks apart, each line indented. The last column is not padded.
 pub(crate) fn table(rows: &[Vec<String>], indent: &str) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

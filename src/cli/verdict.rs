@@ -35,6 +35,9 @@ pub(crate) fn shown(checked: &Checked, explain: bool) -> String {
     for test in &checked.worse {
         out.push_str(&format!("  FAIL {}  {}\n", text::line(&test.name), text::line(&test.line)));
     }
+    if let Some(log) = &checked.log {
+        out.push_str(&text::log(&log.path, &log.lines));
+    }
     for finding in &checked.findings {
         out.push_str(&format!("  {}\n", text::line(&finding.to_string())));
     }

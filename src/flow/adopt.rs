@@ -7,7 +7,7 @@ use crate::store::{Op, Stored, layout};
 use crate::task::event::{Edit, NewTask};
 use crate::task::id::{CommitId, TaskId};
 use crate::task::state::{Change, Claim};
-use crate::task::{Event, Evidence, State, Trouble, Who};
+use crate::task::{Event, Evidence, State, Task, Trouble, Who};
 
 use super::gate::Measured;
 use super::landings::{Ends, Landings};
@@ -68,12 +68,14 @@ impl Project {
             None => self.add(op, self.adopted_task(branch, &change.head, with, &BTreeSet::new())?)?,
         };
         let id = stored.task.id.clone();
+        let title = self.newer_title(&stored.task, &change.head)?;
         // Its branch may go, and other clones do not have it.
         self.store.keep_attempt(&id, &change.head)?;
         self.store.change(op, &self.person(), &id, |stored: &Stored| {
             let task = &stored.task;
             let after = if with.after.is_empty() { &task.after } else { &with.after };
             let edit = Edit {
+                title: title.clone(),
                 priority: with.priority.filter(|priority| *priority != task.priority),
                 after: (after != &task.after).then(|| after.clone()),
                 hotfix: (with.hotfix && !task.hotfix).then_some(true),
@@ -88,6 +90,16 @@ impl Project {
             }
             Ok(events)
         })
+    }
+
+    /// The subject of a branch's new tip, where its task is called as the old tip was: what lands is named in the base's
+    /// history. A title that a person gave stays.
+    fn newer_title(&self, task: &Task, head: &CommitId) -> Result<Option<String>, FlowError> {
+        let Some(old) = task.head().filter(|old| *old != head) else { return Ok(None) };
+        if !self.repo.has_object(old)? || self.repo.read_commit(old)?.subject != task.title {
+            return Ok(None);
+        }
+        Ok(Some(self.repo.read_commit(head)?.subject).filter(|title| *title != task.title))
     }
 
     /// The first events of a branch's task: it is there, and queued.

@@ -13,6 +13,7 @@ use crate::task::{State, Task, Trouble};
 
 use super::gate::Measured;
 use super::progress::{Line, Step, Watcher};
+use super::red_log::RedLog;
 use super::select::Which;
 use super::verdicts::failed_tests;
 use super::{FlowError, Project};
@@ -77,6 +78,9 @@ pub(crate) struct Checked {
     /// How many tests the full suite has, if it is known.
     pub(crate) total: Option<usize>,
     pub(crate) worse: Vec<FailedTest>,
+    /// What the tests wrote in the run that says no, where it is here. It is not part of the verdict, which is the same on
+    /// each machine.
+    pub(crate) log: Option<RedLog>,
     pub(crate) cost: Option<u64>,
 }
 
@@ -123,6 +127,7 @@ impl Project {
             selected: None,
             total: None,
             worse: Vec::new(),
+            log: None,
             cost: subject.task.as_ref().and_then(|task| Card::of(task).cost).map(|cost| cost.0),
         };
         for gate in only {
@@ -235,7 +240,7 @@ impl Project {
                 note(watcher, Step::Test, counted(chosen.len(), "selected test"));
                 self.run_tests(&candidate, &which, &stop)?;
                 if self.refused_by(&tree, &which, &baseline)? {
-                    return self.worse(checked, &tree, &baseline);
+                    return self.worse(checked, &candidate, &baseline);
                 }
             }
         }
@@ -249,18 +254,27 @@ impl Project {
             return Ok(answer(Says::Pass, passing(results.passed.len())));
         }
         if judged.red > 0 {
-            return self.worse(checked, &tree, &baseline);
+            return self.worse(checked, &candidate, &baseline);
         }
-        Err(FlowError::NoEvidence(judged.why_none))
+        Err(FlowError::NoEvidence(self.with_log(judged.why_none, &candidate)))
+    }
+
+    /// Why tests gave no result, and where all that they wrote can be read.
+    fn with_log(&self, why: String, commit: &CommitId) -> String {
+        match self.red_log(commit) {
+            Some(log) => format!("{why} (all that they wrote: {})", log.path),
+            None => why,
+        }
     }
 
     fn worse(
         &self,
         checked: &mut Checked,
-        tree: &crate::task::id::TreeId,
+        candidate: &CommitId,
         baseline: &Results,
     ) -> Result<Answer, FlowError> {
-        checked.worse = failed_tests(&self.judge(tree, baseline)?.worse);
+        checked.worse = failed_tests(&self.judge(&self.repo.tree_of(candidate)?, baseline)?.worse);
+        checked.log = self.red_log(candidate);
         let names: Vec<&str> = checked.worse.iter().take(3).map(|test| test.name.as_str()).collect();
         let text =
             format!("{} worse than on {}: {}", checked.worse.len(), self.base.branch, names.join(", "));
@@ -268,7 +282,7 @@ impl Project {
     }
 
     /// What the base's own tests say; run if nobody did yet.
-    fn baseline(&self, watcher: &dyn Watcher) -> Result<Results, FlowError> {
+    pub(super) fn baseline(&self, watcher: &dyn Watcher) -> Result<Results, FlowError> {
         let tree = self.repo.tree_of(&self.base.tip)?;
         if let Some(results) = self.full_results(&tree)? {
             return Ok(results);
@@ -278,7 +292,7 @@ impl Project {
         if let Some(results) = self.full_results(&tree)? {
             return Ok(results);
         }
-        let why = self.judge(&tree, &Results::default())?.why_none;
+        let why = self.with_log(self.judge(&tree, &Results::default())?.why_none, &self.base.tip);
         let base = &self.base.branch;
         Err(FlowError::NoEvidence(format!("the tests of {base} itself give no result that counts: {why}")))
     }

@@ -27,6 +27,27 @@ impl Crew {
         [implement, fix, review, test, clarify].into_iter().flatten()
     }
 
+    /// Gives two different commands two names: what one costs, and how often it fails, says nothing about the other. Their
+    /// order is that of the roles, so that a run that goes on finds them under the same names.
+    fn tell_apart(&mut self) {
+        let mut known: Vec<(String, Agent)> = Vec::new();
+        let Crew { implement, fix, review, test, clarify } = self;
+        for agent in [implement, fix, review, test, clarify].into_iter().flatten() {
+            let given = agent.clone();
+            if let Some((name, _)) = known.iter().find(|(_, other)| *other == given) {
+                agent.name.clone_from(name);
+                continue;
+            }
+            let taken = |name: &str| known.iter().any(|(other, _)| other == name);
+            let numbered = (2..).map(|number| format!("{}-{number}", given.name));
+            let mut names = std::iter::once(given.name.clone()).chain(numbered);
+            if let Some(name) = names.find(|name| !taken(name)) {
+                agent.name = name;
+            }
+            known.push((agent.name.clone(), given));
+        }
+    }
+
     /// The agents that may take a turn.
     pub(crate) fn of(&self, work: &Work) -> &[Agent] {
         match work {
@@ -47,6 +68,13 @@ pub(crate) fn tier_of(agent: &Agent) -> Tier {
 /// Domains whose tasks an agent is preferred for.
 pub(crate) fn domains_of(agent: &Agent) -> &[String] {
     agent.entry().map_or(&[], |entry| &entry.domains)
+}
+
+/// The agents that a setting names: one `exec:COMMAND` or `script:FOLDER`, where a comma is part of the text, or names with
+/// commas between.
+pub(super) fn named_in(text: &str) -> Vec<&str> {
+    let is_text = ["exec:", "script:"].iter().any(|kind| text.trim_start().starts_with(kind));
+    if is_text { vec![text] } else { text.split(',').map(str::trim).collect() }
 }
 
 impl Project {
@@ -98,22 +126,17 @@ impl Project {
                 });
             }
         }
-        Ok(Crew {
-            fix: if fix.is_empty() { implement.clone() } else { fix },
-            review,
-            test,
-            clarify,
-            implement,
-        })
+        let fix = if fix.is_empty() { implement.clone() } else { fix };
+        let mut crew = Crew { implement, fix, review, test, clarify };
+        crew.tell_apart();
+        Ok(crew)
     }
 
     /// Agents by their names in the settings, with commas between; or one as `exec:COMMAND`, `script:FOLDER`, where a
     /// comma is part of the text.
     fn agents(&self, text: &str) -> Result<Vec<Agent>, FlowError> {
         let known = self.settings.agent_entries()?;
-        let one = |text: &str| Ok(agent::parse(text, &known)?);
-        let is_text = ["exec:", "script:"].iter().any(|kind| text.trim_start().starts_with(kind));
-        if is_text { Ok(vec![one(text)?]) } else { text.split(',').map(one).collect() }
+        named_in(text).into_iter().map(|text| Ok(agent::parse(text, &known)?)).collect()
     }
 
     /// The name under which an agent of this clone holds tasks.
@@ -123,5 +146,26 @@ impl Project {
     pub(crate) fn worker(&self, agent: &Agent) -> Result<Actor, FlowError> {
         let who = Who(format!("{}@{}", agent.name, self.clone_id()?));
         Ok(Actor { who, authority: Authority::Worker })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn two_commands_are_two_agents() {
+        let one = |text: &str| vec![agent::parse(text, &BTreeMap::new()).unwrap()];
+        let mut crew = Crew {
+            implement: one("exec:work"),
+            fix: one("exec:mend"),
+            review: one("script:seen"),
+            test: one("exec:mend"),
+            clarify: one("exec:work"),
+        };
+        crew.tell_apart();
+        let names: Vec<&str> = crew.all().map(|agent| agent.name.as_str()).collect();
+        assert_eq!(names, ["exec", "exec-2", "script", "exec-2", "exec"]);
     }
 }

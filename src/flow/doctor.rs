@@ -143,11 +143,11 @@ impl Project {
         found.none_of("locks", "no lock is left over", &locks, FIX);
         self.examine_refs(found);
         match self.illegal_journals() {
-            Ok((count, wrong)) => {
-                let fine = if count == 1 {
-                    "1 journal is legal".to_owned()
-                } else {
-                    format!("{count} journals are legal")
+            Ok((count, all, wrong)) => {
+                let fine = match (count, all) {
+                    (1, 1) => "1 journal is legal".to_owned(),
+                    (count, all) if count == all => format!("{count} journals are legal"),
+                    (count, all) => format!("the first {count} of {all} journals are legal"),
                 };
                 found.none_of("journals", &fine, &wrong, "git orch log");
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::agent::TurnResult;
 use crate::process::Ended;
+use crate::task::record::TurnRecord;
 
 /// How a turn ended, with all that its program says about it.
 pub(super) fn how_it_ended(result: &TurnResult, limit: Duration) -> String {
@@ -41,6 +42,6 @@ pub(crate) fn ended_in_words(ended: Ended, limit: Duration) -> String {
         Ended::Idle => "it did nothing for too long (limits.idle)".to_owned(),
         Ended::Crowded => "it had too many processes (sandbox.processes)".to_owned(),
         Ended::Full => "the disk was nearly full (run.disk_mb)".to_owned(),
-        Ended::Stopped => "stopped".to_owned(),
+        Ended::Stopped => TurnRecord::STOPPED.to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use crate::process::{Ended, Outcome, last_line};
 use crate::queue::Pace;
 use crate::store::verdicts::{Said, Verdict};
 use crate::suite::format::{self, Format};
+use crate::suite::result::first_line;
 use crate::task::id::shown;
 
 use super::ended::ended_in_words;
@@ -57,7 +58,11 @@ impl Project {
                     Said::NoEvidence(why)
                 } else {
                     let said = read_report(format, report.as_deref(), log, exit);
-                    in_its_words(said, &[&slot.errors(), log], folder)
+                    let errors = slot.errors();
+                    let logs = [errors.as_path(), log.as_path()];
+                    // Where standard output is the report, its last line is no reason.
+                    let why = if format.on_output() { &logs[..1] } else { &logs };
+                    with_a_line(in_its_words(said, &logs, folder), why, folder)
                 }
             }
             Ended::Signaled(signal) => {
@@ -76,6 +81,7 @@ impl Project {
         let said = self.plausible(said, millis, pace);
         let said = slot.strange(self, &run.commit).map_or(said, Said::NoEvidence);
         let Run { id, tree, set, environment, command, .. } = run;
+        self.keep_red_log(slot, &tree, &id, &said);
         let verdict = Verdict { run: id, set, environment, at: now(), millis, command, said };
         self.store.add_verdict(&tree, &verdict)?;
         Ok(verdict)
@@ -105,14 +111,30 @@ impl Project {
 /// of the test is left out of it: the same tests say the same on each machine.
 fn in_its_words(said: Said, logs: &[&Path], folder: &Path) -> Said {
     let Said::NoEvidence(why) = said else { return said };
-    let last = |log: &&Path| last_line(&String::from_utf8_lossy(&read_bounded(log).ok()?));
-    match logs.iter().find_map(last) {
-        Some(words) => {
-            let words = words.replace(&folder.display().to_string(), ".");
-            Said::NoEvidence(format!("{why}: {words}"))
-        }
+    match last_words(logs, folder) {
+        Some(words) => Said::NoEvidence(format!("{why}: {words}")),
         None => Said::NoEvidence(why),
     }
+}
+
+/// A test that failed alone, and of which the report says no more than that, with the last line that the command wrote. Of
+/// several that failed nobody knows which one it is about.
+fn with_a_line(said: Said, logs: &[&Path], folder: &Path) -> Said {
+    let Said::Results(mut results) = said else { return said };
+    if results.failed.len() == 1
+        && let Some(line) = results.failed.values_mut().find(|line| line.is_empty() || format::is_exit(line))
+        && let Some(words) = last_words(logs, folder)
+    {
+        let said = if line.is_empty() { words } else { format!("{line}: {words}") };
+        *line = first_line(&said);
+    }
+    Said::Results(results)
+}
+
+/// The last line of the first of these logs that has one, without the folder of the test.
+fn last_words(logs: &[&Path], folder: &Path) -> Option<String> {
+    let last = |log: &&Path| last_line(&String::from_utf8_lossy(&read_bounded(log).ok()?));
+    Some(logs.iter().find_map(last)?.replace(&folder.display().to_string(), "."))
 }
 
 fn read_report(format: &Format, report: Option<&Path>, log: &Path, exit: i32) -> Said {

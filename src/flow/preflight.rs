@@ -16,6 +16,7 @@ use super::doctor::Diagnosis;
 use super::looked_at::Check;
 use super::progress::{Line, Step, Watcher};
 use super::run::RunRequest;
+use super::startable::TESTS;
 use super::{FlowError, Project};
 
 /// An agent that was tried before the start, and what that used.
@@ -46,11 +47,17 @@ impl Project {
         self.services(&mut found)?;
         self.disk(&mut found);
         self.prompts_are_whole(crew, &mut found)?;
+        if !request.no_land && self.policy.tests.all.is_some() {
+            self.tests_can_start(&mut found)?;
+        }
         if request.unattended.is_some() {
             self.checkout(&mut found)?;
             self.tests_are_set(request, &mut found);
             self.worktree_paths(&mut found)?;
             someone_works(crew, &mut found);
+            if found.is_healthy() && !request.no_land {
+                self.tests_answer(&mut found, watcher)?;
+            }
             // An agent costs something: only where nothing else is wrong.
             if found.is_healthy() {
                 tried = self.agents_answer(crew, &mut found, watcher)?;
@@ -96,7 +103,7 @@ impl Project {
     }
 
     /// The repository's own prompts for the roles of this run: a mistake in one must not show in the middle of the night.
-    fn prompts_are_whole(&self, crew: &Crew, found: &mut Diagnosis) -> Result<(), FlowError> {
+    pub(super) fn prompts_are_whole(&self, crew: &Crew, found: &mut Diagnosis) -> Result<(), FlowError> {
         let reviews: Vec<String> =
             self.policy.review.reviewers.iter().map(|reviewer| format!("review_{reviewer}")).collect();
         let mut asked: Vec<(&str, &Agent)> = Vec::new();
@@ -171,6 +178,28 @@ impl Project {
             let text = "no tests are configured, so nothing could land";
             found.wrong("tests", text, "git orch config explain tests.all");
         }
+    }
+
+    /// What agents make is tested before it lands: that must not be found out after they were paid.
+    fn tests_can_start(&self, found: &mut Diagnosis) -> Result<(), FlowError> {
+        match self.why_tests_cannot_start()? {
+            Some(why) => found.wrong("tests", format!("{why}, so nothing could land"), TESTS),
+            None => found.fine("tests", "their command can start"),
+        }
+        Ok(())
+    }
+
+    /// Runs the tests of the base once, unless they have a verdict: all that lands is compared with it later.
+    fn tests_answer(&self, found: &mut Diagnosis, watcher: &dyn Watcher) -> Result<(), FlowError> {
+        match self.baseline(watcher) {
+            Ok(results) if results.failed.is_empty() => {
+                found.fine("tests", format!("{} pass", results.passed.len()));
+            }
+            Ok(results) => found.fine("tests", format!("{} fail there already", results.failed.len())),
+            Err(FlowError::NoEvidence(why)) => found.wrong("tests", why, TESTS),
+            Err(err) => return Err(err),
+        }
+        Ok(())
     }
 
     /// Folders that stand where a task's worktree will be, and are none.

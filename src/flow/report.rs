@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use crate::plan::budget::Ledger;
 use crate::plan::card::{Card, Need};
 use crate::report::{
-    self, Awaits, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport,
-    TaskLine, TurnLine,
+    self, Awaits, Before, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine,
+    RunReport, Sum, TaskLine, TurnLine,
 };
 use crate::store::Op;
-use crate::store::index::Row;
 use crate::store::run_state::{self, RunState, state_json};
 use crate::task::finding::Severity;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
@@ -132,14 +131,28 @@ impl Tally {
         self.state.commands.is_empty() && self.landed.is_empty()
     }
 
-    /// What the open tasks have cost so far, in millionths of a dollar; unknown if any is.
-    pub(crate) fn cost(&self, rows: &[Row]) -> Option<u64> {
-        rows.iter()
-            .map(|row| row.card.cost.map(|MicroUsd(cost)| cost))
-            .try_fold(0_u64, |sum, cost| Some(sum + cost?))
+    /// What the turns that ended have cost, in millionths of a dollar; unknown if any is.
+    pub(crate) fn cost(&self) -> Option<u64> {
+        let costs = self.state.turns.iter().map(|line| line.turn.cost.map(|MicroUsd(cost)| cost));
+        costs.into_iter().try_fold(0_u64, |sum, cost| Some(sum.saturating_add(cost?)))
     }
 
-    /// The report of the run.
+    /// The turns on a task.
+    fn turns_on(&self, task: &TaskId) -> impl Iterator<Item = &TurnRecord> {
+        self.state.turns.iter().filter(move |line| line.task == *task).map(|line| &line.turn)
+    }
+
+    /// Whether a task had come to its end when the run began: archives are written later, and in whole seconds.
+    fn was_over(&self, project: &Project, task: &Task) -> Result<bool, FlowError> {
+        Ok(match &task.state {
+            _ if task.since > self.state.started => false,
+            State::Completed { landed, .. } => project.repo.is_ancestor(landed, &self.state.base)?,
+            State::Cancelled { .. } => task.since < self.state.started,
+            _ => false,
+        })
+    }
+
+    /// The report of the run. `reviewers` says whether agents are set who review.
     ///
     /// # Errors
     /// Git fails.
@@ -149,12 +162,14 @@ impl Tally {
         run: &RunId,
         ended: Seconds,
         end: &RunEnd,
+        reviewers: bool,
     ) -> Result<RunReport, FlowError> {
         let mut scope = self.state.scope.clone();
         if self.state.only.is_empty() {
             scope.extend(project.store.open_tasks()?.rows.into_iter().map(|row| row.card.id));
         }
         scope.extend(project.store.archived_since(self.state.started)?.into_iter().map(|(id, _)| id));
+        scope.extend(self.state.turns.iter().map(|line| line.task.clone()));
         let mut tasks = Vec::new();
         for id in scope {
             let stored = match project.store.load(&id)? {
@@ -162,8 +177,10 @@ impl Tally {
                 None => project.store.archived(&id)?,
             };
             // A draft is nobody's work yet.
-            let task = stored.map(|stored| stored.task);
-            tasks.extend(task.filter(|task| !matches!(task.state, State::InPlanning)));
+            let Some(task) = stored.map(|stored| stored.task) else { continue };
+            if !matches!(task.state, State::InPlanning) && !self.was_over(project, &task)? {
+                tasks.push(task);
+            }
         }
         let before = counts(project, &self.state.base)?;
         let after = counts(project, &project.base.tip)?;
@@ -176,8 +193,8 @@ impl Tally {
             base: Change { before: self.state.base.clone(), after: project.base.tip.clone() },
             tests: Change { before, after },
             regressions: self.regressions(project, &tasks)?,
-            findings: tasks.iter().flat_map(findings).collect(),
-            tasks: tasks.iter().map(|task| task_line(project, task)).collect(),
+            findings: tasks.iter().flat_map(|task| self.findings(task)).collect(),
+            tasks: tasks.iter().map(|task| self.task_line(project, task, reviewers)).collect(),
             turns: self.state.turns.clone(),
             breakers: Vec::new(),
             stands: self.stands.clone().filter(|_| tasks.iter().any(is_queued)),
@@ -279,63 +296,92 @@ fn is_queued(task: &Task) -> bool {
     matches!(task.state, State::ReadyForHandoff { .. })
 }
 
-fn task_line(project: &Project, task: &Task) -> TaskLine {
-    let card = Card::of(task);
-    let (result, why) = match &task.state {
-        State::Completed { .. } => (Outcome::Landed, String::new()),
-        State::Cancelled { because } => (Outcome::Cancelled, because.clone()),
-        State::Escalated { because, .. } => (Outcome::NeedsPerson, because.text.clone()),
-        State::Blocked { because, .. } => (Outcome::NeedsPerson, because.clone()),
-        _ if card.need.is_some() => (Outcome::NeedsPerson, "waits for a review".to_owned()),
-        State::ReadyForHandoff { .. } => (Outcome::Waiting, "in the queue".to_owned()),
-        State::Pending => {
-            let why = project.waits(task).map_or_else(|| "not started".to_owned(), |waits| waits.to_string());
-            (Outcome::Waiting, why)
+impl Tally {
+    /// What became of a task, and what it used in this run.
+    fn task_line(&self, project: &Project, task: &Task, reviewers: bool) -> TaskLine {
+        let (result, why, awaits) = standing(project, task, reviewers);
+        let turns = || self.turns_on(&task.id);
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let cost_usd_micros = Sum::of(turns().map(|turn| turn.cost.map(|cost| cost.0)));
+        let in_all = task.spent;
+        // A turn that ended just before its run was killed may not have been judged: the task was tried once less then.
+        let tries = count(turns().filter(|turn| turn.is_try()).count()).min(task.try_number + task.rounds);
+        let turns_before = in_all.turns.saturating_sub(count(turns().count()));
+        let cost_before = in_all.cost.zip(cost_usd_micros.exactly());
+        TaskLine {
+            id: task.id.clone(),
+            title: task.title.clone(),
+            result,
+            turns: count(turns().count()),
+            tries,
+            reviews: count(turns().filter(|turn| turn.is_review()).count()),
+            cost_usd_micros,
+            tokens: Sum::of(turns().map(|turn| turn.tokens)),
+            seconds: turns().map(|turn| turn.seconds).sum(),
+            before: (turns_before > 0).then(|| Before {
+                turns: turns_before,
+                cost_usd_micros: cost_before.map(|(all, here)| all.0.saturating_sub(here)),
+            }),
+            why,
+            awaits,
+            log: match &task.state {
+                State::Escalated { because, .. } => project.telling_log(&task.id, because.trouble),
+                _ => None,
+            },
         }
-        State::Assigned { claim } if task.evidence.is_some() => {
-            let worker = claim.owner.0.split('@').next().unwrap_or_default();
-            (Outcome::Waiting, format!("sent back to {worker}"))
+    }
+
+    /// Grave findings of this run on a task, and whether a later commit that landed followed them.
+    fn findings(&self, task: &Task) -> Vec<FindingLine> {
+        let landed = matches!(task.state, State::Completed { .. });
+        let last = task.reviews.last().map(|review| &review.head);
+        let given = self.turns_on(&task.id).filter(|turn| turn.is_review()).count();
+        let mut lines = Vec::new();
+        for review in task.reviews.iter().skip(task.reviews.len().saturating_sub(given)) {
+            for finding in review.findings.iter().filter(|finding| finding.severity >= Severity::High) {
+                lines.push(FindingLine {
+                    reviewer: review.reviewer.clone(),
+                    task: task.id.clone(),
+                    severity: finding.severity,
+                    fixed: landed && last != Some(&review.head),
+                });
+            }
         }
-        state => (Outcome::Waiting, state.said().to_owned()),
-    };
-    TaskLine {
-        id: task.id.clone(),
-        title: task.title.clone(),
-        result,
-        tries: if task.spent.turns == 0 { 0 } else { task.try_number + task.rounds },
-        review_rounds: task.rounds,
-        cost_usd_micros: task.spent.cost.map(|cost| cost.0),
-        tokens: task.spent.tokens,
-        seconds: task.spent.seconds,
-        why,
-        awaits: match (&card.need, &task.state) {
-            (Some(Need::Approval), _) => Awaits::Approval,
-            (_, State::ReadyForHandoff { .. }) => Awaits::Queue,
-            _ => Awaits::Other,
-        },
-        log: match &task.state {
-            State::Escalated { because, .. } => project.telling_log(&task.id, because.trouble),
-            _ => None,
-        },
+        lines
     }
 }
 
-/// Grave findings on a task, and whether a later commit that landed followed them.
-fn findings(task: &Task) -> Vec<FindingLine> {
-    let landed = matches!(task.state, State::Completed { .. });
-    let last = task.reviews.last().map(|review| &review.head);
-    let mut lines = Vec::new();
-    for review in &task.reviews {
-        for finding in review.findings.iter().filter(|finding| finding.severity >= Severity::High) {
-            lines.push(FindingLine {
-                reviewer: review.reviewer.clone(),
-                task: task.id.clone(),
-                severity: finding.severity,
-                fixed: landed && last != Some(&review.head),
-            });
+/// Where a task stands, why, and what would move it on.
+fn standing(project: &Project, task: &Task, reviewers: bool) -> (Outcome, String, Awaits) {
+    let card = Card::of(task);
+    let waiting = |why: String| (Outcome::Waiting, why, Awaits::Other);
+    let person = |why: &str| (Outcome::NeedsPerson, why.to_owned(), Awaits::Other);
+    match &task.state {
+        State::Completed { .. } => (Outcome::Landed, String::new(), Awaits::Other),
+        State::Cancelled { because } => (Outcome::Cancelled, because.clone(), Awaits::Other),
+        State::Escalated { because, .. } => person(&because.text),
+        State::Blocked { because, .. } => person(because),
+        // Whoever reviews was not asked yet: the next run does that.
+        State::UnderReview { .. } if reviewers && !project.reviewers_to_ask(task).is_empty() => {
+            waiting("waits for its reviewers".to_owned())
         }
+        _ if card.need.is_some() => {
+            let awaits = if card.need == Some(Need::Approval) { Awaits::Approval } else { Awaits::Other };
+            (Outcome::NeedsPerson, "waits for a review".to_owned(), awaits)
+        }
+        State::ReadyForHandoff { .. } => (Outcome::Waiting, "in the queue".to_owned(), Awaits::Queue),
+        State::Pending => waiting(match (project.waits(task), &task.evidence, task.spent.turns) {
+            (Some(waits), ..) => waits.to_string(),
+            (None, _, 0) => "not started".to_owned(),
+            (None, Some(because), _) => format!("back in the pool: {}", because.text),
+            (None, None, _) => "back in the pool, with its work".to_owned(),
+        }),
+        State::Assigned { claim } if task.evidence.is_some() => {
+            let worker = claim.owner.0.split('@').next().unwrap_or_default();
+            waiting(format!("sent back to {worker}"))
+        }
+        state => waiting(state.said().to_owned()),
     }
-    lines
 }
 
 fn rfc3339(at: Seconds) -> String {

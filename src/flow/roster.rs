@@ -23,13 +23,15 @@ pub(super) struct Roster {
     breakers: BTreeMap<String, Breaker>,
     /// What opened breakers, for the report: agent and words.
     pub(super) opened: Vec<(String, String)>,
+    /// Agents that get no more turns for a reason that `doctor` does not see, with the command that helps.
+    mended_by: BTreeMap<String, Option<&'static str>>,
     /// Whether pauses are waited out however often they come.
     patient: bool,
 }
 
 impl Roster {
     pub(super) fn new(crew: Crew, patient: bool) -> Roster {
-        Roster { crew, breakers: BTreeMap::new(), opened: Vec::new(), patient }
+        Roster { crew, breakers: BTreeMap::new(), opened: Vec::new(), mended_by: BTreeMap::new(), patient }
     }
 
     /// For which roles there is an agent. Whoever only helps is passed over while they pause: the work goes on without.
@@ -96,6 +98,17 @@ impl Roster {
         let opened = breaker.ended(went, why, now, random_share(), Rules::DEFAULT)?;
         self.opened.push((agent.to_owned(), opened.clone()));
         Some(opened)
+    }
+
+    /// Notes what would let an agent have turns again.
+    pub(super) fn mended_by(&mut self, agent: &str, command: Option<&'static str>) {
+        self.mended_by.insert(agent.to_owned(), command);
+    }
+
+    /// What to type where no agent may take this turn.
+    pub(super) fn remedy(&self, work: &Work) -> Option<&'static str> {
+        let known = self.crew.of(work).iter().find_map(|agent| self.mended_by.get(&agent.name));
+        known.copied().unwrap_or(Some("git orch doctor"))
     }
 
     /// A turn that went badly was the task's fault.

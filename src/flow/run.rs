@@ -45,7 +45,7 @@ use super::roster::Roster;
 use super::turn::Ready;
 use super::{FlowError, Project};
 
-pub(crate) use outcome::{RunEnd, RunOutcome};
+pub(crate) use outcome::{Left, RunEnd, RunOutcome};
 
 use outcome::{Stopping, Why};
 
@@ -361,7 +361,7 @@ impl<'a> Dispatcher<'a> {
             landed,
             needs_you: rows.iter().filter(|row| row.card.need.is_some()).count(),
             total: landed + rows.len(),
-            cost: self.tally.cost(&rows),
+            cost: self.tally.cost(),
             stopping: self.stopping > Stopping::No,
         });
         Ok(())

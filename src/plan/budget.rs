@@ -44,6 +44,17 @@ pub(crate) struct Seen {
     pub(crate) logs: Vec<String>,
 }
 
+/// How a turn came to its end, as far as its silence is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Close {
+    /// Its program ended well: if it told nothing, it never does.
+    Whole,
+    /// Its program failed before it could tell.
+    Failed,
+    /// It was ended: a limit, a stop, a kill.
+    Outside,
+}
+
 /// What is known of the turns of an agent in a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Known {
@@ -51,6 +62,22 @@ pub(crate) struct Known {
     pub(crate) most: Option<u64>,
     /// Whether one came to its end and told nothing.
     pub(crate) silent: bool,
+    /// How many failed in a row and told nothing.
+    pub(crate) failed: u32,
+}
+
+/// So many turns of an agent may fail in a row without a word of what they cost, before any has told: the first crash is
+/// no habit, and each of them is of unknown cost.
+const FAILED_UNTOLD: u32 = 3;
+
+/// A turn that ended and did not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Untold {
+    pub(crate) agent: String,
+    pub(crate) role: String,
+    pub(crate) reserved: u64,
+    /// Its program failed: what other turns of the run told is a measure of it too.
+    pub(crate) failed: bool,
 }
 
 /// The state of one of the two accounts.
@@ -58,8 +85,8 @@ pub(crate) struct Known {
 pub(crate) struct Account {
     /// What ended turns told.
     pub(crate) spent: u64,
-    /// Turns that ended and did not tell: agent, role and what was reserved.
-    pub(crate) untold: Vec<(String, String, u64)>,
+    /// Turns that ended and did not tell.
+    pub(crate) untold: Vec<Untold>,
     /// By agent and role.
     pub(crate) known: BTreeMap<(String, String), Known>,
 }
@@ -136,13 +163,19 @@ impl fmt::Display for Shown {
 }
 
 impl Account {
-    /// What stays reserved for turns that did not tell: what was, or the most that their like told since.
-    fn held(&self) -> u64 {
-        let held = self.untold.iter().map(|(agent, role, reserved)| {
-            let known = self.known.get(&(agent.clone(), role.clone())).and_then(|known| known.most);
-            known.map_or(*reserved, |most| most.min(*reserved))
-        });
-        held.fold(0, u64::saturating_add)
+    /// The most that turns of an agent told, in whatever role.
+    fn most_of(&self, agent: &str) -> Option<u64> {
+        let of = self.known.iter().filter(|((name, _), _)| name == agent);
+        of.filter_map(|(_, known)| known.most).max()
+    }
+
+    /// What stays reserved for a turn that did not tell: what was, or the most that its like told since. The next of kin
+    /// counts: this role of its agent, then any role of it; for a turn that failed, then any turn of the run.
+    fn held_for(&self, turn: &Untold) -> u64 {
+        let own = self.known.get(&(turn.agent.clone(), turn.role.clone())).and_then(|known| known.most);
+        let any = || self.known.values().filter_map(|known| known.most).max();
+        let most = own.or_else(|| self.most_of(&turn.agent)).or_else(|| any().filter(|_| turn.failed));
+        most.map_or(turn.reserved, |most| most.min(turn.reserved))
     }
 }
 
@@ -175,8 +208,27 @@ impl Ledger {
     pub(crate) fn left(&self, of: Currency) -> Option<u64> {
         let account = of.of(&self.accounts);
         let open: u64 = self.open.iter().map(|turn| *of.of(&turn.reserved)).sum();
-        let gone = account.spent.saturating_add(account.held()).saturating_add(open);
+        let gone = account.spent.saturating_add(self.held(of)).saturating_add(open);
         self.cap(of).map(|cap| cap.saturating_sub(gone))
+    }
+
+    /// Turns that did not tell, and that nothing else holds to a limit.
+    fn untold(&self, of: Currency) -> impl Iterator<Item = &Untold> {
+        of.of(&self.accounts).untold.iter().filter(move |turn| !self.counted_in_tokens(of, &turn.agent))
+    }
+
+    /// What stays reserved for turns that did not tell.
+    fn held(&self, of: Currency) -> u64 {
+        let held = self.untold(of).map(|turn| of.of(&self.accounts).held_for(turn));
+        held.fold(0, u64::saturating_add)
+    }
+
+    /// Whether an agent tells its tokens and never what they cost, while both are limited: the tokens hold it then.
+    fn counted_in_tokens(&self, of: Currency, agent: &str) -> bool {
+        of == Currency::Money
+            && self.cap(Currency::Tokens).is_some()
+            && self.accounts.money.most_of(agent).is_none()
+            && self.accounts.tokens.most_of(agent).is_some()
     }
 
     /// Reserves for a turn of this agent in this role, and notes it as going on. `free_slots` are the turns that could
@@ -192,6 +244,9 @@ impl Ledger {
             return Ok(allowance);
         }
         for of in Currency::ALL {
+            if self.counted_in_tokens(of, &turn.agent) {
+                continue;
+            }
             let Some(left) = self.left(of) else { continue };
             let share = (left / u64::try_from(free_slots.max(1)).unwrap_or(u64::MAX)).max(1);
             let key = (turn.agent.clone(), turn.role.clone());
@@ -232,13 +287,15 @@ impl Ledger {
             of.shown(account.spent),
             of.shown(self.cap(of).unwrap_or_default())
         );
-        if !account.untold.is_empty() {
-            let turns = if account.untold.len() == 1 { "turn" } else { "turns" };
-            words.push_str(&format!(
-                ", and {} stay reserved for {} {turns} that did not tell",
-                of.shown(account.held()),
-                account.untold.len()
-            ));
+        let named = |count: usize| if count == 1 { "1 turn".to_owned() } else { format!("{count} turns") };
+        let untold = self.untold(of).count();
+        if untold > 0 {
+            let held = of.shown(self.held(of));
+            words.push_str(&format!(", and {held} stay reserved for {} that did not tell", named(untold)));
+        }
+        let in_tokens = account.untold.len() - untold;
+        if in_tokens > 0 {
+            words.push_str(&format!(", besides what {} cost that told only tokens", named(in_tokens)));
         }
         words
     }
@@ -250,50 +307,50 @@ impl Ledger {
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    /// Settles a turn that ended. `whole` says whether it came to its end by itself: only then silence tells something
-    /// about its agent.
+    /// Settles a turn that ended. One that failed without a word says little about its agent: only so many in a row, and
+    /// none at all where the agent has told before.
     ///
-    /// Answers in words that this agent cannot be held to a limit, as it does not tell what it uses.
+    /// Answers in which currency this agent cannot be held to its limit, as it does not tell what it uses.
     pub(crate) fn settle(
         &mut self,
         task: &str,
         role: &str,
         agent: &str,
         told: Told,
-        whole: bool,
-    ) -> Option<String> {
+        close: Close,
+    ) -> Option<Currency> {
         let is_it = |turn: &OpenTurn| turn.task == task && turn.role == role && turn.agent == agent;
         let at = self.open.iter().position(is_it)?;
         let turn = self.open.remove(at);
         if turn.free {
             return None;
         }
-        let mut silent = None;
+        let mut untold = Vec::new();
         for of in Currency::ALL {
-            let limited = self.cap(of).is_some();
             let account = of.of_mut(&mut self.accounts);
             let known = account.known.entry((agent.to_owned(), role.to_owned())).or_default();
-            match *of.of(&told) {
-                Some(amount) => {
-                    account.spent = account.spent.saturating_add(amount);
-                    // A call that failed at once costs nothing, and is no measure of what follows.
-                    known.most = known.most.max((amount > 0).then_some(amount));
-                }
-                None => {
-                    known.silent |= whole;
-                    account.untold.push((agent.to_owned(), role.to_owned(), *of.of(&turn.reserved)));
-                    if limited && known.silent && known.most.is_none() {
-                        silent = silent.or(Some(of));
-                    }
-                }
+            if let Some(amount) = *of.of(&told) {
+                account.spent = account.spent.saturating_add(amount);
+                // A call that failed at once costs nothing, and is no measure of what follows.
+                known.most = known.most.max((amount > 0).then_some(amount));
+                known.failed = 0;
+                continue;
             }
+            known.silent |= close == Close::Whole;
+            known.failed += u32::from(close == Close::Failed);
+            if known.silent || known.failed >= FAILED_UNTOLD {
+                untold.push(of);
+            }
+            account.untold.push(Untold {
+                agent: agent.to_owned(),
+                role: role.to_owned(),
+                reserved: *of.of(&turn.reserved),
+                failed: close == Close::Failed,
+            });
         }
-        silent.map(|of| match of {
-            Currency::Money => format!(
-                "it does not tell what it costs, and the run has a budget: set agent.{}.price, or budget.run_tokens",
-                agent.split(':').next().unwrap_or(agent)
-            ),
-            Currency::Tokens => "it does not tell what it uses, and the run has a budget of tokens".to_owned(),
+        untold.into_iter().find(|of| {
+            let told_before = of.of(&self.accounts).most_of(agent).is_some();
+            self.cap(*of).is_some() && !told_before && !self.counted_in_tokens(*of, agent)
         })
     }
 
@@ -303,7 +360,12 @@ impl Ledger {
             let account = of.of_mut(&mut self.accounts);
             match *of.of(&told) {
                 Some(amount) => account.spent = account.spent.saturating_add(amount),
-                None => account.untold.push((agent.to_owned(), "trial".to_owned(), 0)),
+                None => account.untold.push(Untold {
+                    agent: agent.to_owned(),
+                    role: "trial".to_owned(),
+                    reserved: 0,
+                    failed: false,
+                }),
             }
         }
     }
@@ -321,7 +383,8 @@ impl Ledger {
             account.spent = account.spent.saturating_add(told);
             let rest = of.of(&turn.reserved).saturating_sub(told);
             if rest > 0 || told == 0 {
-                account.untold.push((turn.agent.clone(), turn.role.clone(), rest));
+                let (agent, role) = (turn.agent.clone(), turn.role.clone());
+                account.untold.push(Untold { agent, role, reserved: rest, failed: false });
             }
         }
     }

@@ -177,7 +177,7 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("review.rounds", Count, Shared, "1", "times that a change may come back from review to be fixed"),
     key("agents.implement", Text, Preference, "", "agent that does tasks"),
-    key("agents.review", Text, Preference, "", "agent that reviews; without it the one that does tasks"),
+    key("agents.review", Text, Preference, "", "agent that reviews; without it a person is asked"),
     key(
         "agents.fix",
         Text,

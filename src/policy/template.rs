@@ -88,10 +88,11 @@ mod tests {
     };
     use crate::select::choose::{ChangedFile, Selection, choose, explain};
 
-    const PRESETS: [Preset; 7] = [
+    const PRESETS: [Preset; 8] = [
         Preset::Cargo,
         Preset::Go,
         Preset::Pytest,
+        Preset::Unittest,
         Preset::Npm,
         Preset::Maven,
         Preset::Make,

@@ -18,14 +18,15 @@ pub(crate) fn markdown(report: &RunReport) -> String {
     }
     for task in words::worst_first(report) {
         let log = task.log.as_ref().map(|log| format!(" (log: {log})")).unwrap_or_default();
-        let why = format!("{}{log}", task.why);
+        let before = words::before(task).map(|before| format!(" ({before})")).unwrap_or_default();
+        let why = format!("{}{before}{log}", task.why);
         let cells = [
             plain(task.id.as_str()),
             plain(&task.title),
             words::outcome(task.result).to_owned(),
             task.tries.to_string(),
-            task.review_rounds.to_string(),
-            plain(&words::dollars(Sum::of([task.cost_usd_micros]))),
+            task.reviews.to_string(),
+            plain(&words::dollars(task.cost_usd_micros)),
             words::duration(task.seconds),
             plain(&why),
         ];
@@ -138,7 +139,7 @@ mod tests {
         | tests passing | 410 of 412 before, 415 of 415 after |
         | tries per task | 1.6, at most 3 |
         | regressions | 0 landed, 2 caught |
-        | cost | $1.64, 123,000 tokens |
+        | cost | $1.64, 123,000 tokens ($2.14 in all) |
         | caught in review | 1 of 2 findings fixed (50 %) |
         | wall time | 1 h 2 min |
 
@@ -146,7 +147,7 @@ mod tests {
 
         | task | title | result | tries | reviews | cost | time | why |
         |---|---|---|--:|--:|--:|--:|---|
-        | t-e5f6 | Cache parsed globs | NEEDS YOU | 3 | 2 | $1.24 | 40 min 0 s | 2 tests worse: select::cache\_is\_dropped, select::globs\_meet (log: .git/orch/logs/t-e5f6/fix-3-nzf6/stderr.log) |
+        | t-e5f6 | Cache parsed globs | NEEDS YOU | 3 | 2 | $1.24 | 40 min 0 s | 2 tests worse: select::cache\_is\_dropped, select::globs\_meet (before this run: 4 turns, $0.50) (log: .git/orch/logs/t-e5f6/fix-3-nzf6/stderr.log) |
         | t-a1b2 | Read the limit from the settings | landed | 1 | 1 | $0.31 | 3 min 5 s |  |
         | t-c3d4 | Say which file is too large | landed | 1 | 1 | $0.09 | 3 min 5 s |  |
 

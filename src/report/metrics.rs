@@ -1,6 +1,7 @@
 //! The seven figures of a run.
 
-use super::{Change, Counts, Outcome, RunReport};
+use super::run::{Change, Counts, Outcome, RunReport};
+use super::sum::Sum;
 use crate::task::finding::Severity;
 
 /// The seven figures of a run. What is not known stays unknown.
@@ -17,6 +18,8 @@ pub(crate) struct Metrics {
     /// 5. Cost, in millionths of a dollar, and tokens.
     pub(crate) cost_usd_micros: Sum,
     pub(crate) tokens: Sum,
+    /// The cost together with what the same tasks used before the run; `None` where that is nothing.
+    pub(crate) cost_in_all: Option<Sum>,
     /// 6. CRITICAL and HIGH findings that led to a fix that landed, of all of these.
     pub(crate) caught_by_review: Share,
     /// 7. Seconds from the start to the end of the run.
@@ -39,16 +42,6 @@ pub(crate) struct Iterations {
     pub(crate) most: u32,
 }
 
-/// A sum over tasks, some of which may not know their part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sum {
-    Exactly(u64),
-    /// At least one part is unknown.
-    AtLeast(u64),
-    /// No part is known.
-    Unknown,
-}
-
 impl Share {
     /// In whole percent, rounded down, so that only all is 100; `None` of nothing.
     pub(crate) fn percent(self) -> Option<usize> {
@@ -56,26 +49,12 @@ impl Share {
     }
 }
 
-impl Sum {
-    /// Adds up what is known. Nothing to add is exactly 0.
-    pub(crate) fn of(parts: impl IntoIterator<Item = Option<u64>>) -> Sum {
-        let (mut sum, mut known, mut unknown) = (0u64, false, false);
-        for part in parts {
-            known |= part.is_some();
-            unknown |= part.is_none();
-            sum = sum.saturating_add(part.unwrap_or(0));
-        }
-        match (known, unknown) {
-            (_, false) => Sum::Exactly(sum),
-            (true, true) => Sum::AtLeast(sum),
-            (false, true) => Sum::Unknown,
-        }
-    }
-}
-
-/// Computes the figures of a run. A task that was never tried cost nothing, whatever it knows.
+/// Computes the figures of a run. A task that had no turn in it cost nothing.
 pub(crate) fn metrics(report: &RunReport) -> Metrics {
-    let tried = || report.tasks.iter().filter(|task| task.tries > 0 || task.review_rounds > 0);
+    let worked_on = || report.tasks.iter().filter(|task| task.turns > 0);
+    let cost = Sum::all(worked_on().map(|task| task.cost_usd_micros));
+    let before = || report.tasks.iter().filter_map(|task| task.before);
+    let cost_before = Sum::of(before().map(|before| before.cost_usd_micros));
     let started = || report.tasks.iter().map(|task| task.tries).filter(|&tries| tries > 0);
     let grave = || {
         report
@@ -98,8 +77,9 @@ pub(crate) fn metrics(report: &RunReport) -> Metrics {
             part: report.regressions.iter().filter(|regression| regression.caught).count(),
             of: report.regressions.len(),
         },
-        cost_usd_micros: Sum::of(tried().map(|task| task.cost_usd_micros)),
-        tokens: Sum::of(tried().map(|task| task.tokens)),
+        cost_usd_micros: cost,
+        tokens: Sum::all(worked_on().map(|task| task.tokens)),
+        cost_in_all: before().next().map(|_| cost.plus(cost_before)),
         caught_by_review: Share {
             part: grave().filter(|finding| finding.fixed).count(),
             of: grave().count(),
@@ -112,15 +92,6 @@ pub(crate) fn metrics(report: &RunReport) -> Metrics {
 mod tests {
     use super::*;
     use crate::report::samples;
-
-    #[test]
-    fn a_sum_with_an_unknown_part_is_at_least() {
-        assert_eq!(Sum::of([]), Sum::Exactly(0));
-        assert_eq!(Sum::of([Some(1), Some(2)]), Sum::Exactly(3));
-        assert_eq!(Sum::of([Some(1), None]), Sum::AtLeast(1));
-        assert_eq!(Sum::of([Some(0), None]), Sum::AtLeast(0));
-        assert_eq!(Sum::of([None]), Sum::Unknown);
-    }
 
     #[test]
     fn only_all_is_100_percent() {

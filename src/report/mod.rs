@@ -9,14 +9,16 @@ mod metrics;
 mod run;
 #[cfg(test)]
 mod samples;
+mod sum;
 mod text;
 mod words;
 
 pub(crate) use markdown::markdown;
-pub(crate) use metrics::{Metrics, Share, Sum, metrics};
+pub(crate) use metrics::{Metrics, Share, metrics};
 pub(crate) use run::{
-    Awaits, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport, TaskLine,
-    TurnLine,
+    Awaits, Before, Change, CommandLine, Counts, Ending, FindingLine, Outcome, RegressionLine, RunReport,
+    TaskLine, TurnLine,
 };
+pub(crate) use sum::Sum;
 pub(crate) use text::text;
 pub(crate) use words::next;

@@ -1,5 +1,6 @@
 //! The data of a finished run, as its journal tells it.
 
+use super::sum::Sum;
 use crate::task::finding::Severity;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 use crate::task::record::TurnRecord;
@@ -67,20 +68,34 @@ pub(crate) struct TaskLine {
     pub(crate) id: TaskId,
     pub(crate) title: String,
     pub(crate) result: Outcome,
-    /// Attempts of an agent; 0 if it was never started.
+    /// Turns of agents in this run, whatever became of them. All figures down to `seconds` are of this run.
+    pub(crate) turns: u32,
+    /// Attempts of an agent that came to their end.
     pub(crate) tries: u32,
-    pub(crate) review_rounds: u32,
-    /// Millionths of a dollar. `None`: unknown, which is not nothing.
-    pub(crate) cost_usd_micros: Option<u64>,
-    /// Input and output together. `None`: unknown.
-    pub(crate) tokens: Option<u64>,
-    /// From its first start to its end, or to the end of the run.
+    /// Turns of reviewers that came to their end.
+    pub(crate) reviews: u32,
+    /// Millionths of a dollar.
+    pub(crate) cost_usd_micros: Sum,
+    /// Input and output together.
+    pub(crate) tokens: Sum,
+    /// How long its turns took together.
     pub(crate) seconds: u64,
+    /// What it had used when the run began.
+    pub(crate) before: Option<Before>,
     /// Why it is where it is, as a fragment; may be empty for what landed.
     pub(crate) why: String,
     pub(crate) awaits: Awaits,
     /// The log of the turn that failed, on the machine of the run.
     pub(crate) log: Option<String>,
+}
+
+/// What a task used before the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Turns of agents, at least one.
+    pub(crate) turns: u32,
+    /// Millionths of a dollar; `None`: unknown, which is not nothing.
+    pub(crate) cost_usd_micros: Option<u64>,
 }
 
 /// What would move a task on.

@@ -17,11 +17,13 @@ fn task(name: &str, title: &str, result: Outcome) -> TaskLine {
         id: id(name),
         title: title.to_owned(),
         result,
+        turns: 2,
         tries: 1,
-        review_rounds: 1,
-        cost_usd_micros: Some(310_000),
-        tokens: Some(41_000),
+        reviews: 1,
+        cost_usd_micros: Sum::Exactly(310_000),
+        tokens: Sum::Exactly(41_000),
         seconds: 185,
+        before: None,
         why: String::new(),
         awaits: Awaits::Other,
         log: None,
@@ -64,13 +66,14 @@ pub(super) fn one_needs_a_person() -> RunReport {
     report.ended = Seconds(1_800_003_725);
     let mut stuck = task("t-e5f6", "Cache parsed globs", Outcome::NeedsPerson);
     stuck.tries = 3;
-    stuck.review_rounds = 2;
-    stuck.cost_usd_micros = Some(1_240_000);
+    stuck.reviews = 2;
+    stuck.cost_usd_micros = Sum::Exactly(1_240_000);
+    stuck.before = Some(Before { turns: 4, cost_usd_micros: Some(500_000) });
     stuck.seconds = 2_400;
     stuck.log = Some(".git/orch/logs/t-e5f6/fix-3-nzf6/stderr.log".to_owned());
     stuck.why = "2 tests worse: select::cache_is_dropped, select::globs_meet".to_owned();
     report.tasks.push(stuck);
-    report.tasks[1].cost_usd_micros = Some(90_500);
+    report.tasks[1].cost_usd_micros = Sum::Exactly(90_500);
     let broken = |test: &str| RegressionLine { test: test.to_owned(), task: id("t-e5f6"), caught: true };
     report.regressions = vec![broken("select::cache_is_dropped"), broken("select::globs_meet")];
     let finding =
@@ -88,10 +91,11 @@ pub(super) fn interrupted() -> RunReport {
     report.tasks[0].result = Outcome::Waiting;
     report.tasks[0].why = "its agent was stopped; what it made is kept".to_owned();
     report.tasks[1] = TaskLine {
+        turns: 0,
         tries: 0,
-        review_rounds: 0,
-        cost_usd_micros: None,
-        tokens: None,
+        reviews: 0,
+        cost_usd_micros: Sum::Exactly(0),
+        tokens: Sum::Exactly(0),
         seconds: 0,
         why: "not started".to_owned(),
         ..task("t-c3d4", "Say which file is too large", Outcome::Waiting)
@@ -101,7 +105,7 @@ pub(super) fn interrupted() -> RunReport {
 
 pub(super) fn unknown_cost() -> RunReport {
     let mut report = all_landed();
-    report.tasks[1].cost_usd_micros = None;
-    report.tasks[1].tokens = None;
+    report.tasks[1].cost_usd_micros = Sum::Unknown;
+    report.tasks[1].tokens = Sum::Unknown;
     report
 }

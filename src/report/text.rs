@@ -1,6 +1,6 @@
 //! A report for a terminal of 80 columns: the verdict, the figures, the tasks worst first.
 
-use super::{RunReport, Sum, TaskLine, agents::by_agent, metrics, words};
+use super::{RunReport, TaskLine, agents::by_agent, metrics, words};
 use crate::task::id::shown;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -73,10 +73,9 @@ fn agents(report: &RunReport) -> Vec<String> {
 
 /// A task's line, and its reason below it.
 fn task(ids: usize, task: &TaskLine) -> Vec<String> {
-    let cost = match (task.tries, Sum::of([task.cost_usd_micros])) {
-        (0, _) => "-".to_owned(),
-        (_, Sum::Unknown) => "unknown".to_owned(),
-        (_, known @ (Sum::Exactly(_) | Sum::AtLeast(_))) => words::dollars(known),
+    let cost = match task.turns {
+        0 => "-".to_owned(),
+        _ => words::dollars_short(task.cost_usd_micros),
     };
     let tries = task.tries.to_string();
     let figures = [tries.as_str(), &cost, &words::duration(task.seconds)];
@@ -90,6 +89,7 @@ fn task(ids: usize, task: &TaskLine) -> Vec<String> {
         }
     }
     lines.extend(why);
+    lines.extend(words::before(task).map(|before| format!("      {before}")));
     lines.extend(task.log.as_deref().map(|log| format!("      log: {}", words::line(log))));
     lines
 }
@@ -169,13 +169,14 @@ mod tests {
           tests passing     410 of 412 before, 415 of 415 after
           tries per task    1.6, at most 3
           regressions       0 landed, 2 caught
-          cost              $1.64, 123,000 tokens
+          cost              $1.64, 123,000 tokens ($2.14 in all)
           caught in review  1 of 2 findings fixed (50 %)
           wall time         1 h 2 min
 
           task    result     tries      cost         time  title
           t-e5f6  NEEDS YOU      3     $1.24   40 min 0 s  Cache parsed globs
               2 tests worse: select::cache_is_dropped, select::globs_meet
+              before this run: 4 turns, $0.50
               log: .git/orch/logs/t-e5f6/fix-3-nzf6/stderr.log
           t-a1b2  landed         1     $0.31    3 min 5 s  Read the limit from the sett…
           t-c3d4  landed         1     $0.09    3 min 5 s  Say which file is too large
@@ -234,7 +235,7 @@ mod tests {
         for task in &mut report.tasks {
             task.why = format!("{} {}", "\u{1b}[2J wide 漢字 text\r\n".repeat(20), "漢".repeat(90));
             task.title = task.why.clone();
-            task.cost_usd_micros = Some(99_999_000_000);
+            task.cost_usd_micros = crate::report::Sum::AtLeast(99_999_000_000);
             task.seconds = 9_999_999;
         }
         let text = text(&report);

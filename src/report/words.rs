@@ -1,7 +1,7 @@
 //! What `text` and `markdown` say alike: the verdict, the figures, amounts in words.
 
 use super::metrics::Iterations;
-use super::{Awaits, Change, Counts, Ending, Metrics, Outcome, RunReport, Share, Sum, TaskLine};
+use super::{Awaits, Before, Change, Counts, Ending, Metrics, Outcome, RunReport, Share, Sum, TaskLine};
 use crate::task::id::shown;
 
 /// Tasks that one command names.
@@ -39,7 +39,7 @@ pub(super) fn figures(metrics: &Metrics) -> [(&'static str, String); 7] {
         ("tests passing", tests(metrics.tests)),
         ("tries per task", iterations(metrics.iterations)),
         ("regressions", regressions(metrics.regressions)),
-        ("cost", format!("{}, {}", dollars(metrics.cost_usd_micros), tokens(metrics.tokens))),
+        ("cost", cost(metrics)),
         ("caught in review", caught(metrics.caught_by_review)),
         ("wall time", duration(metrics.wall_seconds)),
     ]
@@ -75,11 +75,31 @@ pub(crate) fn next(report: &RunReport) -> Vec<String> {
         commands
             .push(if report.stands.is_some() { "git orch queue" } else { "git orch queue run" }.to_owned());
     }
-    if of(Outcome::Landed).next().is_some() {
-        let Change { before, after } = &report.base;
+    let Change { before, after } = &report.base;
+    if of(Outcome::Landed).next().is_some() && before != after {
         commands.push(format!("git log --first-parent {}..{}", before.short(), after.short()));
     }
     commands
+}
+
+/// What the run cost, and what its tasks cost together with earlier runs.
+fn cost(metrics: &Metrics) -> String {
+    let in_all = match metrics.cost_in_all {
+        None | Some(Sum::Unknown) => String::new(),
+        Some(sum) => format!(" ({} in all)", dollars_short(sum)),
+    };
+    format!("{}, {}{in_all}", dollars(metrics.cost_usd_micros), tokens(metrics.tokens))
+}
+
+/// What a task had used when the run began.
+pub(super) fn before(task: &TaskLine) -> Option<String> {
+    let Before { turns, cost_usd_micros } = task.before?;
+    let turns = if turns == 1 { "1 turn".to_owned() } else { format!("{turns} turns") };
+    let cost = match cost_usd_micros {
+        None => "at an unknown cost".to_owned(),
+        known => dollars(Sum::of([known])),
+    };
+    Some(format!("before this run: {turns}, {cost}"))
 }
 
 pub(super) fn outcome(result: Outcome) -> &'static str {

@@ -36,6 +36,30 @@ impl PartialEq for Globs {
 
 impl Eq for Globs {}
 
+/// The globs of a text with commas between them; in `{a,b}` a comma ends none.
+pub(crate) fn separated(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut globs) = (0_usize, 0, Vec::new());
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                globs.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    globs.push(&text[start..]);
+    globs.into_iter().map(str::trim).filter(|glob| !glob.is_empty()).collect()
+}
+
+/// Whether a glob is rather several with blanks between: each word is like a path.
+pub(crate) fn looks_like_several(glob: &str) -> bool {
+    let words: Vec<&str> = glob.split_whitespace().collect();
+    words.len() > 1 && words.iter().all(|word| word.contains(['/', '*', '?']))
+}
+
 impl Globs {
     /// Reads a list of globs.
     ///

@@ -6,6 +6,7 @@ pub(crate) enum Preset {
     Cargo,
     Go,
     Pytest,
+    Unittest,
     Npm,
     Maven,
     Make,
@@ -43,6 +44,7 @@ impl Preset {
             Preset::Cargo => "cargo",
             Preset::Go => "go",
             Preset::Pytest => "pytest",
+            Preset::Unittest => "unittest",
             Preset::Npm => "npm",
             Preset::Maven => "maven",
             Preset::Make => "make",
@@ -56,6 +58,7 @@ impl Preset {
             Preset::Cargo => CARGO,
             Preset::Go => GO,
             Preset::Pytest => PYTEST,
+            Preset::Unittest => UNITTEST,
             Preset::Npm => NPM,
             Preset::Maven => MAVEN,
             Preset::Make => MAKE,
@@ -104,6 +107,12 @@ ignore = ["*.md", "*.rst"]
 [[tests.select]]
 changed = "**/*.py"
 run     = "**/test_{stem}.py"
+"#;
+
+const UNITTEST: &str = r#"[tests]
+all    = "python3 -m unittest"                       # the full suite
+report = "exit"                                      # or junit:FILE, tap: then results are compared per test
+ignore = ["*.md", "*.rst"]
 "#;
 
 const NPM: &str = r#"[tests]

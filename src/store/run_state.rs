@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::budget::{Account, Both, Known, Ledger, OpenTurn, Seen};
+use crate::plan::budget::{Account, Both, Known, Ledger, OpenTurn, Seen, Untold};
 use crate::report::{CommandLine, TurnLine};
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
@@ -69,6 +69,8 @@ struct UntoldWire {
     agent: String,
     role: String,
     reserved: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    failed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,6 +79,9 @@ struct KnownWire {
     role: String,
     most: Option<u64>,
     silent: bool,
+    /// How many failed in a row and told nothing.
+    #[serde(default)]
+    failed: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -157,11 +162,11 @@ fn account_wire(account: &Account, cap: Option<u64>, granted: u64) -> AccountWir
         role: role.clone(),
         most: known.most,
         silent: known.silent,
+        failed: known.failed,
     });
-    let untold = account.untold.iter().map(|(agent, role, reserved)| UntoldWire {
-        agent: agent.clone(),
-        role: role.clone(),
-        reserved: *reserved,
+    let untold = account.untold.iter().cloned().map(|turn| {
+        let Untold { agent, role, reserved, failed } = turn;
+        UntoldWire { agent, role, reserved, failed }
     });
     AccountWire { cap, granted, spent: account.spent, untold: untold.collect(), known: known.collect() }
 }
@@ -221,9 +226,14 @@ fn account_of(wire: AccountWire) -> Account {
     let known: BTreeMap<_, _> = wire
         .known
         .into_iter()
-        .map(|known| ((known.agent, known.role), Known { most: known.most, silent: known.silent }))
+        .map(|KnownWire { agent, role, most, silent, failed }| {
+            ((agent, role), Known { most, silent, failed })
+        })
         .collect();
-    let untold = wire.untold.into_iter().map(|untold| (untold.agent, untold.role, untold.reserved));
+    let untold = wire.untold.into_iter().map(|turn| {
+        let UntoldWire { agent, role, reserved, failed } = turn;
+        Untold { agent, role, reserved, failed }
+    });
     Account { spent: wire.spent, untold: untold.collect(), known }
 }
 
@@ -253,7 +263,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::budget::Told;
+    use crate::plan::budget::{Close, Told};
     use crate::task::samples;
 
     #[test]
@@ -270,7 +280,7 @@ mod tests {
         };
         ledger.reserve(open("t-1"), 2).unwrap();
         ledger.reserve(open("t-2"), 1).unwrap();
-        ledger.settle("t-1", "fix", "a", Told { money: Some(5), tokens: None }, true);
+        ledger.settle("t-1", "fix", "a", Told { money: Some(5), tokens: None }, Close::Failed);
         let ids = |text: &str| BTreeSet::from([TaskId::parse(text).unwrap()]);
         let turn = samples::events().into_iter().find_map(|event| match event {
             crate::task::Event::TurnEnded(turn) => Some(turn),
@@ -297,5 +307,15 @@ mod tests {
         let newer = String::from_utf8(state_json(&state)).unwrap().replace("\"v\": 1", "\"v\": 9");
         assert!(matches!(state_of(newer.as_bytes()), Err(RecordError::Newer { found: 9 })));
         assert!(matches!(state_of(b"{}"), Err(RecordError::Broken { .. })));
+        // As it was written before failed turns were told apart.
+        let mut older: serde_json::Value = serde_json::from_slice(&state_json(&state)).unwrap();
+        for (account, list) in [("money_micros", "known"), ("tokens", "known"), ("tokens", "untold")] {
+            for one in older[account][list].as_array_mut().unwrap() {
+                one.as_object_mut().unwrap().remove("failed");
+            }
+        }
+        let read = state_of(older.to_string().as_bytes()).unwrap();
+        assert!(!read.ledger.accounts.tokens.untold[0].failed);
+        assert_eq!(read.turns, state.turns);
     }
 }

@@ -4,7 +4,7 @@ use crate::git::objects::TreeEdit;
 use crate::git::refs::Expected;
 use crate::task::id::{RunId, Seconds};
 
-use crate::report::{Ending, Outcome, RunReport, TaskLine, TurnLine};
+use crate::report::{Before, Ending, Outcome, RunReport, Sum, TaskLine, TurnLine};
 use serde::Serialize;
 
 use super::journal::{Op, Store, one_line, pause, put};
@@ -105,6 +105,9 @@ struct MetricsWire {
     regressions_landed: u64,
     cost_usd_micros: Option<u64>,
     tokens: Option<u64>,
+    /// With what the same tasks used before the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_usd_micros_in_all: Option<u64>,
     findings_grave: u64,
     findings_fixed: u64,
     wall_seconds: u64,
@@ -115,14 +118,23 @@ struct TaskLineWire<'a> {
     id: &'a str,
     title: &'a str,
     result: &'static str,
+    turns: u32,
     tries: u32,
-    review_rounds: u32,
+    reviews: u32,
     cost_usd_micros: Option<u64>,
     tokens: Option<u64>,
     seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<BeforeWire>,
     why: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct BeforeWire {
+    turns: u32,
+    cost_usd_micros: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -198,9 +210,7 @@ pub(crate) fn report_json(report: &RunReport) -> Vec<u8> {
 /// The seven metrics of A5.
 fn metrics_wire(report: &RunReport) -> MetricsWire {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let sum = |of: fn(&TaskLine) -> Option<u64>| {
-        report.tasks.iter().map(of).try_fold(0_u64, |sum, part| Some(sum.saturating_add(part?)))
-    };
+    let metrics = crate::report::metrics(report);
     MetricsWire {
         tasks_landed: count(report.tasks.iter().filter(|task| task.result == Outcome::Landed).count()),
         tasks: count(report.tasks.len()),
@@ -209,8 +219,9 @@ fn metrics_wire(report: &RunReport) -> MetricsWire {
         iterations: report.tasks.iter().map(|task| u64::from(task.tries)).sum(),
         regressions_caught: count(report.regressions.iter().filter(|line| line.caught).count()),
         regressions_landed: count(report.regressions.iter().filter(|line| !line.caught).count()),
-        cost_usd_micros: sum(|task| task.cost_usd_micros),
-        tokens: sum(|task| task.tokens),
+        cost_usd_micros: metrics.cost_usd_micros.exactly(),
+        tokens: metrics.tokens.exactly(),
+        cost_usd_micros_in_all: metrics.cost_in_all.and_then(Sum::exactly),
         findings_grave: count(report.findings.len()),
         findings_fixed: count(report.findings.iter().filter(|finding| finding.fixed).count()),
         wall_seconds: u64::try_from(report.ended.0 - report.started.0).unwrap_or_default(),
@@ -244,11 +255,13 @@ fn task_line_wire(task: &TaskLine) -> TaskLineWire<'_> {
             Outcome::Cancelled => "cancelled",
             Outcome::Landed => "landed",
         },
+        turns: task.turns,
         tries: task.tries,
-        review_rounds: task.review_rounds,
-        cost_usd_micros: task.cost_usd_micros,
-        tokens: task.tokens,
+        reviews: task.reviews,
+        cost_usd_micros: task.cost_usd_micros.exactly(),
+        tokens: task.tokens.exactly(),
         seconds: task.seconds,
+        before: task.before.map(|Before { turns, cost_usd_micros }| BeforeWire { turns, cost_usd_micros }),
         why: &task.why,
         log: task.log.as_deref(),
     }

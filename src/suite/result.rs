@@ -101,7 +101,7 @@ impl Results {
 }
 
 /// The first line that holds anything, without escape sequences, cut where it is too long.
-fn first_line(text: &str) -> String {
+pub(crate) fn first_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
     let clean: String = line.replace('\t', " ").chars().filter(|c| !c.is_control()).collect();
     match clean.char_indices().nth(LINE_MAX) {

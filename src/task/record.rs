@@ -59,6 +59,28 @@ pub(crate) struct TurnRecord {
     pub(crate) note: Option<Note>,
 }
 
+impl TurnRecord {
+    /// How a turn ended whose run was killed: its end was not seen.
+    pub(crate) const KILLED: &str = "killed with its run";
+    /// How a turn ended that was stopped with its run.
+    pub(crate) const STOPPED: &str = "stopped";
+
+    /// Whether it was ended with its run: it is no try then, and says nothing about its agent.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.ended == TurnRecord::KILLED || self.ended.starts_with(TurnRecord::STOPPED)
+    }
+
+    /// Whether an attempt at the task was made in it.
+    pub(crate) fn is_try(&self) -> bool {
+        ["implement", "fix"].contains(&self.role.as_str()) && !self.is_cut_off()
+    }
+
+    /// Whether a reviewer was asked in it, and not stopped.
+    pub(crate) fn is_review(&self) -> bool {
+        self.role.starts_with("review") && !self.is_cut_off()
+    }
+}
+
 /// What a turn has found, kept for later turns (E7): its agent's own words, cut short.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Note {

@@ -3,9 +3,9 @@
 
 use super::item::{BadSource, Item, Source, Standing, own_title, priority_of, standing_of};
 use super::todo_entries::{Entry, Mark, entries};
-use super::todo_out::out_of_brackets;
+use super::todo_out::{out_of_brackets, parts_of};
 use crate::select::globs::Globs;
-use crate::task::id::TaskId;
+use crate::task::id::{TaskId, shown};
 
 /// Reads files, each with its name and text; the name says how what is in it stands. An entry that is in several files
 /// counts where it is furthest.
@@ -14,11 +14,13 @@ use crate::task::id::TaskId;
 /// Too many items.
 pub(crate) fn read(files: &[(String, String)]) -> Result<Source, BadSource> {
     let mut items: Vec<(usize, Item)> = Vec::new();
+    let mut notices = Vec::new();
     for (at, (path, text)) in files.iter().enumerate() {
         let name = path.rsplit('/').next().unwrap_or(path);
         let of_file = standing_of(name.split('.').next().unwrap_or_default()).unwrap_or(Standing::Open);
         for entry in chosen(entries(text)) {
-            let item = item(entry, text, of_file);
+            let (item, strange) = item(entry, text, of_file);
+            notices.extend(strange);
             let earlier = items.iter_mut().find(|(file, known)| *file < at && known.id == item.id);
             match earlier {
                 // Moved on to the next file, and not yet taken out of the last one.
@@ -27,7 +29,7 @@ pub(crate) fn read(files: &[(String, String)]) -> Result<Source, BadSource> {
             }
         }
     }
-    let mut source = Source::default();
+    let mut source = Source { notices, ..Source::default() };
     for (_, item) in items {
         source.push(item);
     }
@@ -56,7 +58,8 @@ fn chosen(entries: Vec<Entry>) -> Vec<Entry> {
     entries.into_iter().filter(|entry| !entry.heading).collect()
 }
 
-fn item(entry: Entry, text: &str, of_file: Standing) -> Item {
+/// An entry as an item, with what its brackets say that is not understood.
+fn item(entry: Entry, text: &str, of_file: Standing) -> (Item, Vec<String>) {
     let name = name_of(&entry);
     let mut title = entry.line.trim();
     if let Some((mark, _)) = &name {
@@ -80,7 +83,9 @@ fn item(entry: Entry, text: &str, of_file: Standing) -> Item {
         _ => of_file,
     };
     let body = text.get(entry.body).map(dedent).unwrap_or_default();
-    Item {
+    let how = "its details are written as (p1, after t-3 t-4, paths src/** docs/*)";
+    let strange = details.strange.iter().map(|what| format!("{}: {what}; {how}", shown(&key))).collect();
+    let item = Item {
         key,
         id,
         title,
@@ -89,7 +94,8 @@ fn item(entry: Entry, text: &str, of_file: Standing) -> Item {
         after: details.after,
         paths: details.paths,
         standing,
-    }
+    };
+    (item, strange)
 }
 
 /// The name that an entry begins with, as it is written and as an id: `ABC-12`, or a code span or bold text that could be
@@ -120,41 +126,80 @@ fn is_ours(entry: &Entry) -> bool {
     code && (entry.checked == Some(true) || details(entry.line.trim()).1.priority.is_some())
 }
 
+/// What brackets at the end of a line say of their entry.
+#[derive(Debug, Default)]
 struct Details {
     priority: Option<u8>,
     after: Option<Vec<String>>,
     paths: Option<Vec<String>>,
+    /// What stands in them that nobody understands, in words.
+    strange: Vec<String>,
 }
 
-/// Splits `(p1, after a b, paths src/**, somebody)` off a title.
-fn details(title: &str) -> (&str, Details) {
-    let none = Details { priority: None, after: None, paths: None };
-    let Some((front, inner)) = title.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')) else {
-        return (title, none);
-    };
-    let parts = || inner.split(", ");
-    let first = parts().next().unwrap_or_default();
-    let priority = Some(first).filter(|first| first.starts_with('p')).and_then(priority_of);
-    let names = |part: &str| -> Option<Vec<String>> {
-        Some(part.strip_prefix("after ")?.split_whitespace().map(str::to_owned).collect())
-    };
-    // Without a priority, words in brackets may just be words: each must be like the name of a task.
-    let named =
-        |after: &Vec<String>| after.iter().all(|name| name.contains('-') && TaskId::parse(name).is_ok());
-    let after = match priority {
-        Some(_) => parts().skip(1).find_map(names),
-        None => names(inner).filter(named),
-    };
-    if priority.is_none() && after.is_none() {
-        return (title, none);
+impl Details {
+    fn says_nothing(&self) -> bool {
+        self.priority.is_none() && self.after.is_none() && self.paths.is_none()
     }
-    let globs = |part: &str| -> Option<Vec<String>> {
-        let globs: Vec<String> =
-            part.strip_prefix("paths ")?.split_whitespace().map(out_of_brackets).collect();
-        Globs::parse(&globs).is_ok().then_some(globs)
+}
+
+/// Splits `(p1, after a b, paths src/** docs/*, somebody)` off a title: in any order, each of them if it is there, with
+/// blanks or commas between names and globs. Words in brackets may just be words, and then stay in the title.
+fn details(title: &str) -> (&str, Details) {
+    let Some((front, inner)) = title.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')) else {
+        return (title, Details::default());
     };
-    let paths = priority.and_then(|_| parts().skip(1).find_map(globs));
-    (front.trim_end(), Details { priority, after, paths })
+    let parts = parts_of(inner);
+    let priority = |part: &str| Some(part).filter(|part| part.starts_with('p')).and_then(priority_of);
+    // Who wrote a priority means all of it; without one, each must be like a name or a path.
+    let meant = parts.iter().any(|part| priority(part).is_some());
+    let names = |text: &str| -> Option<Vec<String>> {
+        let like_a_name = |name: &&str| meant || name.contains('-') && TaskId::parse(name).is_ok();
+        let names: Vec<&str> = text.split_whitespace().collect();
+        names.iter().all(like_a_name).then(|| names.into_iter().map(str::to_owned).collect())
+    };
+    let globs = |text: &str| -> Option<Vec<String>> {
+        let like_a_path = |word: &&str| meant || word.contains(['/', '*', '.']);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let globs: Vec<String> = words.iter().map(|word| out_of_brackets(word)).collect();
+        (!words.is_empty() && words.iter().all(like_a_path) && Globs::parse(&globs).is_ok()).then_some(globs)
+    };
+    let mut found = Details::default();
+    let mut in_paths = false;
+    for (at, part) in parts.iter().enumerate() {
+        let known = if let Some(priority) = priority(part) {
+            found.priority.get_or_insert(priority);
+            in_paths = false;
+            true
+        } else if let Some(names) = part.strip_prefix("after ").map(names) {
+            in_paths = false;
+            names.map(|names| found.after.get_or_insert_default().extend(names)).is_some()
+        } else if let Some(globs) = part.strip_prefix("paths ").map(globs) {
+            in_paths = globs.is_some();
+            globs.map(|globs| found.paths.get_or_insert_default().extend(globs)).is_some()
+        } else if in_paths && part.contains(['/', '*']) {
+            globs(part).map(|globs| found.paths.get_or_insert_default().extend(globs)).is_some()
+        } else {
+            // We write last who has it in hand, and do not read it.
+            at + 1 == parts.len() && meant && !looks_like_details(part) && !part.contains(['/', '*'])
+        };
+        if !known {
+            found.strange.push((*part).to_owned());
+        }
+    }
+    if !found.says_nothing() {
+        found.strange = found.strange.iter().map(|part| format!("'{}' is left out", shown(part))).collect();
+        return (front.trim_end(), found);
+    }
+    let looks = found.strange.iter().any(|part| looks_like_details(part));
+    let strange = looks.then(|| format!("'({})' stays in the title", shown(inner)));
+    (title, Details { strange: strange.into_iter().collect(), ..Details::default() })
+}
+
+/// Whether it begins as something that brackets can say.
+fn looks_like_details(part: &str) -> bool {
+    let first = part.split([' ', ':', '=']).next().unwrap_or_default();
+    let numbered = first.strip_prefix(['p', 'P']).is_some_and(|rest| rest.parse::<u32>().is_ok());
+    numbered || ["after", "path", "paths", "prio", "priority"].contains(&first.to_lowercase().as_str())
 }
 
 /// The id of an entry without a name: the same for the same title, in any case and spacing.
@@ -235,6 +280,55 @@ mod tests {
         t-3 | three (after lunch) | Started | None | None | None
         t-4 | four | Open | Some(3) | None | None
         t-5 | five | Open | Some(3) | None | None
+        t-3: '(after lunch)' stays in the title; its details are written as (p1, after t-3 t-4, paths src/** docs/*)
+        "#);
+    }
+
+    #[test]
+    fn details_stand_in_any_order_and_what_is_not_understood_is_said() {
+        let of = |brackets: &str| {
+            let text = format!("- [ ] t-1 Do it ({brackets})\n");
+            let source = read(&[("TODO.md".to_owned(), text)]).unwrap();
+            let item = &source.items[0];
+            let (priority, after, paths) = (item.priority, &item.after, &item.paths);
+            let line = format!("{} | {priority:?} | {after:?} | {paths:?}", item.title);
+            [vec![line], source.notices.clone()].concat().join("\n  ")
+        };
+        let all = [
+            "after n-10, paths lib/**",
+            "paths lib/**",
+            "paths lib/**, p1",
+            "p2, paths lib/**, docs/*",
+            "paths lib/** docs/*, after n-1 n-2,p0",
+            "p2, paths lib/**, j.doe",
+            "paths lib/**, ana",
+            "paths are long",
+            "path lib/**",
+            "p9, after n-1",
+            "p1, after n-1, docs/*",
+            "paths lib/{a, p1",
+            "again, and again",
+        ];
+        insta::assert_snapshot!(all.map(of).join("\n"), @r#"
+        Do it | None | Some(["n-10"]) | Some(["lib/**"])
+        Do it | None | None | Some(["lib/**"])
+        Do it | Some(1) | None | Some(["lib/**"])
+        Do it | Some(2) | None | Some(["lib/**", "docs/*"])
+        Do it | Some(0) | Some(["n-1", "n-2"]) | Some(["lib/**", "docs/*"])
+        Do it | Some(2) | None | Some(["lib/**"])
+        Do it | None | None | Some(["lib/**"])
+          t-1: 'ana' is left out; its details are written as (p1, after t-3 t-4, paths src/** docs/*)
+        Do it (paths are long) | None | None | None
+          t-1: '(paths are long)' stays in the title; its details are written as (p1, after t-3 t-4, paths src/** docs/*)
+        Do it (path lib/**) | None | None | None
+          t-1: '(path lib/**)' stays in the title; its details are written as (p1, after t-3 t-4, paths src/** docs/*)
+        Do it | None | Some(["n-1"]) | None
+          t-1: 'p9' is left out; its details are written as (p1, after t-3 t-4, paths src/** docs/*)
+        Do it | Some(1) | Some(["n-1"]) | None
+          t-1: 'docs/*' is left out; its details are written as (p1, after t-3 t-4, paths src/** docs/*)
+        Do it | Some(1) | None | None
+          t-1: 'paths lib/{a' is left out; its details are written as (p1, after t-3 t-4, paths src/** docs/*)
+        Do it (again, and again) | None | None | None
         "#);
     }
 

@@ -93,16 +93,42 @@ const CODES: [(char, &str); 5] = [('(', "%28"), (')', "%29"), (' ', "%20"), (','
 
 fn in_brackets(glob: &str) -> String {
     let mut out = String::new();
-    let mut rest = glob.chars().peekable();
+    let (mut depth, mut rest) = (0_usize, glob.chars().peekable());
     while let Some(c) = rest.next() {
-        // A comma ends it only where a blank follows; in `{a,b}` it may stay.
-        let harmless = c == ',' && rest.peek().is_some();
+        depth = depth_after(depth, c);
+        // In `{a,b}` a comma ends nothing.
+        let harmless = c == ',' && depth > 0 && rest.peek().is_some();
         match CODES.iter().find(|(own, _)| *own == c && !harmless) {
             Some((_, code)) => out.push_str(code),
             None => out.push(c),
         }
     }
     out
+}
+
+/// How deep in braces a text of globs is after this character. No glob has a blank in it as it is written.
+fn depth_after(depth: usize, c: char) -> usize {
+    match c {
+        '{' => depth + 1,
+        '}' => depth.saturating_sub(1),
+        ' ' => 0,
+        _ => depth,
+    }
+}
+
+/// The parts between commas of what stands in brackets; in `{a,b}` a comma ends none.
+pub(super) fn parts_of(inner: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
+    for (at, c) in inner.char_indices() {
+        depth = depth_after(depth, c);
+        if c == ',' && (depth == 0 || inner[at + 1..].starts_with(' ')) {
+            parts.push(inner[start..at].trim());
+            start = at + 1;
+            depth = 0;
+        }
+    }
+    parts.push(inner[start..].trim());
+    parts
 }
 
 /// The glob that [`in_brackets`] wrote.

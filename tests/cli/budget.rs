@@ -73,7 +73,10 @@ fn six_side_by_side_go_over_by_one_turn_each_at_most() {
 fn an_agent_that_does_not_tell_its_cost_has_one_turn_under_a_budget() {
     let sandbox = tasks(SETTINGS, 3);
     let ran = sandbox.run(&["run", "--budget", "3", "-j", "1", "--no-land", "--agent", "quiet"]).exits(4);
-    assert!(ran.stdout.contains("set agent.quiet.price"), "{}", ran.stdout);
+    let words = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let says = "let its last line be {\"git-orch-usage\":{\"cost_usd\":0.12}}";
+    assert!(words.contains(says), "{}", ran.stdout);
+    assert!(!ran.stderr.contains("git orch doctor"), "doctor does not see it: {}", ran.stderr);
     let report = sandbox.run(&["report", "--json"]).exits(0).json();
     assert_eq!(report["data"]["turns"].as_array().unwrap().len(), 1);
     let note = report["data"]["notes"][0].as_str().unwrap();
@@ -81,6 +84,48 @@ fn an_agent_that_does_not_tell_its_cost_has_one_turn_under_a_budget() {
         note,
         "Budget: $0.00 of the run's $3.00 are spent, and $1.50 stay reserved for 1 turn that did not tell."
     );
+}
+
+#[test]
+fn one_crash_ends_no_night_that_has_a_budget() {
+    let sandbox = tasks(SETTINGS, 4);
+    let tells = "implement=exec:test $GIT_ORCH_TASK = t2 || echo x > $GIT_ORCH_TASK.txt; \
+                 echo '{\"git-orch-usage\":{\"cost_usd\":0.10}}'";
+    let ran = sandbox.run(&[
+        "run",
+        "--budget",
+        "50",
+        "-j",
+        "1",
+        "--no-land",
+        "--agent",
+        tells,
+        "--agent",
+        "fix=exec:exit 1",
+    ]);
+    let ran = ran.exits(4);
+    assert!(!ran.stdout.contains("no agent may have a turn"), "{}", ran.stdout);
+    let report = sandbox.run(&["report", "--json"]).exits(0).json();
+    let turns = report["data"]["turns"].as_array().unwrap();
+    let agents: Vec<&str> = turns.iter().map(|turn| turn["agent"].as_str().unwrap()).collect();
+    assert_eq!(agents, ["exec", "exec", "exec-2", "exec", "exec"], "all four tasks had their turn");
+    let note = report["data"]["notes"][0].as_str().unwrap();
+    let says =
+        "Budget: $0.40 of the run's $50.00 are spent, and $0.10 stay reserved for 1 turn that did not tell.";
+    assert_eq!(note, says);
+}
+
+#[test]
+fn a_budget_of_tokens_holds_what_tells_tokens_alone() {
+    let told = SETTINGS.replace(r#",\"cost_usd\":0.40"#, "");
+    let sandbox = tasks(&told, 3);
+    let ran = sandbox.run(&["run", "--budget", "3", "-j", "1", "--no-land"]).exits(4);
+    assert!(ran.stderr.contains("git config orch.budget.run-tokens 2000000"), "{}", ran.stderr);
+    sandbox.git(&["config", "orch.budget.run-tokens", "2000000"]);
+    let ran = sandbox.run(&["run", "--budget", "3", "-j", "1", "--no-land"]).exits(4);
+    assert!(!ran.stdout.contains("no agent may have a turn"), "{}", ran.stdout);
+    let report = sandbox.run(&["report", "--json"]).exits(0).json();
+    assert_eq!(report["data"]["turns"].as_array().unwrap().len(), 2, "{report}");
 }
 
 #[test]

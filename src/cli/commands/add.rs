@@ -47,8 +47,8 @@ pub(crate) struct AddArgs {
     /// 0 goes first, 4 last
     #[arg(short, long, value_name = "0-4", value_parser = clap::value_parser!(u8).range(0..=4))]
     pub(crate) priority: Option<u8>,
-    /// Globs of the files that it may touch; everything if none is given
-    #[arg(long, value_name = "GLOB")]
+    /// Globs of the files that it may touch, with commas between them; everything if none is given
+    #[arg(long, value_name = "GLOB,..")]
     pub(crate) paths: Vec<String>,
     /// How much review it needs: 1 little to 4 much
     #[arg(long, value_name = "1-4", value_parser = clap::value_parser!(u8).range(1..=4))]
@@ -80,7 +80,7 @@ pub(crate) fn run(ctx: &Context, args: &AddArgs) -> Result<Exit, Failure> {
         title,
         spec,
         priority: args.priority,
-        paths: args.paths.clone(),
+        paths: crate::cli::globs::globs(&args.paths)?,
         after: args.after.iter().filter(|id| !id.is_empty()).cloned().collect(),
         tier: args.tier,
         domain: args.domain.clone(),

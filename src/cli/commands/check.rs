@@ -6,7 +6,7 @@ use crate::cli::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text;
-use crate::cli::verdict::say;
+use crate::cli::verdict::{data, next, shown};
 use crate::cli::watcher::watcher;
 use crate::flow::check::Gate;
 use crate::flow::{FlowError, Project};
@@ -62,7 +62,9 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, Failure> {
     let watcher = watcher(&ctx.out);
     let checked = project.check(args.change.as_deref(), &gates, watcher.as_ref())?;
     drop(watcher);
-    say(ctx, &checked, args.explain);
+    // Who has the explanation needs no hint at it.
+    let next = if args.explain { Vec::new() } else { next(&checked) };
+    ctx.out.success("check", data(&checked), || shown(&checked, args.explain), &next);
     Ok(if checked.refused() { Exit::Gate } else { Exit::Done })
 }
 

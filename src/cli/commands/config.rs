@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::flow::{FlowError, Project};
-use crate::policy::key;
+use crate::policy::key::{self, Shape};
 use crate::policy::layer::Layer;
 use crate::policy::layers::Listed;
 
@@ -73,13 +73,15 @@ pub(crate) fn run(ctx: &Context, args: &ConfigArgs) -> Result<Exit, Failure> {
                     |row| json!({"value": row.value, "origin": row.origin, "used": row.used, "why": row.why}),
                 )
                 .collect();
-            let data = json!({"key": found.name, "value": found.used, "doc": found.doc, "layers": rows});
-            ctx.out.success(
-                "config",
-                data,
-                || format!("{}\n", crate::task::id::shown(&found.to_string())),
-                &[],
-            );
+            let words = match key::find(key).map(|key| key.shape) {
+                Some(Shape::Choice(words)) => words,
+                _ => &[],
+            };
+            let data = json!({"key": found.name, "value": found.used, "doc": found.doc, "words": words, "layers": rows});
+            let choice =
+                if words.is_empty() { String::new() } else { format!("  one of: {}\n", words.join(", ")) };
+            let shown = crate::task::id::shown(&found.to_string());
+            ctx.out.success("config", data, || format!("{shown}\n{choice}"), &[]);
         }
         What::Set { key, value, global, dry } => {
             let full = key::find(key).map(|_| key.clone()).or_else(|| key::find_in_git(key));

@@ -30,8 +30,8 @@ pub(crate) struct EditArgs {
     /// 0 goes first, 4 last
     #[arg(short, long, value_name = "0-4", value_parser = clap::value_parser!(u8).range(0..=4))]
     pub(crate) priority: Option<u8>,
-    /// Globs of the files that it may touch; "" for all
-    #[arg(long, value_name = "GLOB")]
+    /// Globs of the files that it may touch, with commas between them; "" for all
+    #[arg(long, value_name = "GLOB,..")]
     pub(crate) paths: Option<Vec<String>>,
     /// Tasks that must land before; "" for none
     #[arg(long, value_name = "TASK,..", value_delimiter = ',')]
@@ -78,7 +78,7 @@ pub(crate) fn run(ctx: &Context, args: &EditArgs) -> Result<Exit, Failure> {
             None => Some(args.message.join("\n\n")),
         },
         priority: args.priority,
-        paths: args.paths.as_ref().map(filled),
+        paths: args.paths.as_deref().map(crate::cli::globs::globs).transpose()?,
         after: None,
         tier: args.tier,
         domain: args.domain.clone(),

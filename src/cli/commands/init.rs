@@ -12,7 +12,7 @@ use crate::select::preset::Preset;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::flags::DryRun;
-use crate::cli::{Context, pages};
+use crate::cli::{Context, pages, text};
 use crate::flow::FlowError;
 
 /// Set up this repository: settings, hook, man page, completions. What is there already is kept.
@@ -113,9 +113,10 @@ pub(crate) fn landing(setup: &Setup) -> String {
 
 /// The text for people.
 pub(crate) fn render(setup: &Setup, dry: bool) -> String {
-    let language = match setup.preset {
-        Preset::Unknown => "no test command".to_owned(),
-        known => format!("{} tests", known.name()),
+    let language = match (&setup.tests, setup.preset) {
+        (Some(command), _) => format!("tests by {}", text::line(command)),
+        (None, Preset::Unknown) => "no test command".to_owned(),
+        (None, known) => format!("{} tests", known.name()),
     };
     let agents = if setup.agents.is_empty() { "none".to_owned() } else { setup.agents.join(", ") };
     let mut text = format!("Looked around: {language}, base {}, agents: {agents}\n", setup.base);

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::flags::DryRun;
 use crate::cli::text;
 use crate::cli::watcher::watcher;
-use crate::flow::run::{RunOutcome, RunRequest};
+use crate::flow::run::{Left, RunOutcome, RunRequest};
 use crate::flow::{FlowError, Project};
 use crate::plan::retry;
 use crate::plan::turns::{self, Roles, Work, Workload};
@@ -126,10 +126,12 @@ pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failur
         whole = format!("{}\n", text::line(idle));
         next = vec!["git orch run --agent exec:COMMAND".to_owned(), "git orch pick".to_owned()];
     }
-    if let Some((count, why)) = &outcome.left {
-        let tasks = if *count == 1 { "1 task is".to_owned() } else { format!("{count} tasks are") };
+    if let Some(Left { tasks, why, remedy }) = &outcome.left {
+        let tasks = if *tasks == 1 { "1 task is".to_owned() } else { format!("{tasks} tasks are") };
         whole.push_str(&format!("\n{tasks} left, and no agent may have a turn: {}\n", text::line(why)));
-        next.insert(0, "git orch doctor".to_owned());
+        if let Some(command) = remedy {
+            next.insert(0, (*command).to_owned());
+        }
     }
     if outcome.budget_waits {
         next.insert(0, "git orch approve budget".to_owned());

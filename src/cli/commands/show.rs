@@ -44,6 +44,9 @@ pub(crate) struct ShowArgs {
     /// Print what was sent to the agent at each turn, word for word
     #[arg(long, conflicts_with = "patch")]
     pub(crate) prompt: bool,
+    /// Print its whole spec
+    #[arg(long, conflicts_with_all = ["patch", "prompt"])]
+    pub(crate) spec: bool,
 }
 
 pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
@@ -76,6 +79,11 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
         ctx.out.success("patch", data, || patch.clone(), &[]);
         return Ok(Exit::Done);
     }
+    if args.spec {
+        let (id, spec) = (stored.task.id.as_str(), stored.task.spec.trim_end());
+        ctx.out.success("spec", json!({"id": id, "spec": spec}), || format!("{}\n", shown(spec)), &[]);
+        return Ok(Exit::Done);
+    }
     if args.prompt {
         let sent = project.sent(stored)?;
         let data: Vec<serde_json::Value> = sent.iter().map(sent_json).collect();
@@ -90,7 +98,7 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
         timeline: events.iter().map(|(_, event)| (event.at, event.event.subject(&event.actor.who))).collect(),
         now: now(),
         waits: project.waits(&stored.task).filter(|_| matches!(stored.task.state, State::Pending)),
-        log: trouble_of(&stored.task).and_then(|why| project.telling_log(&stored.task.id, why.trouble)),
+        log: trouble_of(&stored.task).and_then(|why| project.log_behind(&stored.task.id, why)),
     };
     ctx.out.success("task", TaskJson::of(&project, &stored.task), || render(&screen), &[]);
     Ok(Exit::Done)

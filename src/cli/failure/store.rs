@@ -72,7 +72,8 @@ fn refusal(id: &TaskId, refused: &Refused, state: &State) -> Failure {
             Code::HeadMoved,
             format!("head moved {}..{} since you looked; review again", seen.short(), now.short()),
         )
-        .hint("see the change", format!("git orch show -p {id}")),
+        .hint("see the change", format!("git orch show -p {id}"))
+        .hint("see what can be done now", show),
         Refused::Standing { reviewer } => {
             Failure::new(Code::Standing, format!("{id}: reviewer {} has not passed it", text::line(reviewer)))
                 .hint("see what stands against it", show)

@@ -108,7 +108,8 @@ fn failures_say_what_why_and_what_to_do() {
       hint: somebody else says: git orch approve t-1 --as NAME
       [E-OWN-WORK, exit 4]
     error: head moved aaaaaaa..bbbbbbb since you looked; review again
-      hint: see the change: git orch show -p t-1
+      hint: see the change:           git orch show -p t-1
+            see what can be done now: git orch show t-1
       [E-HEAD-MOVED, exit 6, safe to retry]
     error: t-1 was taken over by exec
       hint: see how it stands: git orch show t-1

@@ -16,7 +16,7 @@ impl TaskJson {
         let has_worktree = !task.adopted && !task.state.is_finished() && worktree.join(".git").exists();
         let mut needs = needs(task, &Eyes::of(project));
         if let (Some(needs), State::Escalated { because, .. }) = (&mut needs, &task.state) {
-            needs.log = project.telling_log(&task.id, because.trouble);
+            needs.log = project.log_behind(&task.id, because).map(|log| log.path);
         }
         TaskJson {
             row: RowJson::of(&Card::of(task), project.policy.cap.caps.diff, needs),

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::agent::{self, Agent, Kind};
+use crate::agent::{self, Kind};
 use crate::flow::Project;
+use crate::flow::crew::named_in;
 use crate::flow::init::AGENTS;
 use crate::flow::project::SETTINGS;
+use crate::flow::startable::{TESTS, first_program};
 use crate::policy::agents::Call;
 use crate::process::which;
 
@@ -30,7 +32,11 @@ impl Project {
             "git orch config list --origin",
         );
         match &self.policy.tests.all {
-            Some(command) => found.fine("tests", format!("tests run by: {command}")),
+            Some(command) => match self.why_tests_cannot_start() {
+                Ok(None) => found.fine("tests", format!("tests run by: {command}")),
+                Ok(Some(why)) => found.wrong("tests", format!("{why}: nothing can land"), TESTS),
+                Err(err) => found.failed("tests", &err),
+            },
             None => found.wrong("tests", "no test command: nothing can land", "git orch show E-NO-TESTS"),
         }
     }
@@ -43,18 +49,13 @@ impl Project {
         let known = self.settings.agent_entries().unwrap_or_default();
         let mut missing = Vec::new();
         let mut there = Vec::new();
-        for agent in set.map(String::as_str).collect::<BTreeSet<_>>() {
-            let ok = match agent::parse(agent, &known) {
-                Ok(Agent { kind: Kind::Team { workers, .. }, .. }) => {
-                    workers.iter().all(|worker| is_found(&worker.kind))
+        for agent in set.flat_map(|text| named_in(text)).collect::<BTreeSet<_>>() {
+            match agent::parse(agent, &known) {
+                Ok(parsed) if parsed.members().all(|member| is_found(&member.kind)) => {
+                    there.push(agent.to_owned());
                 }
-                Ok(Agent { kind, .. }) => is_found(&kind),
-                Err(_) => false,
-            };
-            if ok {
-                there.push(agent.to_owned())
-            } else {
-                missing.push(format!("{agent} is not found in PATH"))
+                Ok(_) => missing.push(format!("{agent} is not found in PATH")),
+                Err(err) => missing.push(err.to_string()),
             }
         }
         let installed: Vec<&str> = AGENTS.iter().copied().filter(|name| which(name).is_some()).collect();
@@ -64,6 +65,14 @@ impl Project {
             (true, false) => format!("none is set; installed: {}", installed.join(", ")),
         };
         found.none_of("agents", &fine, &missing, "git orch config explain agents.implement");
+        // With agents that cannot be read there is no crew, and that was said.
+        if let Ok(crew) = self.crew(&[]) {
+            let mut prompts = Diagnosis::default();
+            match self.prompts_are_whole(&crew, &mut prompts) {
+                Ok(()) => found.checks.extend(prompts.checks.into_iter().filter(|check| !check.ok)),
+                Err(err) => found.failed("prompt", &err),
+            }
+        }
     }
 }
 
@@ -77,12 +86,4 @@ fn is_found(kind: &Kind) -> bool {
         Kind::Script { folder } => folder.is_dir(),
         Kind::Team { .. } => true,
     }
-}
-
-/// The program that a shell command starts with; nothing where it starts with something else than a plain word.
-fn first_program(command: &str) -> Option<String> {
-    let first = shlex::split(command)?.into_iter().next()?;
-    let plain = first.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
-    let builtin = ["cd", "export", "exec", "set", "if", "for", "while", "eval", "command", "test", "true"];
-    (plain && !builtin.contains(&first.as_str())).then_some(first)
 }

@@ -29,8 +29,9 @@ impl Project {
         }
     }
 
-    /// Folds journals again: their events must give what their tips say. Returns how many were looked at.
-    pub(super) fn illegal_journals(&self) -> Result<(usize, Vec<String>), FlowError> {
+    /// Folds journals again: their events must give what their tips say.
+    /// Before what is wrong come how many were looked at, and how many there are.
+    pub(super) fn illegal_journals(&self) -> Result<(usize, usize, Vec<String>), FlowError> {
         let open = self.store.open_tasks()?;
         let mut wrong: Vec<String> = open.broken.iter().map(|(name, why)| format!("{name}: {why}")).collect();
         let looked = open.rows.iter().take(JOURNALS);
@@ -40,7 +41,7 @@ impl Project {
                 wrong.push(format!("{}: {why}", row.card.id));
             }
         }
-        Ok((count, wrong))
+        Ok((count, open.rows.len(), wrong))
     }
 
     fn refold(&self, id: &TaskId) -> Result<(), String> {

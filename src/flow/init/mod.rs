@@ -7,6 +7,8 @@ mod pages;
 mod request;
 mod step;
 
+use std::path::Path;
+
 use crate::git::Repo;
 use crate::git::exchange::Upstream;
 use crate::policy::template::{self, Holds};
@@ -15,6 +17,7 @@ use crate::select::preset::Preset;
 use crate::store::layout;
 
 use super::project::{Given, SETTINGS};
+use super::startable::python_has;
 use super::workflows::{HOST_FILES, HOST_MARK, HostFile};
 use super::{FlowError, Project};
 
@@ -47,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) base: String,
     pub(crate) landing: Landing,
     pub(crate) preset: Preset,
+    /// The test command that the settings have already, on the base or in the worktree.
+    pub(crate) tests: Option<String>,
     /// Agents that are installed.
     pub(crate) agents: Vec<String>,
     pub(crate) steps: Vec<Step>,
@@ -85,6 +90,10 @@ pub(crate) fn plan(given: &Given, request: &InitRequest) -> Result<Setup, FlowEr
         warnings.extend(project.policy.notices.iter().cloned());
     }
     let (preset, landed) = (preset_of(&repo, project.as_ref())?, settings_landed(project.as_ref()));
+    let tests = match project.as_ref().and_then(|project| project.policy.tests.all.clone()) {
+        Some(command) => Some(command),
+        None => tests_in_worktree(&repo)?,
+    };
     let mut steps = Vec::new();
     if !request.local && !landed {
         steps.push(settings_step(&repo, preset, request.holds)?);
@@ -107,16 +116,21 @@ pub(crate) fn plan(given: &Given, request: &InitRequest) -> Result<Setup, FlowEr
         Some(project) => landing_of(project),
         None => repo.upstream_of(&base).map_or(Landing::NoUpstream, Landing::Pushed),
     };
-    let mut next = next_commands(landed || request.local, preset, project.as_ref());
+    let knows_tests = tests.is_some() || preset != Preset::Unknown;
+    let mut next = next_commands(landed || request.local, knows_tests, project.as_ref());
     if request.github {
         next.insert(
             0,
             "git add .github && git commit -m \"Let git orch check pull requests\" && git push".to_owned(),
         );
+        next.insert(
+            0,
+            "echo \"REPOSITORY COMMIT\" > .github/actions/git-orch/source    # of git-orch: what runners build".to_owned(),
+        );
         warnings.push("GitHub asks for the gate only where it is required: Settings, Rules, status check \"git orch / gate\"".to_owned());
     }
     let agents = AGENTS.iter().filter(|name| which(name).is_some()).map(|&name| name.to_owned()).collect();
-    Ok(Setup { base, landing, preset, agents, steps, warnings, next })
+    Ok(Setup { base, landing, preset, tests, agents, steps, warnings, next })
 }
 
 /// Decides what `init --remove` does here: only what is our own goes.
@@ -152,7 +166,8 @@ pub(crate) fn plan_removal(given: &Given, request: &InitRequest) -> Result<Setup
     let base = project.as_ref().map_or_else(|| "main".to_owned(), |project| project.base.branch.clone());
     let landing = project.as_ref().map_or(Landing::NoUpstream, landing_of);
     let next = vec!["git orch init".to_owned()];
-    Ok(Setup { base, landing, preset: Preset::Unknown, agents: Vec::new(), steps, warnings, next })
+    let (preset, tests, agents) = (Preset::Unknown, None, Vec::new());
+    Ok(Setup { base, landing, preset, tests, agents, steps, warnings, next })
 }
 
 /// Decides which pages are missing or old: what `doctor --fix` writes besides the exclude line.
@@ -185,8 +200,21 @@ fn landing_of(project: &Project) -> Landing {
     }
 }
 
+/// The test command of an `orch.toml` that nobody has committed yet. One that cannot be read says none here.
+fn tests_in_worktree(repo: &Repo) -> Result<Option<String>, FlowError> {
+    let Some(bytes) = read(&repo.main_worktree().join(SETTINGS))? else { return Ok(None) };
+    let values = crate::policy::file::read(&String::from_utf8_lossy(&bytes)).unwrap_or_default();
+    Ok(values.get("tests.all").map(ToString::to_string))
+}
+
 /// The language, by the names at the top of the base, else of the worktree.
 fn preset_of(repo: &Repo, project: Option<&Project>) -> Result<Preset, FlowError> {
+    let preset = language_of(repo, project)?;
+    let pytest = preset != Preset::Pytest || names_pytest(repo.main_worktree()) || has_pytest();
+    Ok(if pytest { preset } else { Preset::Unittest })
+}
+
+fn language_of(repo: &Repo, project: Option<&Project>) -> Result<Preset, FlowError> {
     if let Some(project) = project {
         let names = repo.list_folder(&project.base.tip, "")?;
         let names: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
@@ -195,9 +223,31 @@ fn preset_of(repo: &Repo, project: Option<&Project>) -> Result<Preset, FlowError
             return Ok(found);
         }
     }
-    let entries = std::fs::read_dir(repo.main_worktree()).into_iter().flatten().flatten();
-    let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    Ok(Preset::detect(&names))
+    Ok(Preset::detect(&names_in(repo.main_worktree())))
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Whether a Python project says that its tests are pytest's: then who has none installed will.
+fn names_pytest(folder: &Path) -> bool {
+    let says = |name: &String| {
+        let tells = ["pyproject.toml", "setup.py", "setup.cfg", "tox.ini"].contains(&name.as_str())
+            || name.contains("requirements") && name.ends_with(".txt");
+        tells && std::fs::read_to_string(folder.join(name)).is_ok_and(|text| text.contains("pytest"))
+    };
+    names_in(folder).iter().any(|name| matches!(name.as_str(), "pytest.ini" | "conftest.py") || says(name))
+}
+
+fn has_pytest() -> bool {
+    python().is_some_and(|python| python_has(python, "pytest"))
+}
+
+/// The name under which Python is here.
+fn python() -> Option<&'static str> {
+    ["python3", "python"].into_iter().find(|name| which(name).is_some())
 }
 
 fn settings_step(repo: &Repo, preset: Preset, holds: Holds) -> Result<Step, FlowError> {
@@ -207,7 +257,11 @@ fn settings_step(repo: &Repo, preset: Preset, holds: Holds) -> Result<Step, Flow
         let note = "not committed yet".to_owned();
         return Ok(Step { outcome: Outcome::Kept, shown, note, actions: Vec::new() });
     }
-    let bytes = template::write(preset, holds).into_bytes();
+    let mut text = template::write(preset, holds);
+    if python() == Some("python") {
+        text = text.replace("\"python3 -m", "\"python -m");
+    }
+    let bytes = text.into_bytes();
     let note = match preset {
         Preset::Unknown => "no test command known: write tests.all into it".to_owned(),
         known => format!("tests by {}", known.name()),
@@ -240,9 +294,9 @@ fn host_step(repo: &Repo, file: &HostFile) -> Result<(Step, Option<String>), Flo
     })
 }
 
-fn next_commands(committed: bool, preset: Preset, project: Option<&Project>) -> Vec<String> {
+fn next_commands(committed: bool, knows_tests: bool, project: Option<&Project>) -> Vec<String> {
     let mut next = Vec::new();
-    if !committed && preset == Preset::Unknown {
+    if !committed && !knows_tests {
         next.push(format!("$(git var GIT_EDITOR) {SETTINGS}    # your test command, as tests.all"));
     }
     if !committed {

@@ -1,13 +1,14 @@
 //! How a run ends: why, with which report, and what it left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::flow::FlowError;
 use crate::flow::project::now;
-use crate::plan::{Card, ready, turns};
+use crate::plan::turns::{self, Work};
+use crate::plan::{Card, ready};
 use crate::task::id::TaskId;
 
-use super::{Dispatcher, RunEnd, RunOutcome, Stopping, Why};
+use super::{Dispatcher, Left, RunEnd, RunOutcome, Stopping, Why};
 
 impl Dispatcher<'_> {
     pub(super) fn finish(mut self) -> Result<RunOutcome, FlowError> {
@@ -20,7 +21,10 @@ impl Dispatcher<'_> {
             _ => None,
         };
         self.tally.state.waits.clone_from(&waits);
-        let mut report = self.tally.report(&self.project, &self.run, self.op.at, &end)?;
+        let mut report = {
+            let reviewers = self.roster.roles(self.op.at).review;
+            self.tally.report(&self.project, &self.run, self.op.at, &end, reviewers)?
+        };
         report.breakers.clone_from(&self.roster.opened);
         let kept = self.kept || end != RunEnd::Done || self.watcher.touched();
         if kept {
@@ -56,12 +60,21 @@ impl Dispatcher<'_> {
         Ok(!turns::wanted(&self.workload()?, &|id| self.project.finished(id)).is_empty())
     }
 
-    /// Turns that are wanted, and that no agent may take.
-    fn left(&self) -> Result<Option<(usize, String)>, FlowError> {
+    /// Turns that are wanted, and that no agent may take. A run that was to end says nothing of them: it would not have
+    /// started them.
+    fn left(&self) -> Result<Option<Left>, FlowError> {
+        if self.stopping > Stopping::No {
+            return Ok(None);
+        }
         let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
-        let shut = wanted.iter().filter_map(|work| Some((work.task(), self.roster.shut(work, self.op.at)?)));
-        let shut: BTreeMap<&TaskId, String> = shut.collect();
-        Ok(shut.values().next().map(|why| (shut.len(), why.clone())))
+        let shut = wanted.iter().filter_map(|work| Some((work, self.roster.shut(work, self.op.at)?)));
+        let shut: Vec<(&Work, String)> = shut.collect();
+        let tasks: BTreeSet<&TaskId> = shut.iter().map(|(work, _)| work.task()).collect();
+        Ok(shut.first().map(|(work, why)| Left {
+            tasks: tasks.len(),
+            why: why.clone(),
+            remedy: self.roster.remedy(work),
+        }))
     }
 
     /// Why a run left open tasks alone that it could have done.

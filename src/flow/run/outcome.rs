@@ -40,8 +40,18 @@ pub(crate) struct RunOutcome {
     pub(crate) kept: bool,
     /// Why it could do nothing at all, if so.
     pub(crate) idle: Option<String>,
-    /// What it left because no agent may have a turn any more: how many tasks, and why.
-    pub(crate) left: Option<(usize, String)>,
+    /// What it left because no agent may have a turn any more.
+    pub(crate) left: Option<Left>,
     /// It goes on when a person allows its budget once more.
     pub(crate) budget_waits: bool,
+}
+
+/// What a run left because no agent may have a turn any more.
+pub(crate) struct Left {
+    /// How many tasks.
+    pub(crate) tasks: usize,
+    /// Why the agents of the first may not.
+    pub(crate) why: String,
+    /// The command that helps, where one does.
+    pub(crate) remedy: Option<&'static str>,
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::agent::{self, Agent, Cost, Kind};
 use crate::flow::report::{LOG, Tally};
 use crate::flow::{FlowError, Project};
-use crate::plan::budget::{OpenTurn, Told};
+use crate::plan::budget::{Close, OpenTurn, Told};
 use crate::policy::agents::AgentEntry;
 use crate::store::Op;
 use crate::store::run_state::RunState;
@@ -107,7 +107,7 @@ impl Project {
             let Ok(task) = TaskId::parse(&turn.task) else { continue };
             if let Some(record) = self.turn_unseen(run, &task, &turn, tally)? {
                 let told = Told { money: record.cost.map(|cost| cost.0), tokens: record.tokens };
-                tally.state.ledger.settle(&turn.task, &turn.role, &turn.agent, told, true);
+                tally.state.ledger.settle(&turn.task, &turn.role, &turn.agent, told, Close::Outside);
                 tally.add_turn(&task, record);
             }
         }
@@ -181,7 +181,7 @@ fn record_of_dead(run: &RunId, turn: &OpenTurn, told: &agent::Told) -> TurnRecor
         role: turn.role.clone(),
         agent: turn.agent.clone(),
         run: Some(run.0.clone()),
-        ended: "killed with its run".to_owned(),
+        ended: TurnRecord::KILLED.to_owned(),
         seconds: 0,
         tokens: told.tokens.or(free),
         cost: told.cost.map(Cost::amount).or(free.map(MicroUsd)),

@@ -5,8 +5,9 @@ use crate::flow::FlowError;
 use crate::flow::preflight::Tried;
 use crate::flow::progress::Step;
 use crate::plan::breaker::Went;
-use crate::plan::budget::{self, Allowance, Both, OpenTurn, Refusal, Seen, Told};
+use crate::plan::budget::{self, Allowance, Both, Close, Currency, OpenTurn, Refusal, Seen, Told};
 use crate::plan::turns::Work;
+use crate::policy::agents::Output;
 use crate::process::Ended;
 use crate::task::record::TurnRecord;
 use crate::task::{Actor, Event, Task};
@@ -70,14 +71,49 @@ impl Dispatcher<'_> {
         self.tally.state.ledger.forget(work.task().as_str(), &work.role());
     }
 
-    /// Settles a turn that ended. An agent that does not tell what it uses has no further turn under a budget.
-    pub(super) fn settle(&mut self, work: &Work, record: &TurnRecord, result: &TurnResult) {
+    /// Settles a turn that ended. An agent that never tells what it uses has no further turn under a budget.
+    pub(super) fn settle(&mut self, work: &Work, agent: &Agent, record: &TurnRecord, result: &TurnResult) {
         let told = Told { money: record.cost.map(|cost| cost.0), tokens: record.tokens };
-        let whole = matches!(result.outcome.ended, Ended::Exited(_));
+        let close = match result.outcome.ended {
+            Ended::Exited(0) => Close::Whole,
+            Ended::Exited(_) => Close::Failed,
+            _ => Close::Outside,
+        };
         let (task, role) = (work.task().as_str(), work.role());
-        let silent = self.tally.state.ledger.settle(task, &role, &record.agent, told, whole);
-        if let Some(why) = silent {
+        let silent = self.tally.state.ledger.settle(task, &role, &record.agent, told, close);
+        if let Some(of) = silent {
+            let (why, command) = silent_words(of, agent, told.tokens.is_some());
             self.tell_breaker(&record.agent, Went::Never, &why);
+            self.roster.mended_by(&record.agent, command);
+        }
+    }
+}
+
+/// Why an agent has no further turn under a budget, with what helps; and the command that does, where it is one.
+fn silent_words(of: Currency, agent: &Agent, tells_tokens: bool) -> (String, Option<&'static str>) {
+    let form = |agent: &Agent| agent.entry().map(|entry| entry.output);
+    let first = agent.members().next().unwrap_or(agent);
+    let prints = |what: &str| format!("let its last line be {{\"git-orch-usage\":{{{what}}}}}");
+    let remedy = match (of, form(first)) {
+        (Currency::Tokens, Some(Output::Text)) => prints("\"tokens\":1200"),
+        (Currency::Money, Some(Output::Text)) => prints("\"cost_usd\":0.12"),
+        (Currency::Money, _) if tells_tokens => {
+            format!("set agent.{}.price", first.name.split(':').next().unwrap_or(&first.name))
+        }
+        (Currency::Money | Currency::Tokens, _) => "run it without that budget".to_owned(),
+    };
+    match of {
+        Currency::Money if tells_tokens => (
+            format!(
+                "it does not tell what it costs, and the run has a budget: {remedy}, or set budget.run_tokens"
+            ),
+            Some("git config orch.budget.run-tokens 2000000"),
+        ),
+        Currency::Money => {
+            (format!("it does not tell what it costs, and the run has a budget: {remedy}"), None)
+        }
+        Currency::Tokens => {
+            (format!("it does not tell what it uses, and the run has a budget of tokens: {remedy}"), None)
         }
     }
 }

@@ -13,10 +13,11 @@ use crate::plan::breaker::Went;
 use crate::plan::budget::Seen;
 use crate::plan::route::Choice;
 use crate::plan::turns::{self, Work};
+use crate::process::Ended;
 use crate::task::id::Seconds;
 use crate::task::record::MicroUsd;
 
-use super::{Dispatcher, TurnEnd, Turns};
+use super::{Dispatcher, Stopping, TurnEnd, Turns};
 
 /// So many agents share what one turn may cost.
 fn slots_of(agent: &Agent) -> u64 {
@@ -120,8 +121,19 @@ impl Dispatcher<'_> {
         self.busy.remove(&ready.work);
         self.op.at = now();
         let task = ready.work.task().clone();
+        // What ends while a person has everything ended was ended by that, by whatever signal or code.
+        let stopped = self.stopping == Stopping::Hard;
         let result = match result {
-            Ok(result) => result,
+            Ok(mut result) => {
+                if stopped && result.outcome.ended != Ended::Exited(0) {
+                    result.outcome.ended = Ended::Stopped;
+                }
+                result
+            }
+            Err(_) if stopped => {
+                self.give_back(&ready.work);
+                return self.project.turn_not_possible(&self.op, ready, "the run was stopped");
+            }
             Err(err) => {
                 self.give_back(&ready.work);
                 let text = crate::store::chain(&err);
@@ -137,13 +149,13 @@ impl Dispatcher<'_> {
             }
         };
         let judged = self.project.judge_turn(&self.op, ready, &result, &audited?)?;
-        self.settle(&ready.work, &judged.record, &result);
+        self.settle(&ready.work, &ready.agent, &judged.record, &result);
         let seconds = judged.record.seconds;
         self.say(judged.step, std::slice::from_ref(&task), Some(seconds), judged.text.clone());
         if let Some(agent) = &judged.forgiven {
             self.roster.forgive(agent);
         }
-        if let Some(went) = judged.went {
+        if let Some(went) = judged.went.filter(|_| !stopped) {
             let why = match went {
                 // What the program said is about itself; what was judged is about the task.
                 Went::Never | Went::Later => &judged.record.ended,

@@ -16,6 +16,11 @@ pub(super) fn read(exit: i32) -> Results {
     results
 }
 
+/// Whether a line of a failure is an exit code and no more.
+pub(crate) fn is_exit(line: &str) -> bool {
+    line.strip_prefix("exit code ").is_some_and(|code| code.parse::<i32>().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,8 @@ mod junit;
 mod libtest;
 mod tap;
 
+pub(crate) use exit::is_exit;
+
 use super::result::Results;
 use std::fmt;
 

@@ -26,26 +26,32 @@ pub(crate) struct PauseArgs {
 
 pub(super) fn run(ctx: &Context, project: &Project, args: &PauseArgs) -> Result<Exit, Failure> {
     let why = args.message.clone().unwrap_or_else(|| format!("by {}", project.who));
-    let line = match args.below {
-        Some(min) => format!("the queue is closed below priority {min}: {}\n", text::line(&why)),
-        None => format!("the queue is paused: {}\n", text::line(&why)),
-    };
+    let (dry, what) = (
+        args.dry.dry_run,
+        match args.below {
+            Some(min) => format!("closed below priority {min}: {}", text::line(&why)),
+            None => format!("paused: {}", text::line(&why)),
+        },
+    );
     let paused = args.below.is_none().then(|| why.clone());
-    if !args.dry.dry_run {
-        change(project, line.trim_end(), paused.as_ref(), args.below)?;
+    if !dry {
+        change(project, &format!("the queue is {what}"), paused.as_ref(), args.below)?;
     }
     let data = json!({"paused": paused, "below": args.below});
-    ctx.out.success("queue-state", data, || line, &["git orch queue resume".to_owned()]);
+    let line = format!("the queue {} {what}\n", if dry { "would be" } else { "is" });
+    let next = if dry { Vec::new() } else { vec!["git orch queue resume".to_owned()] };
+    ctx.out.success("queue-state", data, || line, &next);
     Ok(Exit::Done)
 }
 
 pub(super) fn resume(ctx: &Context, project: &Project, dry: bool) -> Result<Exit, Failure> {
-    let line = "the queue goes on\n".to_owned();
     if !dry {
-        change(project, line.trim_end(), None, None)?;
+        change(project, "the queue goes on", None, None)?;
     }
     let data = json!({"paused": null, "below": null});
-    ctx.out.success("queue-state", data, || line, &["git orch queue run".to_owned()]);
+    let line = if dry { "the queue would go on\n" } else { "the queue goes on\n" };
+    let next = if dry { Vec::new() } else { vec!["git orch queue run".to_owned()] };
+    ctx.out.success("queue-state", data, || line.to_owned(), &next);
     Ok(Exit::Done)
 }
 

@@ -55,10 +55,14 @@ pub(super) fn eta_json(forecast: Option<Forecast>) -> Value {
 /// Why a task does not wait in the queue.
 fn not_queued(project: &Project, task: &Task) -> String {
     let eyes = Eyes::of(project);
+    let waits = project.waits(task).filter(|_| matches!(task.state, State::Pending));
     match (&task.state, needs(task, &eyes)) {
         (State::Completed { landed, .. }, _) => format!("landed as {}", landed.short()),
         (State::Cancelled { .. }, _) => "not in the queue: it was given up".to_owned(),
         (_, Some(needs)) => format!("not in the queue: it waits for a person: {}", needs.why),
-        (state, None) => format!("not in the queue: it is {}", state.said()),
+        (state, None) => match waits {
+            Some(waits) => format!("not in the queue: it {waits}"),
+            None => format!("not in the queue: it is {}", state.said()),
+        },
     }
 }

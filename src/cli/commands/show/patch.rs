@@ -3,9 +3,9 @@
 use crate::cli::failure::Failure;
 use crate::flow::{FlowError, Project};
 use crate::store::{Stored, layout};
-use crate::task::State;
 use crate::task::id::shown;
 use crate::task::state::Change;
+use crate::task::{State, Trouble};
 
 /// The diff of a task's change: what was handed in, what landed, or what its branch has.
 pub(crate) fn patch(project: &Project, stored: &Stored) -> Result<String, Failure> {
@@ -21,6 +21,13 @@ pub(crate) fn patch(project: &Project, stored: &Stored) -> Result<String, Failur
             }
             let before = commit.parents.first().cloned().unwrap_or_else(|| landed.clone());
             (before, landed.clone())
+        }
+        (State::Escalated { because, .. }, Some(change)) if because.trouble == Trouble::HeadMoved => {
+            // What may be queued is what the branch is now, not what it was.
+            match repo.tip(&layout::branch_ref(&task.branch)).map_err(FlowError::from)? {
+                Some(head) => (project.merge_base(&head)?, head),
+                None => (change.base.clone(), change.head.clone()),
+            }
         }
         (_, Some(change)) => (change.base.clone(), change.head.clone()),
         (_, None) => {

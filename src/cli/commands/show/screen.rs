@@ -1,5 +1,6 @@
 //! The screen of one task: what it is, why it waits, what happened, what one can do.
 
+use crate::flow::red_log::RedLog;
 use crate::plan::ready::Waits;
 use crate::task::id::{Seconds, shown};
 use crate::task::{Evidence, State, Task};
@@ -18,8 +19,8 @@ pub(super) struct Screen<'a> {
     /// When, column, in words.
     pub(super) timeline: Vec<(Seconds, String)>,
     pub(super) now: Seconds,
-    /// The log of the turn that failed, if it is here.
-    pub(super) log: Option<String>,
+    /// The log of the turn or of the tests that failed, if it is here.
+    pub(super) log: Option<RedLog>,
     /// What must land before anybody may pick it.
     pub(super) waits: Option<Waits>,
 }
@@ -34,7 +35,8 @@ pub(super) fn render(screen: &Screen<'_>) -> String {
             out.push_str(&format!("  {}\n", shown(line)));
         }
         if lines.len() > 6 {
-            out.push_str(&format!("  ... {} more lines\n", lines.len() - 6));
+            let more = text::count(lines.len() - 6, "more line");
+            out.push_str(&format!("  ... {more}: git orch show --spec {}\n", task.id));
         }
     }
     out.push_str(&why(screen));
@@ -146,7 +148,7 @@ fn why(screen: &Screen<'_>) -> String {
     match (evidence, needs(task, &screen.eyes)) {
         (Some(evidence), needs) => {
             let title = if needs.is_some() { "why it waits" } else { "why it was sent back" };
-            out.push_str(&against(title, evidence, screen.log.as_deref()));
+            out.push_str(&against(title, evidence, screen.log.as_ref()));
         }
         (None, Some(needs)) => out.push_str(&format!("\nwhy it waits   {}\n", text::line(&needs.why))),
         (None, None) => {}
@@ -164,7 +166,7 @@ fn why(screen: &Screen<'_>) -> String {
 }
 
 /// What stands against it, with the command that shows it.
-fn against(title: &str, evidence: &Evidence, log: Option<&str>) -> String {
+fn against(title: &str, evidence: &Evidence, log: Option<&RedLog>) -> String {
     let mut out = format!("\n{title}   {}\n", text::line(&evidence.text));
     for test in evidence.tests.iter().take(5) {
         out.push_str(&format!("  FAIL {}  {}\n", text::line(&test.name), text::cut(&test.line, 80)));
@@ -176,7 +178,7 @@ fn against(title: &str, evidence: &Evidence, log: Option<&str>) -> String {
         out.push_str(&format!("  reproduce: {}\n", text::line(command)));
     }
     if let Some(log) = log {
-        out.push_str(&format!("  log: {}\n", text::line(log)));
+        out.push_str(&text::log(&log.path, &log.lines));
     }
     out
 }
@@ -227,7 +229,10 @@ mod tests {
             eyes: Eyes { who: "ana".to_owned(), agents: false },
             timeline: vec![(Seconds(0), "added by ana: Add retry to net".to_owned()); 16],
             now: Seconds(180),
-            log: Some(".git/orch/logs/t-c3v7/fix-2-nzf6/stderr.log".to_owned()),
+            log: Some(RedLog {
+                path: ".git/orch/logs/tests/red/1f.k2.log".to_owned(),
+                lines: vec!["assertion failed\u{1b}[0m".to_owned(), "x".repeat(200)],
+            }),
             waits: None,
         };
         let shown = anstream::adapter::strip_str(&render(&screen)).to_string();
@@ -240,7 +245,9 @@ mod tests {
         why it waits   1 test is worse than on main: net::gives_up
           FAIL net::gives_up  left: 3, right: 4
           reproduce: git orch check t-c3v7 --only tests
-          log: .git/orch/logs/t-c3v7/fix-2-nzf6/stderr.log
+          | assertion failed
+          | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
+          log: .git/orch/logs/tests/red/1f.k2.log
 
         timeline
           ... 2 events before: git orch log t-c3v7

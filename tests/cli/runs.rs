@@ -1,0 +1,98 @@
+//! What a run's report says: what happened in that run, and nothing of before; a person's stop is nobody's failure.
+
+use std::fs::{self, File};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::support::Sandbox;
+
+const SETTINGS: &str = r#"
+[tests]
+all = "true"
+report = "exit"
+[review]
+reviewers = []
+[agents]
+implement = "dear"
+[agent.dear]
+command = "echo x > $GIT_ORCH_TASK.txt; echo '{\"git-orch-usage\":{\"tokens\":1000,\"cost_usd\":0.40}}'"
+"#;
+
+fn tasks(settings: &str, count: usize) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("orch.toml", settings);
+    sandbox.git(&["commit", "-qam", "settings"]);
+    for number in 1..=count {
+        sandbox.run(&["add", &format!("Task {number}"), "--id", &format!("t{number}")]).exits(0);
+    }
+    sandbox
+}
+
+#[test]
+fn a_report_is_about_its_run_and_names_what_was_before() {
+    let sandbox = tasks(SETTINGS, 2);
+    let first = sandbox.run(&["run", "--no-land"]).exits(4);
+    assert!(first.stdout.contains("cost              $0.80, 2,000 tokens\n"), "{}", first.stdout);
+    sandbox.run(&["approve", "t1"]).exits(0);
+    sandbox.run(&["queue", "run"]).exits(0);
+    // t1 landed before the second run, and t2 had its turn before it.
+    sandbox.run(&["add", "Task 3", "--id", "t3"]).exits(0);
+    let second = sandbox.run(&["run"]).exits(4);
+    assert!(second.stdout.starts_with("None of 2 tasks landed, 2 need you."), "{}", second.stdout);
+    let figure = "cost              $0.40, 1,000 tokens ($0.80 in all)\n";
+    assert!(second.stdout.contains(figure), "{}", second.stdout);
+    assert!(second.stdout.contains("      before this run: 1 turn, $0.40\n"), "{}", second.stdout);
+    assert!(!second.stderr.contains("git log"), "nothing landed: {}", second.stderr);
+    let report = sandbox.run(&["report", "--json"]).exits(0).json();
+    let (metrics, tasks) = (&report["data"]["metrics"], report["data"]["tasks"].as_array().unwrap());
+    assert_eq!((&metrics["iterations"], &metrics["cost_usd_micros"]), (&1.into(), &400_000.into()));
+    assert_eq!(metrics["cost_usd_micros_in_all"], 800_000);
+    let ids: Vec<&str> = tasks.iter().map(|task| task["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["t2", "t3"]);
+    assert_eq!((&tasks[0]["turns"], &tasks[0]["tries"]), (&0.into(), &0.into()));
+    assert_eq!(tasks[0]["before"], serde_json::json!({ "turns": 1, "cost_usd_micros": 400_000 }));
+}
+
+#[test]
+fn a_stop_is_no_failure_of_an_agent_and_asks_nobody_to_approve() {
+    let settings = SETTINGS.replace("reviewers = []", "reviewers = [\"safety\"]");
+    let sandbox = tasks(&settings, 4);
+    let works = "implement=exec:echo x > $GIT_ORCH_TASK.txt; test $GIT_ORCH_TASK = t1 && exit 0; \
+                 trap 'exit 3' TERM INT HUP; sleep 60 & wait";
+    let log = sandbox.home().join("log");
+    let mut command = sandbox.orch(&["run", "-j", "4", "--agent", works, "--agent", "review=exec:sleep 60"]);
+    command.stdout(File::create(sandbox.home().join("out")).unwrap()).stderr(File::create(&log).unwrap());
+    let mut child = command.spawn().unwrap();
+    let said = || fs::read_to_string(&log).unwrap();
+    let wait_for = |word: &str, times: usize| {
+        let until = Instant::now() + Duration::from_secs(120);
+        while said().matches(word).count() < times {
+            assert!(Instant::now() < until, "no {word}: {}", said());
+            sleep(Duration::from_millis(20));
+        }
+    };
+    let interrupt = || Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    wait_for("START", 4);
+    wait_for("SUBMIT", 1);
+    interrupt();
+    wait_for("once more to end", 1);
+    // Less than that apart, two signals are one press: git passes on what the terminal sent already.
+    sleep(Duration::from_secs(1));
+    interrupt();
+    let code = child.wait().unwrap().code();
+    let out = fs::read_to_string(sandbox.home().join("out")).unwrap();
+    assert_eq!(code, Some(130), "{out}{}", said());
+    assert!(!out.contains("no agent may have a turn") && !out.contains("NEEDS YOU"), "{out}");
+    assert!(!said().contains("git orch approve"), "{}", said());
+    let report = sandbox.run(&["report", "--json"]).exits(0).json();
+    assert_eq!(report["data"]["breakers"], serde_json::json!([]));
+    let tasks = report["data"]["tasks"].as_array().unwrap();
+    let why = |id: &str| tasks.iter().find(|task| task["id"] == id).unwrap();
+    assert_eq!((&why("t1")["why"], &why("t1")["tries"]), (&"waits for its reviewers".into(), &1.into()));
+    for id in ["t2", "t3", "t4"] {
+        let line = why(id);
+        assert_eq!((&line["tries"], &line["turns"]), (&0.into(), &1.into()), "{line}");
+        assert_eq!(line["why"], "back in the pool, with its work");
+    }
+}
