@@ -6,6 +6,7 @@ use crate::flow::FlowError;
 use crate::flow::project::Given;
 
 use super::args::{Cli, Command};
+use super::codes::Code;
 use super::commands;
 use super::context::Context;
 use super::exit::Exit;
@@ -21,7 +22,16 @@ pub(super) fn carried_out(context: &Context, command: &Command) -> u8 {
         context.out.failure(&failure);
         failure.exit()
     });
-    exit.code()
+    match context.out.lost() {
+        // What a script would take for the whole answer is none.
+        Some(why) if exit == Exit::Done => {
+            let text = format!("the answer could not be written to standard output: {why}");
+            let failure = Failure::new(Code::File, text).hint("look where there is room", "df -h");
+            context.out.note(&failure.text());
+            failure.exit().code()
+        }
+        _ => exit.code(),
+    }
 }
 
 /// `typed`: the words behind `git orch`.

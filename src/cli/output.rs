@@ -1,6 +1,7 @@
 //! The only writer of the program. Results go to standard output, everything else to standard error.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Arc, OnceLock};
 
 use anstream::AutoStream;
 use serde::Serialize;
@@ -17,6 +18,8 @@ pub(crate) struct Output {
     json: bool,
     quiet: bool,
     color: anstream::ColorChoice,
+    /// Why a part of the answer did not get out.
+    lost: Arc<OnceLock<String>>,
 }
 
 impl Output {
@@ -27,7 +30,7 @@ impl Output {
             When::Always => anstream::ColorChoice::Always,
             When::Never => anstream::ColorChoice::Never,
         };
-        Output { json: global.json, quiet: global.quiet, color }
+        Output { json: global.json, quiet: global.quiet, color, lost: Arc::default() }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -79,10 +82,22 @@ impl Output {
 
     /// Text for standard output as it is: a diff, a path. Safe to show by then.
     pub(crate) fn stdout(&self, text: &str) {
-        if !text.is_empty() {
-            // A reader that went away is no error of ours.
-            let _ = AutoStream::new(std::io::stdout().lock(), self.color).write_all(text.as_bytes());
+        if text.is_empty() {
+            return;
         }
+        let mut stdout = AutoStream::new(std::io::stdout().lock(), self.color);
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            // A reader that went away is no error of ours.
+            Err(err) if err.kind() != std::io::ErrorKind::BrokenPipe => {
+                let _ = self.lost.set(err.to_string());
+            }
+            Err(_) | Ok(()) => {}
+        }
+    }
+
+    /// Why standard output did not take the whole answer: a full disk. `None` where it did, or nobody reads on.
+    pub(crate) fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
     }
 
     /// A line of progress.

@@ -142,7 +142,10 @@ impl Project {
         }
         Ok(NewTask {
             id,
-            title: self.repo.read_commit(head)?.subject,
+            // A commit may say nothing; a task has to.
+            title: Some(self.repo.read_commit(head)?.subject)
+                .filter(|subject| !subject.is_empty())
+                .unwrap_or_else(|| branch.to_owned()),
             spec: String::new(),
             priority: with.priority.unwrap_or(PRIORITY),
             paths: Vec::new(),

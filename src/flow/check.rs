@@ -1,6 +1,6 @@
 //! The gates on one change, with the same verdict on a laptop, in the hook and in the queue.
 
-use crate::git::merge_tree::{Composer, Merged};
+use crate::git::merge_tree::{Composer, Merged, told};
 use crate::git::objects::NewCommit;
 use crate::plan::card::Card;
 use crate::process::Stop;
@@ -315,7 +315,7 @@ impl Project {
                 self.store.keep_candidate(&tree, &commit)?;
                 Ok(Ok(commit))
             }
-            Merged::Conflict { files, .. } => Ok(Err(files)),
+            Merged::Conflict { files, .. } => Ok(Err(told(&files))),
             Merged::Unrelated => Ok(Err(vec!["(no common history)".to_owned()])),
         }
     }

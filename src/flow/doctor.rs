@@ -37,6 +37,7 @@ pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
             let fix = match &err {
                 OpenError::NotARepository { .. } => "git init",
                 OpenError::Bare { .. } => "git clone BARE-REPOSITORY FOLDER",
+                OpenError::Apart { linked: true, .. } => "cd FOLDER && git config core.worktree \"$PWD\"",
                 OpenError::Apart { .. } => "git config core.worktree \"$(git rev-parse --show-toplevel)\"",
                 OpenError::Reftable { .. } => "git refs migrate --ref-format=files",
                 OpenError::Unreadable { .. } => "git fsck",

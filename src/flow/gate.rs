@@ -112,9 +112,9 @@ impl Project {
         let names: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let outside = paths::check(&names, &allowed, &self.policy.paths.deny).err().unwrap_or_default();
         let mut marked = Vec::new();
-        for file in files.iter().filter(|file| !file.deleted) {
-            if self.has_markers(base, head, &file.path)? {
-                marked.push(file.path.clone());
+        for change in changes {
+            if self.has_markers(change)? {
+                marked.push(change.path.clone());
             }
         }
         let exception = task.is_some_and(|task| task.exception);
@@ -127,14 +127,15 @@ impl Project {
     }
 
     /// Whether a file got conflict markers that it did not have: a test's own data may contain some.
-    fn has_markers(&self, base: &CommitId, head: &CommitId, path: &str) -> Result<bool, FlowError> {
-        let count = |commit: &CommitId| -> Result<usize, FlowError> {
-            let bytes = self.repo.read_file(commit, path)?.unwrap_or_default();
+    fn has_markers(&self, change: &crate::git::diff::FileChange) -> Result<bool, FlowError> {
+        let count = |blob: &Option<String>| -> Result<usize, FlowError> {
+            let Some(blob) = blob else { return Ok(0) };
+            let bytes = self.repo.read_blob(blob)?.unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             Ok(text.lines().filter(|line| MARKERS.iter().any(|mark| line.starts_with(mark))).count())
         };
-        let now = count(head)?;
-        Ok(now >= 2 && now > count(base)?)
+        let now = count(&change.new_blob)?;
+        Ok(now >= 2 && now > count(&change.old_blob)?)
     }
 }
 

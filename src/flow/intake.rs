@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::git::merge_tree::{Composer, Merged, Pair};
+use crate::git::merge_tree::{Composer, Merged, Pair, told};
 use crate::store::{Op, Stored, layout};
 use crate::task::Event;
 use crate::task::id::{CommitId, TaskId};
@@ -135,7 +135,7 @@ impl<'p> Intake<'p> {
             match merged {
                 Merged::Clean(_) => {}
                 Merged::Conflict { .. } if onto.is_some() => {}
-                Merged::Conflict { files, .. } => project.refuse_conflict(branch, files)?,
+                Merged::Conflict { files, .. } => project.refuse_conflict(branch, told(&files))?,
                 Merged::Unrelated => {
                     project.refuse_conflict(branch, vec!["(no common history)".to_owned()])?;
                 }

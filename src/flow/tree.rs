@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::git::GitError;
+use crate::git::beneath;
 use crate::git::checkout::CommitAll;
 use crate::git::lock::FileLock;
 use crate::git::merge_tree::{Composer, Merged};
-use crate::git::objects::{NewCommit, Person, TreeEdit};
+use crate::git::objects::{Kind, NewCommit, Person, TreeEdit};
 use crate::git::refs::Expected;
 use crate::git::worktree::RemoveRefused;
 use crate::process::{Ended, Job, Terms, agent_environment, supervised_blocking};
@@ -144,16 +145,27 @@ impl Project {
             return Ok(());
         }
         for name in self.repo.untracked_matching(self.root(), &list)? {
-            let (from, to) = (self.root().join(&name), path.join(&name));
-            if name.starts_with(FOLDER) || to.exists() || !from.is_file() {
+            let from = self.root().join(&name);
+            if name.starts_with(FOLDER) || !self.is_own_file(&from) {
                 continue;
             }
-            if let Some(folder) = to.parent() {
-                std::fs::create_dir_all(folder).map_err(FlowError::file("make", folder))?;
+            // The branch may have a link there that an agent committed: what lies behind it is not the task's.
+            match beneath::copy_new(&from, path, &name) {
+                Ok(_) => {}
+                Err(err) if beneath::is_link(&err) => {
+                    tracing::warn!(file = %name.display(), "not copied into the worktree: a link of the branch is in its way");
+                }
+                Err(err) => return Err(FlowError::file("copy", &from)(err)),
             }
-            std::fs::copy(&from, &to).map_err(FlowError::file("copy", &from))?;
         }
         Ok(())
+    }
+
+    /// Whether a path leads to a file of the main worktree: not out of it by a link, and not into git's own folder.
+    fn is_own_file(&self, path: &Path) -> bool {
+        path.canonicalize().is_ok_and(|real| {
+            real.is_file() && real.starts_with(self.root()) && !real.starts_with(self.repo.common_dir())
+        })
     }
 
     fn set_up(&self, id: &TaskId, path: &Path) -> Result<(), FlowError> {
@@ -233,10 +245,18 @@ impl Project {
             Err(GitError::Failed { .. } | GitError::Unstageable { .. })
                 if !self.store.sweep_dead()?.is_empty() =>
             {
-                Ok(self.repo.commit_all(&all)?)
+                self.repo.commit_all(&all).map_err(|err| self.or_locked(&task.id, err))
+            }
+            Err(err @ (GitError::Failed { .. } | GitError::Unstageable { .. })) => {
+                Err(self.or_locked(&task.id, err))
             }
             done => Ok(done?),
         }
+    }
+
+    /// What git failed at is mostly the lock of somebody, of which it says less.
+    fn or_locked(&self, id: &TaskId, err: GitError) -> FlowError {
+        self.store.locked_index(&self.worktree_of(id)).map_or_else(|| err.into(), FlowError::Store)
     }
 
     /// Keeps whatever is in a task's worktree, committed or not, under an attempt ref. Changes nothing else.
@@ -337,17 +357,18 @@ impl Project {
         let (tree, marked) = match composer.merge(&head, &self.base.tip)? {
             Merged::Clean(tree) => (tree, Vec::new()),
             Merged::Conflict { files, tree } => {
+                let from = &self.base.tip;
+                let edits: Vec<_> = files.iter().map(|path| TreeEdit::Take { path, from }).collect();
+                let resolved = self.repo.edit_tree(Some(&tree), &edits)?;
                 let mut marked = Vec::new();
-                let mut edits = Vec::new();
                 for file in files {
-                    let both = self.repo.read_tree_file(&tree, &file)?;
-                    edits.push(match self.repo.read_file(&self.base.tip, &file)? {
-                        Some(bytes) => TreeEdit::Put { path: file.clone(), bytes, executable: false },
-                        None => TreeEdit::Remove { path: file.clone() },
-                    });
-                    marked.push((file, both));
+                    // Of a link or a submodule there is no text with both sides: it stays as the base has it.
+                    if let Some(both) = self.repo.read_tree_file(&tree, &file)? {
+                        let executable = self.repo.kind_in_tree(&tree, &file)? == Some(Kind::Executable);
+                        marked.push((file, both, executable));
+                    }
                 }
-                (self.repo.edit_tree(Some(&tree), &edits)?, marked)
+                (resolved, marked)
             }
             Merged::Unrelated => return Ok(()),
         };
@@ -364,10 +385,12 @@ impl Project {
             return Err(GitError::BranchMoved(task.branch.clone()).into());
         }
         let _ = self.repo.bring_along(&path, &head, &merge)?;
-        for (file, both) in marked {
-            let place = path.join(&file);
-            if let Some(bytes) = both {
-                std::fs::write(&place, bytes).map_err(FlowError::file("write", &place))?;
+        for (file, both, executable) in marked {
+            match beneath::replace(&path, &file, &both, executable) {
+                Ok(()) => {}
+                // The base has a link where this file's folder was: what lies behind it is not the task's.
+                Err(err) if beneath::is_link(&err) => {}
+                Err(err) => return Err(FlowError::file("write", &path.join(&file))(err)),
             }
         }
         Ok(())

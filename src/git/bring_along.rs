@@ -1,9 +1,13 @@
 //! A checkout whose branch moved is brought along, and nobody's changes in it are lost.
 
-use super::command::{Git, fields};
+use super::command::{Git, paths};
 use super::lock::Shared;
+use super::merge_tree::told;
+use super::refs::object_id;
 use super::{GitError, Repo};
 use crate::task::id::CommitId;
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,10 +64,11 @@ impl Repo {
             return Ok(hidden);
         }
         let changed = git().args(["diff-index", "--name-only", "--no-renames", "-z", old.as_str(), "--"]);
-        let mut own: Vec<String> = fields(&changed.output()?).collect();
-        own.extend(self.status(worktree)?.into_iter().filter(|line| line.code == "??").map(|line| line.path));
+        let mut own: Vec<PathBuf> = paths(&changed.output()?).collect();
+        own.extend(paths(&git().args(["ls-files", "-z", "--others", "--exclude-standard"]).output()?));
         let moved = self.names_between(old, new)?;
         own.retain(|path| moved.contains(path));
+        let mut own = told(&own);
         own.extend(hidden);
         own.sort();
         own.dedup();
@@ -110,41 +115,38 @@ impl Repo {
     ) -> Result<Vec<String>, GitError> {
         let diff = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=A"];
         let diff = Git::on(self).args(diff).args([old.as_str(), new.as_str(), "--"]).output()?;
-        let added: Vec<String> = fields(&diff).collect();
-        let there = |path: &str| worktree.join(path).symlink_metadata().is_ok();
-        let stands = |path: &String| {
+        let added: Vec<PathBuf> = paths(&diff).collect();
+        let there = |path: &Path| worktree.join(path).symlink_metadata().is_ok();
+        let stands = |path: &PathBuf| {
             // A file in the place of one of its folders counts as well.
-            Path::new(path).ancestors().filter_map(Path::to_str).any(|part| {
+            path.ancestors().any(|part| {
                 let found = worktree.join(part).symlink_metadata();
-                found.is_ok_and(|found| part == path || (!part.is_empty() && !found.is_dir()))
+                found.is_ok_and(|found| part == path || (!part.as_os_str().is_empty() && !found.is_dir()))
             })
         };
-        let met: Vec<&String> = added.iter().filter(|path| stands(path)).collect();
+        let met: Vec<&PathBuf> = added.iter().filter(|path| stands(path)).collect();
         if met.is_empty() {
             return Ok(Vec::new());
         }
         let ignored =
             git.clone().args(["ls-files", "-z", "--others", "--ignored", "--exclude-standard"]).output()?;
-        let mut files: Vec<String> = Vec::new();
-        for file in fields(&ignored).filter(|file| there(file)) {
-            let below = |one: &str, other: &str| {
-                one == other || one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
-            };
-            let meets = met.iter().any(|path| below(&file, path) || below(path, &file));
+        let mut files: Vec<PathBuf> = Vec::new();
+        for file in paths(&ignored).filter(|file| there(file)) {
+            let meets = met.iter().any(|path| file.starts_with(path) || path.starts_with(&file));
             if meets && !self.is_as_in(worktree, new, &file)? {
                 files.push(file);
             }
         }
-        Ok(files)
+        Ok(told(&files))
     }
 
-    fn is_as_in(&self, worktree: &Path, commit: &CommitId, path: &str) -> Result<bool, GitError> {
+    fn is_as_in(&self, worktree: &Path, commit: &CommitId, path: &Path) -> Result<bool, GitError> {
         let file = worktree.join(path);
         if !file.symlink_metadata().is_ok_and(|found| found.is_file()) {
             return Ok(false);
         }
         let there = std::fs::read(&file).map_err(GitError::io("read", &file))?;
-        Ok(self.read_file(commit, path)?.is_some_and(|whole| whole == there))
+        Ok(self.read_in(object_id(commit)?, path, u64::MAX)?.is_some_and(|whole| whole == there))
     }
 
     /// Ends a [`Repo::bring_along`] that was killed in the middle. A file that is as in `old` or as in `new` becomes
@@ -167,34 +169,34 @@ impl Repo {
             }
         }
         self.restore_from(worktree, new, safe)?;
-        Ok(if left.is_empty() { Brought::Done } else { Brought::Left { files: left } })
+        Ok(if left.is_empty() { Brought::Done } else { Brought::Left { files: told(&left) } })
     }
 
     /// Whether a file has the beginning of what it is in `new`, or nothing: git was killed while it wrote it.
-    fn is_cut_short(&self, worktree: &Path, new: &CommitId, path: &str) -> Result<bool, GitError> {
+    fn is_cut_short(&self, worktree: &Path, new: &CommitId, path: &Path) -> Result<bool, GitError> {
         let file = worktree.join(path);
         if !file.symlink_metadata().is_ok_and(|found| found.is_file()) {
             return Ok(false);
         }
         let there = std::fs::read(&file).map_err(GitError::io("read", &file))?;
-        Ok(self.read_file(new, path)?.is_some_and(|whole| whole.starts_with(&there)))
+        Ok(self.read_in(object_id(new)?, path, u64::MAX)?.is_some_and(|whole| whole.starts_with(&there)))
     }
 
-    fn restore_from(&self, worktree: &Path, new: &CommitId, mut paths: Vec<String>) -> Result<(), GitError> {
+    fn restore_from(&self, worktree: &Path, new: &CommitId, mut files: Vec<PathBuf>) -> Result<(), GitError> {
         let admin = self.admin(worktree)?;
         let git = || Git::in_worktree(self, &admin, worktree);
         // A path that neither the index nor the commit knows is done, and would stop the command.
-        let indexed: std::collections::BTreeSet<String> =
-            fields(&git().args(["ls-files", "-z"]).output()?).collect();
+        let indexed: BTreeSet<PathBuf> = paths(&git().args(["ls-files", "-z"]).output()?).collect();
         let target = self.paths_of(new)?;
-        paths.retain(|path| indexed.contains(path) || target.contains(path));
-        if paths.is_empty() {
+        files.retain(|path| indexed.contains(path) || target.contains(path));
+        if files.is_empty() {
             return Ok(());
         }
         // Not by standard input: that is where the lock goes.
         let folder = self.scratch()?;
         let list = folder.path().join("paths");
-        std::fs::write(&list, paths.join("\0")).map_err(GitError::io("write", &list))?;
+        let names: Vec<&[u8]> = files.iter().map(|file| file.as_os_str().as_bytes()).collect();
+        std::fs::write(&list, names.join(&0)).map_err(GitError::io("write", &list))?;
         git()
             .holding(Shared::wait(self)?.into_file())
             .args(["restore", "--staged", "--worktree", "--quiet", "--no-recurse-submodules"])
@@ -205,15 +207,15 @@ impl Repo {
             .map(|_| ())
     }
 
-    fn names_between(&self, old: &CommitId, new: &CommitId) -> Result<Vec<String>, GitError> {
+    fn names_between(&self, old: &CommitId, new: &CommitId) -> Result<Vec<PathBuf>, GitError> {
         let git = Git::on(self).args(["diff-tree", "-r", "-z", "--name-only", "--no-renames"]);
         let git = git.args([old.as_str(), new.as_str(), "--"]);
-        Ok(fields(&git.output()?).collect())
+        Ok(paths(&git.output()?).collect())
     }
 
-    fn paths_of(&self, commit: &CommitId) -> Result<std::collections::BTreeSet<String>, GitError> {
+    fn paths_of(&self, commit: &CommitId) -> Result<BTreeSet<PathBuf>, GitError> {
         let git = Git::on(self).args(["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit.as_str()]);
-        Ok(fields(&git.output()?).collect())
+        Ok(paths(&git.output()?).collect())
     }
 
     /// Which files of a worktree are not as in a commit, by an index of our own: git then compares as it always does,
@@ -225,20 +227,20 @@ impl Repo {
         let git = || Git::in_worktree(self, &admin, worktree).env("GIT_INDEX_FILE", &index);
         git().args(["read-tree", commit.as_str()]).output()?;
         let _ = git().args(["update-index", "-q", "--refresh"]).finish()?;
-        let changed = fields(&git().args(["diff-files", "--name-only", "-z"]).output()?).collect();
+        let changed = paths(&git().args(["diff-files", "--name-only", "-z"]).output()?).collect();
         Ok(Differing { changed, known: self.paths_of(commit)?, worktree: worktree.to_owned() })
     }
 }
 
 /// How the files of a worktree compare with a commit.
 struct Differing {
-    changed: std::collections::BTreeSet<String>,
-    known: std::collections::BTreeSet<String>,
+    changed: BTreeSet<PathBuf>,
+    known: BTreeSet<PathBuf>,
     worktree: PathBuf,
 }
 
 impl Differing {
-    fn differs(&self, path: &str) -> bool {
+    fn differs(&self, path: &Path) -> bool {
         if self.known.contains(path) {
             self.changed.contains(path)
         } else {

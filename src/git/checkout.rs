@@ -1,6 +1,6 @@
 //! What is in a worktree: its state, its files as a commit or as a tree, and a commit's files put into it.
 
-use super::command::{Git, fields};
+use super::command::{Git, fields, paths};
 use super::lock::Shared;
 use super::objects::{NewCommit, Person};
 use super::refs::{Expected, Swap, full_name};
@@ -8,7 +8,7 @@ use super::sweep::make_removable;
 use super::unseen::sweep_unseen;
 use super::{GitError, Repo};
 use crate::task::id::{CommitId, TreeId, shown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Most bytes of one file that is stored: hosts refuse far less. A file with a hole in it costs its maker nothing, and
@@ -123,7 +123,7 @@ impl Repo {
             return Ok(());
         }
         for mark in ["--no-skip-worktree", "--no-assume-unchanged"] {
-            let git = git().args(["update-index", mark, "-z", "--stdin"]);
+            let git = git().changing().args(["update-index", mark, "-z", "--stdin"]);
             git.stdin(marked.join("\0").into_bytes()).output()?;
         }
         Ok(())
@@ -176,19 +176,22 @@ impl Repo {
             return Ok(());
         }
         let git = Git::in_worktree(self, &admin, path);
-        git.args(["symbolic-ref", "-m", "orch: back on its branch", "HEAD", branch]).output().map(|_| ())
+        git.changing()
+            .args(["symbolic-ref", "-m", "orch: back on its branch", "HEAD", branch])
+            .output()
+            .map(|_| ())
     }
 
     /// Untracked files of a worktree that the patterns in `list` (as in `.gitignore`) name.
     ///
     /// # Errors
     /// Git fails.
-    pub(crate) fn untracked_matching(&self, path: &Path, list: &Path) -> Result<Vec<String>, GitError> {
+    pub(crate) fn untracked_matching(&self, path: &Path, list: &Path) -> Result<Vec<PathBuf>, GitError> {
         let admin = self.admin(path)?;
         let exclude = format!("--exclude-from={}", list.display());
         let git =
             Git::in_worktree(self, &admin, path).args(["ls-files", "-z", "--others", "--ignored", &exclude]);
-        Ok(fields(&git.output()?).collect())
+        Ok(paths(&git.output()?).collect())
     }
 
     /// Removes untracked files of a worktree, ignored ones too, that match one of the patterns (git's own globs, from

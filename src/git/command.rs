@@ -1,14 +1,19 @@
 //! The one place that builds a git command.
 
+use super::at_work::{CHANGES, MARK, READS};
+use super::under_way::UnderWay;
 use super::{GitError, Repo};
 use crate::process::ProcessError;
 use crate::process::short::{Command, Finished};
 use crate::task::id::shown;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The last exit code that git gives itself, for a command that was used wrongly; above are signals.
+const LAST_EXIT: i32 = 129;
 /// How much of the error output is kept, in bytes.
 const STDERR_TAIL: usize = 2000;
 
@@ -60,18 +65,23 @@ const FOREIGN: &[&str] = &[
 
 /// A git command before it runs.
 #[derive(Clone)]
-pub(super) struct Git(Command);
+pub(super) struct Git {
+    command: Command,
+    /// Where it is noted while it runs, if it takes locks.
+    notes: Option<PathBuf>,
+    changes: bool,
+}
 
 impl Git {
     /// A command on the repository as a whole. It stands in the main worktree, as remotes may be relative paths.
     pub(super) fn on(repo: &Repo) -> Git {
-        Git::bare(repo.main_worktree()).env("GIT_DIR", repo.common_dir())
+        Git::bare(repo.main_worktree()).noted_in(repo).env("GIT_DIR", repo.common_dir())
     }
 
     /// A command in a worktree whose files somebody else may have written. The admin folder is named outright, so git
     /// never reads the worktree's own `.git` file, that may point at a repository with programs in its settings.
     pub(super) fn in_worktree(repo: &Repo, admin: &Path, worktree: &Path) -> Git {
-        let git = Git::bare(worktree).env("GIT_DIR", admin).env("GIT_WORK_TREE", worktree);
+        let git = Git::bare(worktree).noted_in(repo).env("GIT_DIR", admin).env("GIT_WORK_TREE", worktree);
         // What was changed must be seen, whatever the settings save: else a test leaves its own files to the next one.
         let git = git
             .config("core.trustctime", "true")
@@ -110,9 +120,10 @@ impl Git {
             ("GIT_OPTIONAL_LOCKS", "0"),     // reading must not collide with an agent that commits
             ("GIT_NO_REPLACE_OBJECTS", "1"), // what was tested must be what others get, who lack our replacements
             ("GIT_LITERAL_PATHSPECS", "1"),  // file names are data, never patterns
+            (MARK, READS),                   // until it is said to change something
         ];
         command.env = env.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
-        Git(command)
+        Git { command, notes: None, changes: false }
             .arg("--no-pager")
             .config("core.fsmonitor", "false") // a program that settings name
             .config("core.hooksPath", "/dev/null") // hooks are the user's, for what the user does
@@ -127,43 +138,66 @@ impl Git {
     }
 
     pub(super) fn arg(mut self, arg: impl Into<OsString>) -> Git {
-        self.0.args.push(arg.into());
+        self.command.args.push(arg.into());
         self
     }
 
     pub(super) fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Git {
-        self.0.args.extend(args.into_iter().map(OsString::from));
+        self.command.args.extend(args.into_iter().map(OsString::from));
         self
     }
 
     pub(super) fn env(mut self, key: &str, value: impl AsRef<Path>) -> Git {
-        self.0.env_remove.retain(|name| name != key);
-        self.0.env.push((key.to_owned(), value.as_ref().to_string_lossy().into_owned()));
+        self.command.env_remove.retain(|name| name != key);
+        self.command.env.push((key.to_owned(), value.as_ref().to_string_lossy().into_owned()));
         self
     }
 
     /// Sets how long it may take.
     pub(super) fn limit(mut self, limit: std::time::Duration) -> Git {
-        self.0.limit = Some(limit);
+        self.command.limit = Some(limit);
         self
     }
 
     pub(super) fn stdin(mut self, bytes: Vec<u8>) -> Git {
-        self.0.stdin = Some(bytes);
+        self.command.stdin = Some(bytes);
         self
     }
 
     /// A command that changes something, with a lock that it keeps to its own end: a killed `git orch` leaves its
     /// children behind, and recovery has to wait for them.
     pub(super) fn holding(mut self, lock: impl Into<Arc<File>>) -> Git {
-        self.0.holds = Some(lock.into());
-        self
+        self.command.holds = Some(lock.into());
+        self.changing()
+    }
+
+    fn noted_in(self, repo: &Repo) -> Git {
+        Git { notes: Some(repo.notes()), ..self }
+    }
+
+    /// A command that takes git's locks: it is noted while it runs, so that those which it leaves when it is killed are known.
+    pub(super) fn changing(mut self) -> Git {
+        self.changes = true;
+        self.env(MARK, CHANGES)
     }
 
     /// Runs it; any exit code is an answer.
     pub(super) fn finish(&self) -> Result<Finished, GitError> {
-        tracing::debug!(args = ?self.0.args, dir = ?self.0.dir, "git");
-        self.0.run().map_err(|source| match source {
+        let note = self.notes.as_ref().filter(|_| self.changes);
+        let note = note.and_then(|folder| UnderWay::begin(folder, &[]));
+        let finished = self.run();
+        match (&finished, note) {
+            (Ok(Finished { status, .. }), Some(note)) if *status > LAST_EXIT => note.died(),
+            (Err(GitError::Silent { .. }), Some(note)) => note.died(),
+            (_, Some(note)) => note.ended(),
+            (_, None) => {}
+        }
+        finished
+    }
+
+    fn run(&self) -> Result<Finished, GitError> {
+        tracing::debug!(args = ?self.command.args, dir = ?self.command.dir, "git");
+        self.command.run().map_err(|source| match source {
             ProcessError::TooLong { seconds, .. } => GitError::Silent { args: self.shown(), seconds },
             source => GitError::Start { args: self.shown(), source },
         })
@@ -187,7 +221,7 @@ impl Git {
 
     /// The arguments from the subcommand on, safe to show.
     fn shown(&self) -> String {
-        let mut args = self.0.args.iter().map(|arg| arg.to_string_lossy()).peekable();
+        let mut args = self.command.args.iter().map(|arg| arg.to_string_lossy()).peekable();
         while let Some(arg) = args.next_if(|arg| arg.starts_with('-')) {
             if arg == "-c" {
                 args.next();
@@ -203,9 +237,18 @@ pub(super) fn tail(bytes: &[u8]) -> String {
     shown(String::from_utf8_lossy(&bytes[from..]).trim())
 }
 
-/// The fields of an output with `-z`.
+/// The fields of an output with `-z`, as text: bytes that are no UTF-8 become `�`.
 pub(super) fn fields(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
+    raw_fields(bytes).map(|field| String::from_utf8_lossy(field).into_owned())
+}
+
+/// The fields of an output with `-z` that are nothing but paths: these find their files again, whatever their names.
+pub(super) fn paths(bytes: &[u8]) -> impl Iterator<Item = PathBuf> + '_ {
+    raw_fields(bytes).map(|field| PathBuf::from(OsStr::from_bytes(field)))
+}
+
+fn raw_fields(bytes: &[u8]) -> impl Iterator<Item = &[u8]> + '_ {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     let empty = bytes.is_empty();
-    bytes.split(|&b| b == 0).filter(move |_| !empty).map(|field| String::from_utf8_lossy(field).into_owned())
+    bytes.split(|&b| b == 0).filter(move |_| !empty)
 }

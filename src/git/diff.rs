@@ -33,11 +33,17 @@ pub(crate) struct FileChange {
     /// Size in bytes of a binary file as it is now; 0 for text.
     pub(crate) bytes_added: u64,
     pub(crate) status: Status,
+    /// The plain file that it was, as a blob's id: by a name that is shown, not every file is found again.
+    pub(crate) old_blob: Option<String>,
+    /// The plain file that it is.
+    pub(crate) new_blob: Option<String>,
 }
 
 /// One record of `--raw`.
 struct Raw {
     status: Status,
+    old_blob: Option<String>,
+    new_blob: Option<String>,
     new_id: String,
     path: String,
     old_path: Option<String>,
@@ -142,12 +148,16 @@ fn parse(
     let mut raws = Vec::new();
     let mut next = Some(first).filter(|field| field.starts_with(':'));
     while let Some(head) = next {
-        let mut words = head.split(' ').skip(3);
-        let (new_id, letter) = (words.next()?.to_owned(), words.next()?.chars().next()?);
+        let mut words = head.trim_start_matches(':').split(' ');
+        let (old_mode, new_mode) = (words.next()?, words.next()?);
+        let (old_id, new_id) = (words.next()?.to_owned(), words.next()?.to_owned());
+        let letter = words.next()?.chars().next()?;
+        let plain = |mode: &str, id: &str| mode.starts_with("100").then(|| id.to_owned());
+        let (old_blob, new_blob) = (plain(old_mode, &old_id), plain(new_mode, &new_id));
         let first = fields.next()?;
         let (old_path, path) =
             if matches!(letter, 'R' | 'C') { (Some(first), fields.next()?) } else { (None, first) };
-        raws.push(Raw { status: status(letter)?, new_id, path, old_path });
+        raws.push(Raw { status: status(letter)?, old_blob, new_blob, new_id, path, old_path });
         next = fields.next_if(|field| field.starts_with(':'));
     }
     let mut changes = Vec::new();
@@ -159,8 +169,10 @@ fn parse(
             fields.next()?; // a rename names both paths again
             fields.next()?;
         }
-        let Raw { status, new_id, path, old_path } = raw;
-        changes.push((FileChange { path, old_path, added, removed, bytes_added: 0, status }, new_id));
+        let Raw { status, old_blob, new_blob, new_id, path, old_path } = raw;
+        let change =
+            FileChange { path, old_path, added, removed, bytes_added: 0, status, old_blob, new_blob };
+        changes.push((change, new_id));
     }
     Some(changes)
 }

@@ -100,6 +100,7 @@ impl Repo {
         let path = self.local_path("worktrees.lock")?;
         let _lock = lock::wait(&path, FlockOperation::LockExclusive)?;
         let git = patient(self)
+            .changing()
             .args(["fetch", "--porcelain"])
             .arg("--refmap=") // else the configured refspecs move tracking refs too
             .args(["--no-tags", "--no-prune", "--no-prune-tags"]) // settings could delete what was not pushed yet

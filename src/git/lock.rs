@@ -1,4 +1,4 @@
-//! Locks between processes of one machine, and what dead ones left behind.
+//! Locks between processes of one machine.
 //!
 //! These are `flock`s: the kernel frees them when the process ends, however it ends.
 
@@ -6,14 +6,10 @@ use super::{GitError, Repo};
 use crate::process::{alive, ask_again, own_pid, start_time};
 use crate::task::id::Seconds;
 use rustix::fs::FlockOperation;
-use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
-
-/// In the environment of each git that this program starts.
-const OURS: &str = "GIT_OPTIONAL_LOCKS=0";
+use std::time::Duration;
 
 /// Held by whoever writes: others may write too, recovery may not run.
 #[derive(Debug)]
@@ -214,107 +210,6 @@ fn open(path: &Path) -> Result<File, GitError> {
     options.open(path).map_err(GitError::io("open the lock file", path))
 }
 
-/// Removes what dead writers left: `*.lock` files that `paths` name or contain, and half-written objects.
-///
-/// A file goes only when it is older than `grace` and open in no process. gix closes its lock files while it holds
-/// them, so only the exclusive lock and the grace period say that nobody of ours does. Returns what was removed.
-pub(crate) fn sweep_stale_locks(
-    _proof: &Exclusive,
-    repo: &Repo,
-    paths: &[PathBuf],
-    grace: Duration,
-    now: SystemTime,
-) -> Vec<PathBuf> {
-    let mut stale = stale_locks(repo, paths, grace, now);
-    stale.retain(|path| remove(path));
-    stale
-}
-
-/// What [`sweep_stale_locks`] would remove if nobody else wrote.
-pub(crate) fn stale_locks(repo: &Repo, paths: &[PathBuf], grace: Duration, now: SystemTime) -> Vec<PathBuf> {
-    let mut stale = Vec::new();
-    for path in paths {
-        collect(path, &is_lock, &mut stale);
-    }
-    collect(&repo.common_dir().join("objects"), &is_half_object, &mut stale);
-    stale.retain(|path| is_old(path, grace, now));
-    if !stale.is_empty() {
-        let open = open_files();
-        stale.retain(|path| !open.iter().any(|open| open.starts_with(path)));
-        // `git commit -a` closes the index's lock and holds it all the same while its editor is open.
-        if stale.iter().any(|path| path.ends_with("index.lock")) && git_is_at_work(repo.main_worktree()) {
-            stale.retain(|path| !path.ends_with("index.lock"));
-        }
-    }
-    stale
-}
-
-/// Whether there is any `*.lock` file that `paths` name or contain.
-pub(crate) fn any_lock(paths: &[PathBuf]) -> bool {
-    let mut found = Vec::new();
-    for path in paths {
-        collect(path, &is_lock, &mut found);
-    }
-    !found.is_empty()
-}
-
-fn is_lock(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "lock")
-}
-
-/// Left by a killed receive-pack (`tmp_objdir-*`), git (`tmp_obj_*`) or gix (`.tmp*`).
-fn is_half_object(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    ["tmp_objdir-", "tmp_obj_", ".tmp"].iter().any(|start| name.starts_with(start))
-}
-
-/// Everything below a path, the path itself included, that is wanted; does not follow links.
-fn collect(path: &Path, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
-    if let Ok(kind) = path.symlink_metadata() {
-        collect_known(path, kind.is_dir(), wanted, found);
-    }
-}
-
-/// The same, where it is known whether the path is a folder: a listing says so of each entry, and ten thousand loose objects
-/// need not be asked one by one.
-fn collect_known(path: &Path, is_dir: bool, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
-    if wanted(path) {
-        found.push(path.to_owned());
-    } else if is_dir {
-        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            collect_known(&entry.path(), is_dir, wanted, found);
-        }
-    }
-}
-
-fn is_old(path: &Path, grace: Duration, now: SystemTime) -> bool {
-    let modified = path.symlink_metadata().and_then(|found| found.modified());
-    modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > grace))
-}
-
-/// All files that a process has open, as far as we may see.
-fn open_files() -> BTreeSet<PathBuf> {
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let descriptors = processes.flat_map(|process| std::fs::read_dir(process.path().join("fd")));
-    descriptors.flatten().flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok()).collect()
-}
-
-/// Whether a git that this program did not start runs in a folder or below.
-fn git_is_at_work(folder: &Path) -> bool {
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes.map(|process| process.path()).any(|process| {
-        let read = |name: &str| std::fs::read(process.join(name)).unwrap_or_default();
-        read("comm").trim_ascii_end() == b"git"
-            && std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
-            && !read("environ").split(|byte| *byte == 0).any(|line| line == OURS.as_bytes())
-    })
-}
-
-fn remove(path: &Path) -> bool {
-    if path.is_dir() { std::fs::remove_dir_all(path).is_ok() } else { std::fs::remove_file(path).is_ok() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,28 +248,5 @@ mod tests {
             drop(child);
             assert_eq!(waits.join().unwrap(), Ok(()));
         });
-    }
-
-    #[test]
-    fn only_old_locks_that_nobody_has_open_are_swept() {
-        let sandbox = Sandbox::new();
-        let git = sandbox.path().join(".git");
-        let [stale, young, open, index] = ["refs/a.lock", "refs/b.lock", "refs/c.lock", "index.lock"];
-        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-        let make = |name: &str, time| {
-            let file = File::create(git.join(name)).unwrap();
-            file.set_modified(time).unwrap();
-            file
-        };
-        let now = old + Duration::from_secs(1000);
-        drop((make(stale, old), make(young, now), make(index, old), make("objects/.tmpAbc", old)));
-        let held = make(open, old);
-        std::fs::create_dir(git.join("objects/tmp_objdir-incoming-x")).unwrap();
-        let proof = Exclusive::try_take(&sandbox.repo).unwrap().unwrap();
-        let paths = [git.join("refs"), git.join(index), git.join("missing")];
-        let removed = sweep_stale_locks(&proof, &sandbox.repo, &paths, Duration::from_secs(60), now);
-        assert_eq!(removed, [git.join(stale), git.join(index), git.join("objects/.tmpAbc")]);
-        assert!(git.join(young).exists() && git.join(open).exists() && !git.join(stale).exists());
-        drop(held);
     }
 }

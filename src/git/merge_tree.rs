@@ -7,6 +7,9 @@ use super::command::Git;
 use super::{GitError, Repo};
 use crate::process::share_out;
 use crate::task::id::{CommitId, TreeId};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 /// Merges of one process. git keeps what it read and all its answers until the end: of fifty thousand merges that is
 /// more than a machine has.
@@ -21,11 +24,16 @@ pub(crate) enum Merged {
     Clean(TreeId),
     /// `tree` has both sides of what conflicts, between markers.
     Conflict {
-        files: Vec<String>,
+        files: Vec<PathBuf>,
         tree: TreeId,
     },
     /// The two have no common ancestor.
     Unrelated,
+}
+
+/// Files as they are told to people, and compared with what was told: bytes that are no UTF-8 become `�`.
+pub(crate) fn told(files: &[PathBuf]) -> Vec<String> {
+    files.iter().map(|file| file.to_string_lossy().into_owned()).collect()
 }
 
 /// One merge to make.
@@ -118,18 +126,19 @@ fn command(repo: &Repo) -> Git {
 /// Answers one after the other: `1|0 NUL tree NUL [file NUL]… NUL`, 1 is clean.
 fn read_answers(output: &[u8]) -> Option<Vec<Merged>> {
     let output = output.strip_suffix(b"\0").unwrap_or(output);
-    let mut fields = output.split(|&b| b == 0).map(String::from_utf8_lossy);
+    let mut fields = output.split(|&b| b == 0);
     let mut answers = Vec::new();
     if output.is_empty() {
         return Some(answers);
     }
     while let Some(clean) = fields.next() {
-        let tree = TreeId::parse(&fields.next()?).ok()?;
-        let files: Vec<String> =
-            fields.by_ref().take_while(|file| !file.is_empty()).map(Into::into).collect();
-        answers.push(match &*clean {
-            "1" => Merged::Clean(tree),
-            "0" => Merged::Conflict { files, tree },
+        let tree = TreeId::parse(std::str::from_utf8(fields.next()?).ok()?).ok()?;
+        // Bytes, as a tree has them: a name that is changed on the way is another file's, or nobody's.
+        let path = |file| Path::new(OsStr::from_bytes(file)).to_owned();
+        let files = fields.by_ref().take_while(|file| !file.is_empty()).map(path).collect();
+        answers.push(match clean {
+            b"1" => Merged::Clean(tree),
+            b"0" => Merged::Conflict { files, tree },
             _ => return None,
         });
     }
@@ -168,7 +177,7 @@ mod tests {
         let Merged::Conflict { files, tree } = composer.merge(&ours, &clash).unwrap() else {
             panic!("a conflict");
         };
-        assert_eq!(files, ["a.txt"]);
+        assert_eq!(told(&files), ["a.txt"]);
         let marked = repo.read_tree_file(&tree, "a.txt").unwrap().unwrap();
         assert!(String::from_utf8(marked).unwrap().starts_with("<<<<<<< "));
         assert_eq!(composer.merge(&ours, &alone).unwrap(), Merged::Unrelated);

@@ -2,10 +2,12 @@
 //!
 //! Names of refs come in as arguments. No function here writes a ref without the value that it must have before.
 
+pub(crate) mod beneath;
 pub(crate) mod bound;
 pub(crate) mod bring_along;
 pub(crate) mod checkout;
 mod clean;
+mod at_work;
 pub(crate) mod diff;
 pub(crate) mod exchange;
 pub(crate) mod lock;
@@ -21,8 +23,10 @@ pub(crate) mod refs_many;
 pub(crate) mod repo;
 pub(crate) mod setup;
 pub(crate) mod slot;
+pub(crate) mod stale;
 pub(crate) mod trunk;
 mod sweep;
+mod under_way;
 mod unseen;
 pub(crate) mod worktree;
 

@@ -6,6 +6,8 @@ use crate::task::id::{CommitId, Seconds, TreeId};
 use gix::bstr::{BStr, ByteSlice};
 use gix::objs::tree::{Editor, EntryKind};
 use gix::objs::{Commit, Tree};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// How often an object is written again: `git gc` removes an empty object folder under the writer (4 of 711).
 const WRITE_TRIES: u32 = 5;
@@ -21,6 +23,12 @@ pub(crate) enum TreeEdit<'a> {
     /// Removes a file, or a folder with all that is in it; nothing happens where there is none.
     Remove {
         path: String,
+    },
+    /// Puts there what a commit has at this path, with its mode: a file, a link, a submodule or a folder. Where it has
+    /// nothing, removes what is there.
+    Take {
+        path: &'a Path,
+        from: &'a CommitId,
     },
     /// Puts a whole tree at a path.
     Graft {
@@ -132,24 +140,39 @@ impl Repo {
     }
 
     /// Reads a file as it is in a tree.
-    pub(crate) fn read_tree_file(&self, tree: &TreeId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+    pub(crate) fn read_tree_file(
+        &self,
+        tree: &TreeId,
+        path: impl AsRef<Path>,
+    ) -> Result<Option<Vec<u8>>, GitError> {
         self.read_in(hex(tree.as_str())?, path, u64::MAX)
+    }
+
+    /// What is at a path in a tree; `None` where nothing is.
+    pub(crate) fn kind_in_tree(
+        &self,
+        tree: &TreeId,
+        path: impl AsRef<Path>,
+    ) -> Result<Option<Kind>, GitError> {
+        Ok(self.entry(hex(tree.as_str())?, path)?.map(|(_, mode)| kind(mode.kind())))
     }
 
     pub(super) fn read_in(
         &self,
         root: gix::ObjectId,
-        path: &str,
+        path: impl AsRef<Path>,
         limit: u64,
     ) -> Result<Option<Vec<u8>>, GitError> {
+        let path = path.as_ref();
         let Some(entry) = self.entry(root, path)?.filter(|entry| entry.1.is_blob()) else { return Ok(None) };
+        let doing = || format!("read {}", path.display());
         if limit < u64::MAX {
-            let size = self.gix.find_header(entry.0).map_err(GitError::gix(format!("read {path}")))?.size();
+            let size = self.gix.find_header(entry.0).map_err(GitError::gix(doing()))?.size();
             if size > limit {
-                return Err(GitError::TooLarge { what: path.to_owned(), size, limit });
+                return Err(GitError::TooLarge { what: path.display().to_string(), size, limit });
             }
         }
-        let mut blob = self.gix.find_blob(entry.0).map_err(GitError::gix(format!("read {path}")))?;
+        let mut blob = self.gix.find_blob(entry.0).map_err(GitError::gix(doing()))?;
         Ok(Some(blob.take_data()))
     }
 
@@ -157,10 +180,13 @@ impl Repo {
     pub(super) fn entry(
         &self,
         root: gix::ObjectId,
-        path: &str,
+        path: impl AsRef<Path>,
     ) -> Result<Option<(gix::ObjectId, gix::objs::tree::EntryMode)>, GitError> {
+        let path = path.as_ref();
         let tree = self.root(root)?;
-        let entry = tree.lookup_entry(path.split('/')).map_err(GitError::gix(format!("look up {path}")))?;
+        let parts = path.as_os_str().as_bytes().split(|&byte| byte == b'/');
+        let entry = tree.lookup_entry(parts);
+        let entry = entry.map_err(GitError::gix(format!("look up {}", path.display())))?;
         Ok(entry.map(|entry| (entry.object_id(), entry.mode())))
     }
 
@@ -232,11 +258,15 @@ impl Repo {
 
     fn apply(&self, editor: &mut Editor<'_>, edit: &TreeEdit<'_>) -> Result<(), GitError> {
         let (path, entry) = match edit {
-            TreeEdit::Remove { path } => (path, None),
-            TreeEdit::Graft { path, tree } => (path, Some((EntryKind::Tree, hex(tree.as_str())?))),
+            TreeEdit::Remove { path } => (Path::new(path), None),
+            TreeEdit::Take { path, from } => {
+                let found = self.entry(object_id(from)?, path)?;
+                (*path, found.map(|(id, mode)| (mode.kind(), id)))
+            }
+            TreeEdit::Graft { path, tree } => (Path::new(path), Some((EntryKind::Tree, hex(tree.as_str())?))),
             TreeEdit::Put { path, bytes, executable } => {
                 let kind = if *executable { EntryKind::BlobExecutable } else { EntryKind::Blob };
-                (path, Some((kind, self.put_blob(bytes)?)))
+                (Path::new(path), Some((kind, self.put_blob(bytes)?)))
             }
         };
         let parts = parts(path)?;
@@ -244,7 +274,7 @@ impl Repo {
             None => editor.remove(parts).map(|_| ()),
             Some((kind, id)) => editor.upsert(parts, kind, id).map(|_| ()),
         }
-        .map_err(GitError::gix(format!("change {path} in a tree")))
+        .map_err(GitError::gix(format!("change {} in a tree", path.display())))
     }
 
     /// Writes a commit. It has no ref yet: give it one at once.
@@ -277,7 +307,13 @@ impl Repo {
         let decoded = commit.decode().map_err(failed())?;
         let author = decoded.author().map_err(failed())?;
         let author_time = author.time().map_err(failed())?;
-        let message = decoded.message();
+        // Written in another encoding than UTF-8: git knows them all.
+        let recoded = decoded.encoding.map(|_| self.recoded(id)).transpose()?;
+        let [name, email, text] = match &recoded {
+            Some(parts) => [0, 1, 2].map(|at| BStr::new(&parts[at])),
+            None => [author.name, author.email, decoded.message],
+        };
+        let message = gix::objs::commit::MessageRef::from_bytes(text);
         let body = message.body();
         let trailers =
             body.map(|body| body.trailers().map(|trailer| (lossy(trailer.token), lossy(&*trailer.value))));
@@ -286,8 +322,8 @@ impl Repo {
             tree: tree_id(decoded.tree()),
             parents: decoded.parents().map(commit_id).collect(),
             author: Person {
-                name: lossy(author.name),
-                email: lossy(author.email),
+                name: lossy(name),
+                email: lossy(email),
                 time: Seconds(author_time.seconds),
                 offset: author_time.offset,
             },
@@ -296,6 +332,19 @@ impl Repo {
             body: message.body.map(lossy).unwrap_or_default(),
             trailers: trailers.into_iter().flatten().collect(),
         })
+    }
+
+    /// A commit's author, address and message in UTF-8.
+    fn recoded(&self, id: &CommitId) -> Result<[Vec<u8>; 3], GitError> {
+        let git = super::command::Git::on(self)
+            .args(["log", "-1", "--no-mailmap", "--no-notes", "--no-show-signature", "--encoding=UTF-8"])
+            .args(["--format=tformat:%an%x00%ae%x00%B%x00", id.as_str(), "--"]);
+        let output = git.output()?;
+        let mut parts = output.split(|&byte| byte == 0).map(<[u8]>::to_vec);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(name), Some(email), Some(text)) => Ok([name, email, text]),
+            _ => Err(git.unclear(&output)),
+        }
     }
 
     /// The tree of a commit.
@@ -412,14 +461,15 @@ impl Person {
 }
 
 /// The parts of a path inside a tree.
-fn parts(path: &str) -> Result<Vec<&BStr>, GitError> {
-    let bad = |part: &str| {
-        matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git") || part.contains('\0')
+fn parts(path: &Path) -> Result<Vec<&BStr>, GitError> {
+    let bad = |part: &[u8]| {
+        matches!(part, b"" | b"." | b"..") || part.eq_ignore_ascii_case(b".git") || part.contains(&0)
     };
-    if path.split('/').any(bad) {
-        return Err(GitError::BadPath(path.to_owned()));
+    let parts = || path.as_os_str().as_bytes().split(|&byte| byte == b'/');
+    if parts().any(bad) {
+        return Err(GitError::BadPath(path.display().to_string()));
     }
-    Ok(path.split('/').map(BStr::new).collect())
+    Ok(parts().map(BStr::new).collect())
 }
 
 fn kind(kind: EntryKind) -> Kind {

@@ -19,7 +19,7 @@ impl Repo {
     /// Writes a setting into git's own file: the repository's, or with `global` the user's.
     pub(crate) fn set_config(&self, key: &str, value: &str, global: bool) -> Result<(), GitError> {
         let place = if global { "--global" } else { "--local" };
-        Git::on(self).args(["config", place, key, value]).output().map(|_| ())
+        Git::on(self).changing().args(["config", place, key, value]).output().map(|_| ())
     }
 
     /// The editor that git would open, `given` being what the environment says of it.

@@ -31,7 +31,12 @@ pub(crate) enum OpenError {
     Bare { dir: PathBuf },
     /// Made with `--separate-git-dir`: from another worktree nobody finds the first one, git itself does not.
     #[error("{} has its repository in {}, which does not say where its files are", files.display(), git.display())]
-    Apart { files: PathBuf, git: PathBuf },
+    Apart {
+        files: PathBuf,
+        git: PathBuf,
+        /// `files` are those of another worktree than the first.
+        linked: bool,
+    },
     /// gix 0.90 writes loose refs into such a repository, that git then never sees.
     #[error("{} keeps its refs as a reftable, which is not supported yet", dir.display())]
     Reftable { dir: PathBuf },
@@ -74,29 +79,24 @@ impl Repo {
         let dir_found = dir.canonicalize().map_err(|err| unreadable(err.into()))?;
         let (git_dir, _trust) = gix::discover::upwards(&dir_found)
             .map_err(|_| OpenError::NotARepository { dir: dir.to_owned() })?;
-        let (git_dir, _) = git_dir.into_repository_and_work_tree_directories();
+        let (git_dir, around) = git_dir.into_repository_and_work_tree_directories();
         refuse_reftable(&git_dir, dir)?;
         let gix = open(&git_dir).map_err(|err| unreadable(err.into()))?;
         let common = gix.common_dir().canonicalize().map_err(|err| unreadable(err.into()))?;
-        let main = main_worktree(&gix).map_err(|err| unreadable(err.into()))?;
-        let Some(main) = main.and_then(|main| main.canonicalize().ok()) else {
+        let linked = gix.git_dir() != gix.common_dir();
+        // In a linked worktree, gix takes `core.worktree` for the place of that one; it is where the first one is.
+        let here = if linked { around } else { gix.workdir().map(Path::to_owned) };
+        let here = here.and_then(|here| here.canonicalize().ok());
+        // A linked worktree's own folder may go while we work, and the way to the objects would lead through it.
+        let gix = if linked { open(&common).map_err(|err| unreadable(err.into()))? } else { gix };
+        let Some(main) = gix.workdir().and_then(|main| main.canonicalize().ok()) else {
             let apart = dir_found.ancestors().find(|folder| folder.join(".git").is_file());
             return Err(match apart {
-                Some(files) => OpenError::Apart { files: files.to_owned(), git: common },
+                Some(files) => OpenError::Apart { files: files.to_owned(), git: common, linked },
                 None => OpenError::Bare { dir: dir.to_owned() },
             });
         };
-        let here = gix.workdir().and_then(|here| here.canonicalize().ok());
-        // A linked worktree may go while we work: nothing of ours may depend on its folder.
-        let gix = if gix.git_dir() == gix.common_dir() {
-            gix
-        } else {
-            open(&common).map_err(|err| unreadable(err.into()))?
-        };
         let here = here.filter(|here| dir_found.starts_with(here) && !dir_found.starts_with(&common));
-        // A linked worktree's own folder may go while we work, and the way to the objects would lead through it.
-        let linked = gix.git_dir() != gix.common_dir();
-        let gix = if linked { open(&common).map_err(|err| unreadable(err.into()))? } else { gix };
         Ok(Repo {
             gix,
             common,
@@ -167,6 +167,11 @@ impl Repo {
         Ok(folder.join(name))
     }
 
+    /// Where it is noted what may hold git's locks.
+    pub(super) fn notes(&self) -> PathBuf {
+        self.common.join("orch").join("under-way")
+    }
+
     /// Filter drivers that the repository's own settings define.
     pub(super) fn local_filters(&self) -> Vec<String> {
         let mut drivers: Vec<String> = self
@@ -207,13 +212,6 @@ fn open(git_dir: &Path) -> gix::Result<gix::Repository> {
         repo.object_cache_size_if_unset(4 * 1024 * 1024);
         repo
     })
-}
-
-fn main_worktree(gix: &gix::Repository) -> gix::Result<Option<PathBuf>> {
-    if gix.git_dir() == gix.common_dir() {
-        return Ok(gix.workdir().map(Path::to_owned));
-    }
-    Ok(gix.main_repo()?.workdir().map(Path::to_owned))
 }
 
 fn scope(source: gix::config::Source) -> Scope {

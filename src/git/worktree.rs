@@ -201,7 +201,7 @@ impl Repo {
     /// Forgets worktrees whose folder is gone and that are not locked.
     pub(crate) fn prune_worktrees(&self) -> Result<(), GitError> {
         let _lock = self.lock_worktrees()?;
-        Git::on(self).args(["worktree", "prune"]).output().map(|_| ())
+        Git::on(self).changing().args(["worktree", "prune"]).output().map(|_| ())
     }
 
     /// The admin folder of a worktree, by what the main repository knows.

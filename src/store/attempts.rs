@@ -66,7 +66,7 @@ impl Store {
                 Some(_) => {}
             }
         }
-        Err(StoreError::Locked { name: layout::rescue_ref(name) })
+        Err(self.locked(&layout::rescue_ref(name)))
     }
 
     /// Keeps a candidate of the queue from gc while it is undecided.

@@ -1,7 +1,8 @@
 //! Why something could not be stored or read.
 
 use crate::git::GitError;
-use crate::task::id::{CommitId, TaskId};
+use crate::git::stale::HeldLock;
+use crate::task::id::{CommitId, TaskId, shown};
 use crate::task::{Refused, State};
 
 use super::record::RecordError;
@@ -25,11 +26,21 @@ pub(crate) enum StoreError {
     /// Others changed it again and again while this change was tried.
     #[error("{name} was changed by others {tries} times in a row")]
     Contended { name: String, tries: u32 },
-    /// Another program holds the ref's lock for longer than any of ours would.
-    #[error("the lock of {name} is held by another program")]
-    Locked { name: String },
+    /// Another program holds the lock for longer than any of ours would.
+    #[error("the lock of {name} is held by another program{}", told(lock.as_ref()))]
+    Locked { name: String, lock: Option<HeldLock> },
     #[error("could not {doing} {path}")]
     File { doing: &'static str, path: String, source: std::io::Error },
+}
+
+fn told(lock: Option<&HeldLock>) -> String {
+    let Some(HeldLock { file, age }) = lock else { return String::new() };
+    let age = match age.as_secs() {
+        seconds @ 0..120 => format!("{seconds} seconds"),
+        seconds @ 120..7200 => format!("{} minutes", seconds / 60),
+        seconds => format!("{} hours", seconds / 3600),
+    };
+    format!(": {}, {age} old", shown(&file.display().to_string()))
 }
 
 /// An error with all its causes in one line.

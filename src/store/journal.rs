@@ -3,12 +3,13 @@
 //! Appending is a commit on the old tip and a compare-and-swap; who loses reads again and decides again. Each event
 //! carries a nonce, because a write can be applied and still be reported as failed (`reference: git.md 8`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::git::lock::{self, Exclusive, Shared};
+use crate::git::lock::{Exclusive, Shared};
 use crate::git::objects::{CommitInfo, NewCommit, Person, TreeEdit};
 use crate::git::refs::{Expected, Swap};
+use crate::git::stale;
 use crate::git::{GitError, Repo};
 use crate::task::id::{CommitId, Nonce, Seconds, TaskId, TreeId, shown};
 use crate::task::{Actor, Event, Task};
@@ -280,7 +281,8 @@ impl Store {
         name: &str,
         change: impl Fn() -> Result<Swap, GitError>,
     ) -> Result<Option<Option<CommitId>>, StoreError> {
-        for round in 0..LOCK_ROUNDS {
+        let until = Instant::now() + LOCK_PATIENCE;
+        for round in 0.. {
             let outcome = {
                 let _writing = Shared::wait(&self.repo)?;
                 change()?
@@ -290,11 +292,12 @@ impl Store {
                 Swap::Lost { found } => return Ok(Some(found)),
                 Swap::Locked => pause(round.min(8)),
             }
-            if round % SWEEP_EVERY == SWEEP_EVERY - 1 {
-                self.sweep_locks()?;
+            self.sweep_locks()?;
+            if Instant::now() > until {
+                break;
             }
         }
-        Err(StoreError::Locked { name: name.to_owned() })
+        Err(self.locked(name))
     }
 
     /// Removes locks that dead writers left, if nobody else writes now. Returns the files that went.
@@ -303,30 +306,45 @@ impl Store {
     /// The lock file of this program cannot be used.
     pub(crate) fn sweep_locks(&self) -> Result<Vec<PathBuf>, StoreError> {
         let Some(alone) = Exclusive::try_take(&self.repo)? else { return Ok(Vec::new()) };
-        Ok(lock::sweep_stale_locks(&alone, &self.repo, &self.lock_paths(), LOCK_GRACE, file_time()))
+        Ok(stale::sweep_stale_locks(&alone, &self.repo, &self.lock_paths(), file_time())?.removed)
     }
 
-    /// Waits until the children of dead commands have ended too, and removes their locks, young ones as well as soon as
-    /// they are old enough. Gives up after some seconds where others write all the time. Returns the files that went.
+    /// Waits until the children of dead commands have ended too, and removes their locks. Gives up after some seconds where
+    /// others write all the time. Returns the files that went.
     ///
     /// # Errors
     /// The lock file of this program cannot be used.
     pub(crate) fn sweep_dead(&self) -> Result<Vec<PathBuf>, StoreError> {
         let until = Instant::now() + PATIENCE;
-        let mut swept = Vec::new();
+        let mut removed = Vec::new();
         loop {
             if let Some(alone) = Exclusive::try_take(&self.repo)? {
-                let (paths, now) = (self.lock_paths(), file_time());
-                swept.extend(lock::sweep_stale_locks(&alone, &self.repo, &paths, LOCK_GRACE, now));
-                if !lock::any_lock(&paths) {
-                    return Ok(swept);
+                let swept = stale::sweep_stale_locks(&alone, &self.repo, &self.lock_paths(), file_time())?;
+                removed.extend(swept.removed);
+                if !swept.again {
+                    return Ok(removed);
                 }
             }
             if Instant::now() > until {
-                return Ok(swept);
+                return Ok(removed);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The error for a ref whose lock somebody keeps, with the file that is in the way.
+    pub(crate) fn locked(&self, name: &str) -> StoreError {
+        let common = self.repo.common_dir();
+        let files = [format!("{name}.lock"), "packed-refs.lock".to_owned(), "HEAD.lock".to_owned()];
+        let files = files.map(|file| common.join(file));
+        StoreError::Locked { name: name.to_owned(), lock: stale::first_lock(&files, file_time()) }
+    }
+
+    /// The error for a worktree's index whose lock somebody keeps; `None` where nobody does.
+    pub(crate) fn locked_index(&self, worktree: &Path) -> Option<StoreError> {
+        let file = self.repo.index_lock(worktree)?;
+        let lock = Some(stale::first_lock(&[file], file_time())?);
+        Some(StoreError::Locked { name: format!("the index of {}", worktree.display()), lock })
     }
 
     /// Waits until what killed commands had under way has ended, or for some seconds where others write all the time.
@@ -341,15 +359,14 @@ impl Store {
         Ok(())
     }
 
-    /// Locks that dead writers may have left: nobody has them open, and they are old.
+    /// Locks that dead programs left.
     pub(crate) fn stale_locks(&self) -> Vec<PathBuf> {
-        lock::stale_locks(&self.repo, &self.lock_paths(), LOCK_GRACE, file_time())
+        stale::stale_locks(&self.repo, &self.lock_paths(), file_time())
     }
 
     fn lock_paths(&self) -> Vec<PathBuf> {
         let common = self.repo.common_dir();
-        let folders =
-            ["refs/orch", "refs/orch-remote", "refs/orch-local", "refs/heads", "refs/notes", "worktrees"];
+        let folders = ["refs", "worktrees"];
         let files = ["packed-refs.lock", "config.lock", "index.lock", "HEAD.lock"];
         folders.iter().chain(&files).map(|name| common.join(name)).collect()
     }
@@ -400,12 +417,9 @@ impl Store {
     }
 }
 
-/// Rounds of waiting for a lock: with the pauses below about ten seconds.
-const LOCK_ROUNDS: u32 = 240;
-/// Look for dead locks about once a second.
-const SWEEP_EVERY: u32 = 24;
-/// A lock younger than this is somebody's who is at it.
-const LOCK_GRACE: Duration = Duration::from_millis(1500);
+/// How long to wait for a lock that somebody keeps; git itself waits for a second in each round. Writers of ours hold one
+/// for milliseconds.
+const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a start waits for the locks and children of a dead command.
 const PATIENCE: Duration = Duration::from_secs(4);
 

@@ -141,3 +141,24 @@ fn help_and_version_are_no_errors() {
     assert!(sandbox.run(&["--version"]).exits(0).stdout.starts_with("git-orch "));
     sandbox.run(&["show", "E-CLAIMED"]).exits(0);
 }
+
+#[test]
+fn an_answer_that_could_not_be_written_is_no_success() {
+    let sandbox = crate::support::Sandbox::new();
+    sandbox.run(&["add", "One", "--id", "one"]).exits(0);
+    for args in [
+        &["status", "--json"][..],
+        &["status"],
+        &["status", "--format", "todo-md"],
+        &["config", "list", "--json"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran = sandbox.orch(args).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(1), "{args:?}: {said}");
+        assert!(
+            said.contains("could not be written to standard output") && said.contains("[E-FILE"),
+            "{said}"
+        );
+    }
+}

@@ -16,6 +16,13 @@ fn with_task() -> (Place, PathBuf) {
     (place, dir)
 }
 
+/// The note of a git that was killed with the command that started it; what it locks comes after.
+fn killed_git(dir: &Path) {
+    let notes = dir.join(".git/orch/under-way");
+    fs::create_dir_all(&notes).unwrap();
+    fs::write(notes.join("1-1-0"), "").unwrap();
+}
+
 fn pick(place: &Place, dir: &Path) -> PathBuf {
     PathBuf::from(place.data(dir, &["pick", "t-x", "--json"])["worktree"].as_str().unwrap())
 }
@@ -26,6 +33,7 @@ fn a_worktree_that_was_not_made_whole_is_made_anew() {
     let worktree = pick(&place, &dir);
     fs::write(dir.join(".git/orch/making-t-x"), "killed\n").unwrap();
     fs::remove_file(worktree.join("README")).unwrap();
+    killed_git(&dir);
     fs::write(dir.join(".git/worktrees/t-x/index.lock"), "").unwrap();
     let refused = place.orch(&dir, &["submit", "t-x", "--json"]);
     assert_ne!(refused.code, Some(0), "missing files are no change: {}", refused.out);
@@ -53,6 +61,7 @@ fn a_worktree_whose_folder_is_gone_is_made_anew() {
 fn the_lock_of_a_killed_pick_does_not_stop_the_next() {
     let (place, dir) = with_task();
     fs::create_dir_all(dir.join(".git/refs/heads/orch")).unwrap();
+    killed_git(&dir);
     fs::write(dir.join(".git/refs/heads/orch/t-x.lock"), "").unwrap();
     assert!(pick(&place, &dir).join("README").exists());
     place.assert_sound(&dir);
@@ -74,6 +83,7 @@ fn the_lock_of_a_killed_hand_in_does_not_stop_the_next() {
     let (place, dir) = with_task();
     let worktree = pick(&place, &dir);
     fs::write(worktree.join("new"), "x\n").unwrap();
+    killed_git(&dir);
     fs::write(dir.join(".git/worktrees/t-x/index.lock"), "").unwrap();
     place.data(&dir, &["submit", "t-x", "--json"]);
     place.assert_sound(&dir);
@@ -103,6 +113,7 @@ fn the_lock_of_a_killed_fetch_does_not_stop_the_next() {
     place.git(&dir, &["clone", "-q", remote.to_str().unwrap(), other.to_str().unwrap()]);
     let copy = other.join(".git/refs/orch-remote/origin/tasks");
     fs::create_dir_all(&copy).unwrap();
+    killed_git(&other);
     fs::write(copy.join("t-x.lock"), "").unwrap();
     place.data(&other, &["sync", "--json"]);
     assert_eq!(place.journals(&other).len(), 1);
@@ -123,6 +134,7 @@ fn a_checkout_that_did_not_follow_is_brought_along() {
     place.git(&dir, &["read-tree", "-m", "-u", "HEAD", old.trim()]);
     fs::write(dir.join("a"), "a\n").unwrap();
     fs::write(dir.join("b"), "").unwrap();
+    killed_git(&dir);
     fs::write(dir.join(".git/index.lock"), "half").unwrap();
     let intent = format!("{} {} {}\n", old.trim(), new.trim(), dir.canonicalize().unwrap().display());
     fs::create_dir_all(dir.join(".git/orch")).unwrap();

@@ -20,6 +20,10 @@ pub(super) fn opening(err: &OpenError) -> Failure {
             format!("bare repository: worktrees need a checkout elsewhere ({})", dir.display()),
         )
         .hint("work in a clone of it", format!("git clone {} work", dir.display())),
+        OpenError::Apart { linked: true, .. } => of(Code::Bare, err).hint(
+            "say so once, in the folder of the first worktree",
+            "cd FOLDER && git config core.worktree \"$PWD\"",
+        ),
         OpenError::Apart { files, .. } => of(Code::Bare, err).hint("say so once", tell_worktree(files)),
         OpenError::Reftable { dir } => Failure::new(
             Code::Reftable,

@@ -13,6 +13,7 @@ use crate::forge::BadPayload;
 use crate::git::GitError;
 use crate::git::exchange::ExchangeError;
 use crate::git::repo::{OpenError, Version};
+use crate::git::stale::HeldLock;
 use crate::git::worktree::RemoveRefused;
 use crate::github::GithubError;
 use crate::plan::ready::Waits;
@@ -91,7 +92,11 @@ fn store() -> Vec<FlowError> {
         StoreError::NotBegun(Refused::Order),
         StoreError::NoTask(id("t-1")),
         StoreError::Contended { name: text(), tries: 9 },
-        StoreError::Locked { name: text() },
+        StoreError::Locked { name: text(), lock: None },
+        StoreError::Locked {
+            name: text(),
+            lock: Some(HeldLock { file: text().into(), age: std::time::Duration::from_secs(9) }),
+        },
         StoreError::File { doing: "read", path: text(), source: io() },
     ]
     .map(FlowError::Store)
@@ -217,7 +222,7 @@ fn what_the_command_itself_would_mend_is_said_with_its_own_words() {
 }
 
 /// Programs of others that hints name.
-const OTHERS: [&str; 3] = ["sudo", "ls", "sleep"];
+const OTHERS: [&str; 6] = ["sudo", "ls", "sleep", "rm", "cd", "df"];
 /// Commands of git that hints name.
 const OF_GIT: [&str; 18] = [
     "switch",

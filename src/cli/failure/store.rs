@@ -1,5 +1,7 @@
 //! What the state of a task does not allow, and records that cannot be read.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use super::git::git;
 use super::{Failure, of};
 use crate::cli::codes::Code;
@@ -21,8 +23,15 @@ pub(super) fn store(err: &StoreError) -> Failure {
         StoreError::Contended { .. } => {
             of(Code::Contended, err).hint("look again, then retry", "git orch status")
         }
-        StoreError::Locked { .. } => {
-            of(Code::Locked, err).hint("if no other git is running", "git orch doctor --fix")
+        StoreError::Locked { lock, .. } => {
+            let failure = of(Code::Locked, err).hint("what the dead left goes by", "git orch doctor --fix");
+            match lock.as_ref().map(|lock| shlex::bytes::try_quote(lock.file.as_os_str().as_bytes())) {
+                Some(Ok(file)) => failure.hint(
+                    "if no git works here any more, in no terminal, editor or container",
+                    format!("rm {}", shown(&String::from_utf8_lossy(&file))),
+                ),
+                _ => failure,
+            }
         }
         StoreError::File { .. } => of(Code::File, err).hint("look for what is wrong", "git orch doctor"),
     }

@@ -43,11 +43,11 @@ impl Lander<'_> {
         }
         let own = self.own_commits(onto, &member.entry.head, fork)?;
         if self.project.policy.queue.mode == Mode::Rebase
-            && let Some(last) = self.replay(composer, onto, &own, tree, &person, &trailers)?
+            && let Some(last) = self.replay(composer, onto, &own, tree, &person, (&title, &trailers))?
         {
             return Ok(last);
         }
-        let words: Vec<Words> = own.iter().map(words).collect();
+        let words: Vec<Words> = own.iter().map(|commit| words(commit, &title)).collect();
         let author = own.first().map_or_else(|| person.clone(), |first| dated(first, head.author.time));
         Ok(repo.commit_for_now(&NewCommit {
             tree,
@@ -67,7 +67,7 @@ impl Lander<'_> {
         own: &[CommitInfo],
         tree: &TreeId,
         person: &Person,
-        trailers: &[(String, String)],
+        (title, trailers): (&str, &[(String, String)]),
     ) -> Result<Option<CommitId>, FlowError> {
         let repo = &self.project.repo;
         let Some((last, earlier)) = own.split_last() else { return Ok(None) };
@@ -85,7 +85,7 @@ impl Lander<'_> {
                 parents: std::slice::from_ref(&tip),
                 author: &commit.author,
                 committer: person,
-                message: &message::replayed(&words(commit), &[]),
+                message: &message::replayed(&words(commit, title), &[]),
             })?;
         }
         Ok(Some(repo.commit_for_now(&NewCommit {
@@ -93,7 +93,7 @@ impl Lander<'_> {
             parents: std::slice::from_ref(&tip),
             author: &last.author,
             committer: person,
-            message: &message::replayed(&words(last), trailers),
+            message: &message::replayed(&words(last, title), trailers),
         })?))
     }
 
@@ -150,10 +150,11 @@ impl Lander<'_> {
     }
 }
 
-fn words(commit: &CommitInfo) -> Words {
+/// What a commit says; one without a message says the task's title, as trailers alone are no message.
+fn words(commit: &CommitInfo, title: &str) -> Words {
     Words {
         author: Author { name: commit.author.name.clone(), email: commit.author.email.clone() },
-        subject: commit.subject.clone(),
+        subject: if commit.subject.is_empty() { title.to_owned() } else { commit.subject.clone() },
         body: commit.body.clone(),
         trailers: commit.trailers.clone(),
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::FlowError;
 use crate::git::GitError;
-use crate::git::merge_tree::{Composer, Merged, Pair};
+use crate::git::merge_tree::{Composer, Merged, Pair, told};
 use crate::queue::{self, Composition};
 use crate::store::journal::one_line;
 use crate::task::id::{CommitId, TaskId, TreeId};
@@ -145,7 +145,7 @@ impl Lander<'_> {
                 Ok(Composition::Clean { commit, tree })
             }
             Merged::Conflict { files, .. } => {
-                let files: BTreeSet<String> = files.into_iter().collect();
+                let files: BTreeSet<String> = told(&files).into_iter().collect();
                 if onto == base || !self.merges_with_base(composer, member)? {
                     return Ok(Composition::ConflictWithBase { files });
                 }

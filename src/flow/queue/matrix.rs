@@ -2,7 +2,7 @@
 
 use crate::flow::FlowError;
 use crate::git::Repo;
-use crate::git::merge_tree::{Composer, Merged, Pair};
+use crate::git::merge_tree::{Composer, Merged, Pair, told};
 use crate::queue::Footprint;
 use crate::task::id::CommitId;
 
@@ -40,7 +40,7 @@ pub(crate) fn meetings(repo: &Repo, changes: &[(&CommitId, &Footprint)]) -> Resu
         shared: changes[pair.0].1.shared(changes[pair.1].1).into_iter().collect(),
         conflict: match merged {
             Merged::Clean(_) => Vec::new(),
-            Merged::Conflict { files, .. } => files,
+            Merged::Conflict { files, .. } => told(&files),
             Merged::Unrelated => vec!["(no common history)".to_owned()],
         },
     };

@@ -71,7 +71,7 @@ impl Lander<'_> {
                 }
             }
         }
-        Err(crate::store::StoreError::Locked { name: project.base.full() }.into())
+        Err(project.store.locked(&project.base.full()).into())
     }
 
     /// Pushes a landing, again after a while where the remote only has a bad moment.

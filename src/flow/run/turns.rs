@@ -70,7 +70,10 @@ impl Dispatcher<'_> {
             self.busy.insert(work, (ready.agent.name.clone(), Instant::now()));
             let (stop, project) = (self.stop.clone(), self.project.clone());
             turns.spawn_local(async move {
+                let worktree = project.worktree_of(ready.work.task());
+                let begun = project.repo.agent_begins(&worktree);
                 let result = ready.take(&stop).await;
+                project.repo.agent_ended(&worktree, begun);
                 let audited = match &result {
                     Ok(result) => project.audit_turn(&ready, result, &stop).await,
                     Err(_) => Ok(Audited::default()),

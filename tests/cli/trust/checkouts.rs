@@ -77,6 +77,22 @@ fn a_submodule_is_a_repository_like_any_other() {
     let ran = field.sandbox.run_in(&sub, &["queue", "run", "--json"]).exits(0).json();
     assert_eq!(names(&ran["data"]["landed"]), ["a"]);
     assert!(sub.join("a.txt").exists() && git(&["status", "--porcelain"]).is_empty());
+    // The same from inside a task's worktree, which git does not take for the first one.
+    field.sandbox.run_in(&sub, &["add", "One", "--id", "one"]).exits(0);
+    field.sandbox.run_in(&sub, &["pick", "one"]).exits(0);
+    let worktree = sub.join(".worktrees/one");
+    std::fs::write(worktree.join("one.txt"), "one\n").unwrap();
+    field.sandbox.run_in(&worktree, &["submit"]).exits(0);
+    git(&["branch", "-q", "b", "main"]);
+    git(&["worktree", "add", "-q", "../b", "b"]);
+    let other = up.join("b");
+    std::fs::write(other.join("b.txt"), "b\n").unwrap();
+    field.git(&["-C", other.to_str().unwrap(), "add", "-A"]);
+    field.git(&["-C", other.to_str().unwrap(), "commit", "-q", "-m", "b"]);
+    field.sandbox.run_in(&sub, &["queue", "add", "b"]).exits(0);
+    field.sandbox.run_in(&worktree, &["queue", "run"]).exits(0);
+    assert!(sub.join("b.txt").exists() && git(&["status", "--porcelain"]).is_empty());
+    assert!(!worktree.join("b.txt").exists() && worktree.join("one.txt").exists());
 }
 
 #[test]
@@ -91,6 +107,16 @@ fn a_repository_that_does_not_know_its_files_says_how_it_learns() {
     field.git(&["config", "core.worktree", path.to_str().unwrap()]);
     assert_eq!(names(&field.drain(0)["landed"]), ["a"]);
     assert!(path.join("a.txt").exists());
+    // From a task's worktree it is the same repository; and where it does not know again, that worktree is not its place.
+    field.sandbox.run(&["add", "One", "--id", "one"]).exits(0);
+    field.sandbox.run(&["pick", "one"]).exits(0);
+    let worktree = path.join(".worktrees/one");
+    std::fs::write(worktree.join("one.txt"), "one\n").unwrap();
+    field.sandbox.run_in(&worktree, &["submit"]).exits(0);
+    field.git(&["config", "--unset", "core.worktree"]);
+    let said = field.sandbox.run_in(&worktree, &["status"]).exits(7).stderr;
+    assert!(said.contains("cd FOLDER && git config core.worktree \"$PWD\""), "{said}");
+    assert!(!said.contains(&format!("core.worktree {}", worktree.display())), "{said}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! checkout that is no plain one makes of it.
 
 mod checkouts;
+mod conflicts;
+mod locks;
 mod remote;
 mod slots;
 mod work;
