@@ -39,7 +39,7 @@ fn a_task_as_json_has_the_documented_fields() {
     assert_snapshot!(fields(&status["data"]).join(" "), @"below broken capacity done_today finished main needs_you paused queue ready run stands stopped tasks worktree_gone");
     assert_eq!(status["data"]["tasks"][0]["id"], "esc");
     let queue = sandbox.run(&["queue", "--json"]).exits(0).json();
-    assert_snapshot!(fields(&queue["data"]).join(" "), @"base below entries paused stopped");
+    assert_snapshot!(fields(&queue["data"]).join(" "), @"base below entries paused stands stopped");
 }
 
 #[test]
