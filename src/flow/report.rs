@@ -200,6 +200,7 @@ impl Tally {
             stands: self.stands.clone().filter(|_| tasks.iter().any(is_queued)),
             notes: self.notes(),
             commands: self.commands(),
+            settings: project.settings.changed(),
         })
     }
 

@@ -120,6 +120,16 @@ impl Settings {
             .collect()
     }
 
+    /// The rules that are not the built-in ones, with their values. How single agents are called is left out: that is no
+    /// rule, and what is set for one may be secret, where this goes into reports that others get.
+    pub(crate) fn changed(&self) -> Vec<(String, String)> {
+        let listed = self.list().into_iter().filter(|listed| !listed.name.starts_with("agent."));
+        let own = |listed: &Listed| {
+            self.decide(&listed.name).is_some_and(|decided| decided.origin != Origin::BuiltIn)
+        };
+        listed.filter(own).map(|listed| (listed.name, listed.value)).collect()
+    }
+
     /// What people should know: values that are not used though somebody set them, names that are no settings.
     pub(crate) fn notices(&self) -> Vec<String> {
         let passed_over = self.layers.iter().flat_map(|layer| layer.notices.clone());

@@ -1,8 +1,9 @@
 //! Figures and text of a finished run.
 //!
 //! `run` is the data, `metrics` what follows from it, `text` and `markdown` two ways to say it. Gathering the data,
-//! keeping reports and comparing them over time is not here.
+//! keeping reports is not here. `against` puts two of them side by side.
 
+mod against;
 mod agents;
 mod markdown;
 mod metrics;
@@ -13,6 +14,7 @@ mod sum;
 mod text;
 mod words;
 
+pub(crate) use against::{Figures, against, differing};
 pub(crate) use markdown::markdown;
 pub(crate) use metrics::{Metrics, Share, metrics};
 pub(crate) use run::{

@@ -31,6 +31,8 @@ pub(crate) struct RunReport {
     pub(crate) notes: Vec<String>,
     /// Every command that was run, in order of its start.
     pub(crate) commands: Vec<CommandLine>,
+    /// The rules that held at its end and are not the built-in ones.
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 /// How a run ended.

@@ -58,6 +58,7 @@ pub(super) fn all_landed() -> RunReport {
             seconds: 92,
             ended: "exit 0".to_owned(),
         }],
+        settings: vec![("cap.diff".to_owned(), "60".to_owned())],
     }
 }
 

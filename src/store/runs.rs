@@ -4,11 +4,12 @@ use crate::git::objects::TreeEdit;
 use crate::git::refs::Expected;
 use crate::task::id::{RunId, Seconds};
 
-use crate::report::{Before, Ending, Outcome, RunReport, Sum, TaskLine, TurnLine};
-use serde::Serialize;
+use crate::report::{Before, Ending, Figures, Outcome, RunReport, Sum, TaskLine, TurnLine};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use super::journal::{Op, Store, one_line, pause, put};
-use super::record::VERSION;
+use super::record::{RecordError, VERSION};
 use super::{StoreError, layout};
 
 /// How often a run's append is tried; only `sync` ever writes the same chain.
@@ -92,6 +93,37 @@ struct ReportWire<'a> {
     stands: Option<&'a str>,
     notes: &'a [String],
     commands: Vec<CommandWire<'a>>,
+    settings: BTreeMap<&'a str, &'a str>,
+}
+
+/// What is read back of a report.
+#[derive(Deserialize)]
+struct FiguresWire {
+    v: u32,
+    run: String,
+    metrics: BTreeMap<String, Option<u64>>,
+    settings: Option<BTreeMap<String, String>>,
+}
+
+/// Reads the figures of a `report.json`, or of the output of `git orch report --json`, which holds one.
+///
+/// # Errors
+/// A newer version, or something else.
+pub(crate) fn report_figures(text: &[u8]) -> Result<Figures, RecordError> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        data: FiguresWire,
+    }
+    let whole = serde_json::from_slice(text).map(|Envelope { data }| data);
+    let wire = match whole {
+        Ok(data) => data,
+        Err(_) => serde_json::from_slice::<FiguresWire>(text)
+            .map_err(|why| RecordError::Broken { what: "the report", why: why.to_string() })?,
+    };
+    if wire.v > VERSION {
+        return Err(RecordError::Newer { found: wire.v });
+    }
+    Ok(Figures { run: wire.run, metrics: wire.metrics, settings: wire.settings })
 }
 
 #[derive(Serialize)]
@@ -201,6 +233,7 @@ pub(crate) fn report_json(report: &RunReport) -> Vec<u8> {
                 ended: &command.ended,
             })
             .collect(),
+        settings: report.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
     };
     let mut text = serde_json::to_vec_pretty(&wire).expect("plain strings and numbers");
     text.push(b'\n');

@@ -96,3 +96,36 @@ fn a_stop_is_no_failure_of_an_agent_and_asks_nobody_to_approve() {
         assert_eq!(line["why"], "back in the pool, with its work");
     }
 }
+
+#[test]
+fn two_runs_stand_side_by_side_with_the_rule_that_differs() {
+    let sandbox = Sandbox::new();
+    let run = |id: &str| {
+        sandbox.run(&["add", "Say it in a file", "--id", id]).exits(0);
+        let agent = format!("implement=exec:seq 60 > {id}.txt");
+        let ran = sandbox.run(&["run", "--no-land", "--agent", &agent, "--json"]);
+        ran.json()["data"]["run"].as_str().unwrap().to_owned()
+    };
+    let settings = "[tests]\nall = \"true\"\nreport = \"exit\"\n[retry]\ntries = 1\n[cap]\ndiff = ";
+    let set = |cap: &str| {
+        sandbox.write("orch.toml", &format!("{settings}{cap}\n"));
+        sandbox.git(&["commit", "-qam", "cap"]);
+    };
+    set("40");
+    let first = run("one");
+    let file = sandbox.path().parent().unwrap().join("first.json");
+    std::fs::write(&file, sandbox.run(&["report", "--json"]).exits(0).stdout).unwrap();
+    set("80");
+    let second = run("two");
+    for other in [first.as_str(), file.to_str().unwrap()] {
+        let data = sandbox.run(&["report", "--against", other, "--json"]).exits(0).json()["data"].take();
+        assert_eq!((&data["run"], &data["against"]), (&second.as_str().into(), &first.as_str().into()));
+        assert_eq!(data["settings"], serde_json::json!({ "cap.diff": ["40", "80"] }));
+        let text = sandbox.run(&["report", "--against", other]).exits(0).stdout;
+        assert!(text.contains("tasks landed") && text.contains("cap.diff"), "{text}");
+    }
+    std::fs::write(&file, "{}").unwrap();
+    let refused = sandbox.run(&["report", "--against", file.to_str().unwrap()]).exits(2);
+    assert!(refused.stderr.contains("holds no report"), "{}", refused.stderr);
+    sandbox.run(&["report", "--against", "r-none"]).exits(2);
+}
