@@ -118,10 +118,11 @@ fn two_runs_stand_side_by_side_with_the_rule_that_differs() {
     set("80");
     let second = run("two");
     for other in [first.as_str(), file.to_str().unwrap()] {
-        let data = sandbox.run(&["report", "--against", other, "--json"]).exits(0).json()["data"].take();
+        let data =
+            sandbox.run(&["report", &second, "--against", other, "--json"]).exits(0).json()["data"].take();
         assert_eq!((&data["run"], &data["against"]), (&second.as_str().into(), &first.as_str().into()));
         assert_eq!(data["settings"], serde_json::json!({ "cap.diff": ["40", "80"] }));
-        let text = sandbox.run(&["report", "--against", other]).exits(0).stdout;
+        let text = sandbox.run(&["report", &second, "--against", other]).exits(0).stdout;
         assert!(text.contains("tasks landed") && text.contains("cap.diff"), "{text}");
     }
     std::fs::write(&file, "{}").unwrap();
