@@ -86,7 +86,7 @@ fn branchless(dir: &Path, slots: usize) -> Result<String, FlowError> {
     ];
     let command = Command::new("git").args(args).args(["--jobs", &slots.to_string(), "HEAD % main"]).dir(dir);
     let said = command.run()?.stdout_text();
-    let line = said.lines().skip_while(|line| !line.contains("first failing")).nth(1);
+    let line = said.lines().skip_while(|line| !line.to_lowercase().contains("first failing")).nth(1);
     line.map(str::to_owned).ok_or_else(|| strange("git branchless test run", &said))
 }
 

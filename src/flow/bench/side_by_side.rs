@@ -96,9 +96,11 @@ fn score(
 ) -> Result<Score, FlowError> {
     let (mut seconds, mut runs) = (0.0, 0.0);
     for round in 0..match_.rounds.max(1) {
-        say(&format!("{}, {slots} at a time, round {}", player.name(), round + 1));
+        let who = format!("{}, {slots} at a time, round {}", player.name(), round + 1);
+        say(&who);
         let folder = tempfile::tempdir().map_err(FlowError::file("make", Path::new("a temporary folder")))?;
         let (took, counted) = play(program, player, match_, slots, round, folder.path())?;
+        say(&format!("{who}: {counted:.0} runs, {took:.1} s"));
         seconds += took;
         runs += counted;
     }
