@@ -120,14 +120,18 @@ impl Settings {
             .collect()
     }
 
-    /// The rules that are not the built-in ones, with their values. How single agents are called is left out: that is no
-    /// rule, and what is set for one may be secret, where this goes into reports that others get.
+    /// The rules that are not the built-in ones, with their values. How single agents are called is left out, as are the
+    /// words of a command that does an agent's work: they are no rules and may be secret, and reports go to others.
     pub(crate) fn changed(&self) -> Vec<(String, String)> {
         let listed = self.list().into_iter().filter(|listed| !listed.name.starts_with("agent."));
         let own = |listed: &Listed| {
             self.decide(&listed.name).is_some_and(|decided| decided.origin != Origin::BuiltIn)
         };
-        listed.filter(own).map(|listed| (listed.name, listed.value)).collect()
+        let told = |Listed { name, value, .. }: Listed| match value.contains("exec:") {
+            true if name.starts_with("agents.") => (name, "exec:...".to_owned()),
+            _ => (name, value),
+        };
+        listed.filter(own).map(told).collect()
     }
 
     /// What people should know: values that are not used though somebody set them, names that are no settings.

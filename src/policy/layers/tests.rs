@@ -218,3 +218,21 @@ proptest! {
         prop_assert_eq!(straight.decide(KEYS[name].name), Settings::new(layers).decide(KEYS[name].name));
     }
 }
+
+#[test]
+fn what_reports_keep_of_the_settings_has_no_words_of_commands() {
+    let flag = |name: &str, text: &str| Layer::of_flag("--config", name, text).unwrap();
+    let settings = Settings::new(vec![
+        flag("cap.diff", "60"),
+        flag("agents.implement", "exec:curl -H 'Authorization: secret'"),
+        flag("agents.review", "claude:haiku"),
+        flag("agent.mine.command", "work --key secret"),
+    ]);
+    let changed = settings.changed();
+    let changed: Vec<(&str, &str)> =
+        changed.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    for kept in [("cap.diff", "60"), ("agents.implement", "exec:..."), ("agents.review", "claude:haiku")] {
+        assert!(changed.contains(&kept), "{changed:?}");
+    }
+    assert!(!changed.iter().any(|(_, value)| value.contains("secret")), "{changed:?}");
+}
