@@ -135,12 +135,17 @@ impl Repo {
         Ok(())
     }
 
-    /// What `git worktree add` has begun and not ended, here or in somebody's own git: with an empty `commondir` there,
-    /// git cannot list any worktree.
+    /// What `git worktree add` has begun and not ended, here or in somebody's own git. With an empty `commondir` there, git
+    /// cannot list any worktree; without a `HEAD`, which it writes after that, first with zeros, `git fsck` fails.
     pub(crate) fn unmade_worktrees(&self) -> Vec<PathBuf> {
         let all = std::fs::read_dir(self.common_dir().join("worktrees")).into_iter().flatten().flatten();
+        let nowhere = |head: &[u8]| head.trim_ascii().iter().all(|digit| *digit == b'0');
         let unmade = |admin: &PathBuf| {
-            std::fs::read(admin.join("commondir")).map_or_else(|_| admin.is_dir(), |text| text.is_empty())
+            let head = admin.join("HEAD");
+            // A link is a way to write one, which leads from here to nothing.
+            let headless = std::fs::read(&head).map_or(!head.is_symlink(), |head| nowhere(&head));
+            let cut = std::fs::read(admin.join("commondir")).map_or(true, |text| text.is_empty());
+            admin.is_dir() && (headless || cut)
         };
         all.map(|entry| entry.path()).filter(unmade).collect()
     }
@@ -322,6 +327,28 @@ mod tests {
         sandbox.repo.sweep_unmade(&found).unwrap();
         assert!(!half.exists() && path.exists());
         assert_eq!(sandbox.repo.worktrees().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_add_that_was_killed_before_it_named_its_commit_goes() {
+        let (sandbox, path) = with_worktree();
+        let unborn = sandbox.beside("unborn");
+        sandbox.git(&["worktree", "add", "--quiet", "--orphan", unborn.to_str().unwrap()]);
+        let linked = sandbox.beside("linked");
+        sandbox.repo.add_worktree(&linked, "y", &sandbox.main()).unwrap();
+        let head = sandbox.repo.admin(&linked).unwrap().join("HEAD");
+        std::fs::remove_file(&head).unwrap();
+        std::os::unix::fs::symlink("refs/heads/y", head).unwrap();
+        assert_eq!(sandbox.repo.unmade_worktrees(), Vec::<PathBuf>::new());
+
+        let half = sandbox.repo.admin(&path).unwrap();
+        std::fs::write(half.join("HEAD"), "0000000000000000000000000000000000000000\n").unwrap();
+        assert_eq!(sandbox.repo.unmade_worktrees(), std::slice::from_ref(&half));
+        std::fs::remove_file(half.join("HEAD")).unwrap();
+        let found = sandbox.repo.unmade_worktrees();
+        assert_eq!(found, std::slice::from_ref(&half));
+        sandbox.repo.sweep_unmade(&found).unwrap();
+        assert!(!half.exists());
     }
 
     #[test]
