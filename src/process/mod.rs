@@ -9,6 +9,8 @@ mod env;
 mod own;
 /// Free space on a disk.
 mod disk;
+/// Listening ports, from the inside of a sandbox to its relay.
+mod handover;
 /// What `/proc` says about processes.
 mod procfs;
 /// Random names.

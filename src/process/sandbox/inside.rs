@@ -1,16 +1,15 @@
 //! The process behind `git-orch __inside`: what has to be done from within, after which it becomes the program.
-//!
-//! It stays only where there are endpoints: then it carries the program's connections out to the relay's sockets.
 
 use super::landlocked::{self, Allowed};
+use crate::process::handover::hand_over;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::{
     ffi::OsString,
     io::Write as _,
-    os::unix::{fs::MetadataExt as _, process::CommandExt as _, process::ExitStatusExt as _},
-    path::PathBuf,
+    net::TcpListener,
+    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
 };
-use tokio::net::{TcpListener, UnixStream};
 
 /// Exit code when the program could not be started, as `env` and shells have it.
 const CANNOT: u8 = 126;
@@ -21,12 +20,14 @@ struct Told {
     processes: Option<u32>,
     file_bytes: Option<u64>,
     landlock: Option<Allowed>,
-    /// Ports of our own network, and the socket behind each.
-    carry: Vec<(u16, PathBuf)>,
+    /// Ports of our own network on which the relay listens.
+    listen: Vec<u16>,
+    /// The socket over which the relay takes them.
+    relay: Option<PathBuf>,
     argv: Vec<OsString>,
 }
 
-/// Becomes the program that the words name. Returns only where it cannot, or has to stay beside it.
+/// Becomes the program that the words name. Returns only where it cannot.
 pub(crate) fn inside_main(words: impl IntoIterator<Item = OsString>) -> u8 {
     let told = match read(words) {
         Ok(told) => told,
@@ -40,14 +41,14 @@ pub(crate) fn inside_main(words: impl IntoIterator<Item = OsString>) -> u8 {
     {
         return cannot(&why);
     }
-    if told.carry.is_empty() {
-        let error = std::process::Command::new(&told.argv[0]).args(&told.argv[1..]).exec();
-        return cannot(&format!("{}: {error}", told.argv[0].display()));
+    // Before the program starts, so that it finds its endpoints from its first moment.
+    if let Some(relay) = &told.relay
+        && let Err(error) = open(&told.listen, relay)
+    {
+        return cannot(&format!("the way to its endpoints cannot be opened: {error}"));
     }
-    match stay(&told) {
-        Ok(code) => code,
-        Err(error) => cannot(&format!("{}: {error}", told.argv[0].display())),
-    }
+    let error = std::process::Command::new(&told.argv[0]).args(&told.argv[1..]).exec();
+    cannot(&format!("{}: {error}", told.argv[0].display()))
 }
 
 fn cannot(why: &str) -> u8 {
@@ -70,13 +71,11 @@ fn read(words: impl IntoIterator<Item = OsString>) -> Result<Told, String> {
             }
             ("--processes", _) => told.processes = value()?.to_str().and_then(|text| text.parse().ok()),
             ("--file-bytes", _) => told.file_bytes = value()?.to_str().and_then(|text| text.parse().ok()),
-            ("--carry", _) => {
-                let value = value()?;
-                let pair = value.to_str().and_then(|text| text.split_once(':'));
-                let pair = pair.and_then(|(port, path)| Some((port.parse().ok()?, PathBuf::from(path))));
-                told.carry
-                    .push(pair.ok_or_else(|| format!("--carry wants PORT:SOCKET, not {}", value.display()))?);
+            ("--listen", _) => {
+                let port = value()?.to_str().and_then(|text| text.parse().ok());
+                told.listen.push(port.ok_or("--listen wants a port")?);
             }
+            ("--relay", _) => told.relay = Some(value()?.into()),
             ("--landlock", slot) => *slot = Some(Allowed::default()),
             ("--read", Some(allowed)) => allowed.read.push(value()?.into()),
             ("--write", Some(allowed)) => allowed.write.push(value()?.into()),
@@ -152,33 +151,11 @@ fn tasks_of_user() -> u64 {
     tasks
 }
 
-/// Starts the program, carries its connections, and ends as it does.
-fn stay(told: &Told) -> std::io::Result<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        for (port, socket) in &told.carry {
-            // Before the program starts, so that it finds its endpoint from its first moment.
-            let failed = |error| std::io::Error::other(format!("its port {port} cannot be opened: {error}"));
-            let listener = TcpListener::bind(("127.0.0.1", *port)).await.map_err(failed)?;
-            tokio::spawn(carry(listener, socket.clone()));
-        }
-        let mut command = tokio::process::Command::new(&told.argv[0]);
-        let status = command.args(&told.argv[1..]).kill_on_drop(true).spawn()?.wait().await?;
-        let code = status.code().or(status.signal().map(|signal| 128 + signal));
-        Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
-    })
-}
-
-/// Copies bytes between each connection and a socket of its own.
-async fn carry(listener: TcpListener, socket: PathBuf) {
-    while let Ok((mut inner, _)) = listener.accept().await {
-        let socket = socket.clone();
-        tokio::spawn(async move {
-            if let Ok(mut outer) = UnixStream::connect(&socket).await {
-                let _ = tokio::io::copy_bidirectional(&mut inner, &mut outer).await; // either side may hang up
-            }
-        });
-    }
+/// Opens ports in the network that this process is in, and gives them to the relay.
+fn open(ports: &[u16], relay: &Path) -> std::io::Result<()> {
+    let opened: Result<Vec<_>, _> =
+        ports.iter().map(|port| TcpListener::bind(("127.0.0.1", *port))).collect();
+    hand_over(relay, &opened?)
 }
 
 #[cfg(test)]
@@ -191,14 +168,18 @@ mod tests {
 
     #[test]
     fn words_are_read() {
-        let words = "--processes 7 --file-bytes 9 --landlock --read /a --write /b --no-network --connect 80 --carry 4180:/s -- sh -- x";
+        let words = "--processes 7 --file-bytes 9 --landlock --read /a --write /b --no-network --connect 80 --listen 4180 --relay /s -- sh -- x";
         let allowed = Allowed { read: vec!["/a".into()], write: vec!["/b".into()], ports: Some(vec![80]) };
         let argv = ["sh", "--", "x"].map(OsString::from).to_vec();
-        let carry = vec![(4180, "/s".into())];
-        assert_eq!(
-            told(words),
-            Ok(Told { processes: Some(7), file_bytes: Some(9), landlock: Some(allowed), carry, argv })
-        );
+        let wanted = Told {
+            processes: Some(7),
+            file_bytes: Some(9),
+            landlock: Some(allowed),
+            listen: vec![4180],
+            relay: Some("/s".into()),
+            argv,
+        };
+        assert_eq!(told(words), Ok(wanted));
         assert_eq!(told("--read /a -- sh"), Err("--read before --landlock".to_owned()));
         assert_eq!(told("--what -- sh"), Err("unknown option --what".to_owned()));
         assert_eq!(told("--processes"), Err("--processes needs a value".to_owned()));

@@ -2,7 +2,7 @@
 //!
 //! A [`Sandbox`] says *what* is wanted; this room turns it into a command line. The last step before the program is
 //! this program again under the hidden word `__inside`: it ties the program's life to its supervisor's, limits its
-//! processes, applies Landlock, and carries its connections to the relay.
+//! processes, applies Landlock, and opens the relay's ports.
 
 /// The command line of bubblewrap.
 mod bubblewrap;
@@ -165,10 +165,11 @@ impl Sandbox {
                     std::fs::write(&path, text).map_err(|source| ProcessError::Folder { path, source })?;
                 }
                 if self.relays() {
+                    words.extend(["--relay".to_owned(), format!("{SOCKETS}/{RELAY}")]);
                     // A model on this machine is also found where it is outside.
                     let own = self.endpoints.hosts.iter().filter_map(|host| local_port(host));
                     for port in [PORT].into_iter().chain(own.filter(|port| *port != PORT)) {
-                        words.extend(["--carry".to_owned(), format!("{port}:{SOCKETS}/{RELAY}")]);
+                        words.extend(["--listen".to_owned(), port.to_string()]);
                     }
                 }
                 env.push(("TMPDIR".to_owned(), "/tmp".to_owned()));

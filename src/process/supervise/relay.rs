@@ -1,11 +1,12 @@
 //! The one way out of a sandbox: to the endpoints that its agent's entry names, and nowhere else.
 //!
-//! It answers on a socket outside of the sandbox. A plain request goes to the endpoint that its path names
+//! It answers outside of the sandbox, on ports of the sandbox's own network that are handed to it. A plain request goes to the endpoint that its path names
 //! (`/@HOST/...`), else to the first one, or to one on this machine that it names; a `CONNECT` goes to any of them, for
 //! programs that only know a proxy, and to the relay itself, for those that ask a proxy for every address. The agent has a
 //! stand-in for each key; the key itself is put in here, on the way to the endpoint, so an agent that gives away all that it
 //! knows gives away nothing.
 
+use crate::process::handover::taken;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     Method, Request, Response, StatusCode, Uri,
@@ -39,7 +40,7 @@ const HTTPS: u16 = 443;
 /// What a relay lets through.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Relay {
-    /// The socket to listen on; without one, a port of this machine.
+    /// The socket over which it gets the ports to listen on; without one, it takes a port of this machine.
     pub(crate) socket: Option<PathBuf>,
     /// The port by which the program knows it, where that is not the one that it listens on.
     #[serde(default)]
@@ -99,23 +100,29 @@ pub(super) async fn listen(relay: &Relay) -> std::io::Result<Listening> {
         })
     };
     if let Some(path) = &relay.socket {
-        let (listener, shared) = (bind(path)?, shared(relay.known_as));
+        let (socket, shared) = (bind(path)?, shared(relay.known_as));
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared), Way::Straight));
+            // Without a port the program finds its endpoints closed: what starts it says why.
+            for listener in taken(socket).await.unwrap_or_default() {
+                let opened = listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener));
+                if let Ok(listener) = opened {
+                    tokio::spawn(accept(listener, Arc::clone(&shared)));
+                }
             }
         });
         return Ok(Listening { port: None, requests });
     }
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = Some(listener.local_addr()?.port());
-    let shared = shared(port);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared), Way::Straight));
-        }
-    });
+    tokio::spawn(accept(listener, shared(port)));
     Ok(Listening { port, requests })
+}
+
+/// Serves all who come.
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared), Way::Straight));
+    }
 }
 
 /// Binds a socket whose path may be longer than the system takes: through the folder, that is open.
