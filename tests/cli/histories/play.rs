@@ -263,7 +263,10 @@ impl Played {
             Act::Flake => fs::write(self.place.path("flake"), "").unwrap(),
             // All but the one file there that is no cache: which checkout has to follow a landing.
             Act::Forget if self.dir.join(".git/orch/checkout").exists() => {}
-            Act::Forget => drop(fs::remove_dir_all(self.dir.join(".git/orch"))),
+            Act::Forget => {
+                self.tests.forget(&self.place, &self.dir);
+                drop(fs::remove_dir_all(self.dir.join(".git/orch")));
+            }
             Act::PackRefs => drop(self.place.git(&self.dir, &["pack-refs", "--all"])),
             Act::Collect => {
                 // git says of `--prune=now` that nothing may be writing meanwhile.
