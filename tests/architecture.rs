@@ -53,7 +53,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("std::process", &["process", "cli"]),
     ("std::env", &["cli", "process"]),
     ("std::fs", &["process", "git", "store", "agent", "flow", "cli"]),
-    ("std::net", &["github", "flow", "cli"]),
+    ("std::net", &["process", "github", "flow", "cli"]),
     ("std::thread", &["process", "store", "flow"]),
     ("tokio", &["process", "agent", "github", "flow", "cli"]),
     ("SystemTime::now", &["store", "flow", "cli"]),

@@ -197,7 +197,8 @@ impl Tally {
             tasks: tasks.iter().map(|task| self.task_line(project, task, reviewers)).collect(),
             turns: self.state.turns.clone(),
             breakers: Vec::new(),
-            stands: self.stands.clone().filter(|_| tasks.iter().any(is_queued)),
+            // Whoever is needed to let it go on is needed although nobody waits.
+            stands: self.stands.clone().filter(|why| is_stop(why) || tasks.iter().any(is_queued)),
             notes: self.notes(),
             commands: self.commands(),
             settings: project.settings.changed(),
@@ -205,7 +206,7 @@ impl Tally {
     }
 
     fn ending(&self, end: &RunEnd, tasks: &[Task]) -> Ending {
-        let stopped = self.stands.as_ref().filter(|why| why.starts_with("stopped: "));
+        let stopped = self.stands.as_ref().filter(|why| is_stop(why));
         let culprit = tasks
             .iter()
             .find(|task| matches!(&task.evidence, Some(evidence) if evidence.trouble == Trouble::Worse));
@@ -291,6 +292,11 @@ fn counts(project: &Project, commit: &CommitId) -> Result<Option<Counts>, FlowEr
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     Ok(results
         .map(|results| Counts { passed: count(results.passed.len()), failed: count(results.failed.len()) }))
+}
+
+/// Whether the queue stands still because it stopped itself.
+fn is_stop(why: &str) -> bool {
+    why.starts_with("stopped: ")
 }
 
 fn is_queued(task: &Task) -> bool {

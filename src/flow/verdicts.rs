@@ -111,7 +111,7 @@ impl Project {
     }
 
     /// What is worse, but for tests in quarantine.
-    fn unexcused(&self, baseline: &Results, now: &Results) -> Vec<Worse> {
+    pub(super) fn unexcused(&self, baseline: &Results, now: &Results) -> Vec<Worse> {
         let mut worse = worse::compare(baseline, now).worse;
         worse.retain(|worse| !self.policy.tests.quarantine.matches(worse.test.as_str()));
         worse

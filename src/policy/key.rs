@@ -321,7 +321,14 @@ pub(crate) const KEYS: &[Key] = &[
         "3",
         "times in all that a task is worked on before a person is asked, revisions included",
     ),
-    key("queue.land", Choice(&["full", "targeted"]), Shared, "full", "tests that gate a landing"),
+    key(
+        "queue.land",
+        Choice(&["full", "commute", "targeted"]),
+        Shared,
+        "full",
+        "what a landing rests on: all tests on exactly what lands; all tests, though not with what landed meanwhile where \
+         both touch nothing in common; or the selected tests",
+    ),
     key(
         "queue.on_worse",
         Choice(&["culprit", "stop"]),

@@ -212,10 +212,15 @@ pub(crate) struct QueueRules {
     pub(crate) changelog: Option<String>,
 }
 
-/// Which tests gate a landing.
+/// What a landing rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Land {
+    /// All tests, on exactly the tree that lands.
     Full,
+    /// All tests; what landed since they began may be missing from their tree, where both touch nothing in common. The
+    /// next run on the base says whether that was right.
+    Commute,
+    /// The selected tests, on exactly the tree that lands.
     Targeted,
 }
 
@@ -385,7 +390,11 @@ impl Settings {
     fn queue(&self) -> QueueRules {
         let is = |name: &str, word: &str| self.text(name).as_deref() == Some(word);
         QueueRules {
-            land: if is("queue.land", "targeted") { Land::Targeted } else { Land::Full },
+            land: match self.text("queue.land").as_deref() {
+                Some("targeted") => Land::Targeted,
+                Some("commute") => Land::Commute,
+                _ => Land::Full,
+            },
             on_worse: if is("queue.on_worse", "stop") { OnWorse::Stop } else { OnWorse::Culprit },
             mode: match self.text("queue.mode").as_deref() {
                 Some("squash") => Mode::Squash,

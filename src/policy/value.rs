@@ -258,7 +258,7 @@ mod tests {
             ("limits.implement", "0m", "limits.implement '0m' is no time: write 90s, 15m or 1h30m"),
             ("limits.implement", "soon", "limits.implement 'soon' is no time: write 90s, 15m or 1h30m"),
             ("queue.push", "maybe", "queue.push must be true or false"),
-            ("queue.land", "none", "queue.land 'none' must be one of: full, targeted"),
+            ("queue.land", "none", "queue.land 'none' must be one of: full, commute, targeted"),
             ("tests.some", "make test", "tests.some must hold {tests}, the place of the selected tests"),
             (
                 "tests.file_run",

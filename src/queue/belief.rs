@@ -57,6 +57,7 @@ mod tests {
     #[test]
     fn a_suite_is_as_long_as_its_longest_run() {
         let run = |started, ended| Tried {
+            past: None,
             members: Vec::new(),
             tree: TreeId::parse(&"0".repeat(40)).unwrap(),
             green: false,

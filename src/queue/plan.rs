@@ -51,11 +51,15 @@ fn work(view: &View, now: Seconds, slots: u32) -> Vec<Action> {
     useless.extend(red_already);
     let free = slots.saturating_sub(view.running.len() - useless.len());
     actions.extend(useless.into_iter().map(|tree| Action::CancelRun { tree }));
-    let mut compose: Vec<Vec<TaskId>> = compose.into_iter().chain(unknown).collect();
+    let mut compose: Vec<Vec<TaskId>> =
+        compose.into_iter().chain(unknown).chain(rules::commuting(view)).collect();
     if compose.is_empty() {
         let Runs { actions: runs, compose: wanted } = runs(view, &ready, free, slots, now);
         actions.extend(runs);
         compose = wanted;
+    }
+    if compose.is_empty() && actions.is_empty() && view.running.is_empty() && view.base.commuted {
+        actions.extend(baseline(view, free)); // nothing else on top of it will say whether it is whole
     }
     actions.extend(compose.into_iter().map(|members| Action::Compose { members }));
     actions

@@ -1,7 +1,8 @@
 //! What is always true, whatever the policy tries: what may land, what may be tested, who waits, who is ejected.
 
 use super::{
-    Composition, Ejection, Entry, Hold, LandedOn, NeedsBaseline, Purpose, Running, Tried, Verdict, View,
+    Composition, Ejection, Entry, Footprint, Hold, LandedOn, NeedsBaseline, Purpose, Running, Tried, Verdict,
+    View,
 };
 use crate::task::id::{CommitId, TaskId, TreeId};
 use std::collections::BTreeSet;
@@ -55,9 +56,37 @@ pub(super) fn standing<'a>(view: &'a View, tree: &TreeId) -> Standing<'a> {
 pub(super) fn judged(view: &View) -> bool {
     match standing(view, &view.base.tree) {
         Standing::Green { .. } | Standing::Red { .. } => true,
-        Standing::Untested | Standing::Running => view.rules.needs_baseline != NeedsBaseline::All,
+        // After a commuting landing it is compared with what was tested before that.
+        Standing::Untested | Standing::Running => {
+            view.rules.needs_baseline != NeedsBaseline::All || view.base.commuted
+        }
         Standing::Silent { .. } => false,
     }
+}
+
+/// Whether the base is other than what a run of `members` had, and touches nothing that they touch: where the rules let
+/// changes commute, the run then counts on this base as well.
+fn is_apart(view: &View, members: &[TaskId], past: Option<&Footprint>) -> bool {
+    let apart = |past: &Footprint| {
+        let entry = |task| view.entry(task).is_some_and(|entry| !entry.footprint.overlaps(past));
+        members.iter().all(entry)
+    };
+    view.rules.commute && past.is_some_and(apart)
+}
+
+/// Whether a green run without what landed meanwhile lets these land.
+fn commutes(view: &View, members: &[TaskId]) -> bool {
+    view.tried.iter().any(|tried| tried.members == members && is_apart(view, members, tried.past.as_ref()))
+}
+
+/// The chains whose runs let them land on this base, as soon as it is known that they compose with it.
+pub(super) fn commuting(view: &View) -> Vec<Vec<TaskId>> {
+    let open = |members: &[TaskId]| {
+        let known = (1..=members.len()).map(|end| view.compositions.get(&members[..end]));
+        known.into_iter().find(|known| !matches!(known, Some(Composition::Clean { .. }))) == Some(None)
+    };
+    let chains = view.tried.iter().filter(|tried| is_apart(view, &tried.members, tried.past.as_ref()));
+    chains.map(|tried| tried.members.clone()).filter(|members| open(members)).collect()
 }
 
 /// Whether a red may be held against somebody: the base is known not to fail the same way, or that does not matter.
@@ -135,6 +164,7 @@ pub(super) fn may_land(view: &View, members: &[TaskId], tree: &TreeId) -> Option
         Standing::Red { tests, .. } if single && entries[0].accept_worse && grounded(view) => {
             Some(LandedOn::Accepted { worse: tests.clone() })
         }
+        Standing::Untested if commutes(view, members) => Some(LandedOn::Commuting),
         Standing::Red { .. } | Standing::Untested | Standing::Running | Standing::Silent { .. } => None,
     }
 }
@@ -269,5 +299,9 @@ pub(super) fn use_of(view: &View, run: &Running) -> Use {
             ) => return Use::Useless,
         }
     }
-    if run.purpose == Purpose::Candidate { Use::Overtaken } else { Use::Useless }
+    match run.purpose {
+        Purpose::Candidate if is_apart(view, &rest, run.past.as_ref()) => Use::Wanted,
+        Purpose::Candidate => Use::Overtaken,
+        Purpose::Baseline | Purpose::Confirm | Purpose::Blame => Use::Useless,
+    }
 }

@@ -1,6 +1,6 @@
 //! The facts that a plan is made from. Nothing here is remembered: each tick reads it all again.
 
-use super::Entry;
+use super::{Entry, Footprint};
 use crate::task::id::{CommitId, Nonce, Seconds, TaskId, TreeId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +37,8 @@ pub(crate) struct Base {
     pub(crate) tree: TreeId,
     /// What its first-parent history says has landed: the trailers `Orch-Task` and `Orch-Nonce`.
     pub(crate) landed: BTreeSet<(TaskId, Nonce)>,
+    /// Whether its last landing was a commuting one: it is no outsider's, and nobody tested it as a whole.
+    pub(crate) commuted: bool,
 }
 
 /// How composing the **last** member of a chain onto what is before it went.
@@ -98,6 +100,8 @@ pub(crate) struct Running {
     pub(crate) tree: TreeId,
     pub(crate) purpose: Purpose,
     pub(crate) started: Seconds,
+    /// As of [`Tried::past`].
+    pub(crate) past: Option<Footprint>,
 }
 
 /// What a run of a chain said that ended.
@@ -111,6 +115,9 @@ pub(crate) struct Tried {
     pub(crate) worse: BTreeSet<String>,
     pub(crate) started: Seconds,
     pub(crate) ended: Seconds,
+    /// What of the base is other than what the run had below these members; `None` where it was red against its own base,
+    /// or where that does not matter, because nothing may land past anything.
+    pub(crate) past: Option<Footprint>,
 }
 
 /// Rates of this repository, learned from what was seen. They make the queue quicker or slower, never wrong.
@@ -162,6 +169,9 @@ pub(crate) struct Rules {
     /// How many further reds are needed after the first, before anybody is ejected.
     pub(crate) confirmations: u32,
     pub(crate) needs_baseline: NeedsBaseline,
+    /// Whether a green chain lands although something landed that its run did not have, where both touch nothing in
+    /// common.
+    pub(crate) commute: bool,
     /// Whether a green chain lands although a shorter one that it begins with is red: else that one is tested again first.
     pub(crate) vouch: bool,
     /// Whether what is green lands although its priority is below the one that the queue is closed to.

@@ -24,6 +24,8 @@ pub(crate) struct RepoState {
     pub(crate) min_priority: Option<u8>,
     /// A landing that the base lost, with a person's consent.
     pub(crate) given_up: Option<CommitId>,
+    /// The last landing that was not tested with all that landed before it, until that base was looked at.
+    pub(crate) commuted: Option<CommitId>,
     /// Changes that passed alone and failed together, newest last.
     pub(crate) coupled: Vec<Coupled>,
 }
@@ -58,6 +60,8 @@ struct RepoWire {
     min_priority: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     given_up: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    commuted: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     coupled: Vec<CoupledWire>,
 }
@@ -98,6 +102,7 @@ impl Store {
             dismissed: wire.dismissed,
             min_priority: wire.min_priority,
             given_up: wire.given_up.and_then(|id| CommitId::parse(&id).ok()),
+            commuted: wire.commuted.and_then(|id| CommitId::parse(&id).ok()),
             coupled: wire.coupled.into_iter().filter_map(coupled).collect(),
         })
     }
@@ -194,12 +199,14 @@ fn joined(fork: &RepoState, ours: RepoState, theirs: &RepoState) -> Option<RepoS
         dismissed: all(&fork.dismissed, ours.dismissed, &theirs.dismissed),
         min_priority: one(&fork.min_priority, ours.min_priority, &theirs.min_priority)?,
         given_up: one(&fork.given_up, ours.given_up, &theirs.given_up)?,
+        // Only that of the base's tip counts, so of two either may be forgotten.
+        commuted: if ours.commuted == fork.commuted { theirs.commuted.clone() } else { ours.commuted },
         coupled: all(&fork.coupled, ours.coupled, &theirs.coupled),
     })
 }
 
 fn wire_of(state: &RepoState) -> RepoWire {
-    let RepoState { paused, stopped, dismissed, min_priority, given_up, coupled } = state.clone();
+    let RepoState { paused, stopped, dismissed, min_priority, given_up, commuted, coupled } = state.clone();
     let coupled = coupled
         .into_iter()
         .map(|Coupled { tasks, paths }| CoupledWire { tasks: tasks.map(|task| task.to_string()), paths });
@@ -210,6 +217,7 @@ fn wire_of(state: &RepoState) -> RepoWire {
         dismissed,
         min_priority,
         given_up: given_up.map(|commit| commit.to_string()),
+        commuted: commuted.map(|commit| commit.to_string()),
         coupled: coupled.collect(),
     }
 }

@@ -14,6 +14,7 @@ mod bot_reviews;
 mod bot_rights;
 mod checkout;
 mod code_only;
+mod commute;
 mod contract;
 mod demo;
 mod described;

@@ -138,6 +138,7 @@ impl<'a> Planner<'a> {
                     worse: if green { BTreeSet::new() } else { failed() },
                     started: last.started,
                     ended: last.ended,
+                    past: None,
                 });
             }
         }
@@ -150,6 +151,7 @@ impl<'a> Planner<'a> {
                 commit: CommitId::parse(&"f".repeat(40)).expect("forty digits"),
                 tree: base,
                 landed: self.landed.iter().map(|&id| (name(id), Nonce(format!("n{id}")))).collect(),
+                commuted: false,
             },
             entries: self.waiting.iter().map(|(&id, &since)| self.entry(id, since)).collect(),
             compositions: self.compositions.clone(),
@@ -163,6 +165,7 @@ impl<'a> Planner<'a> {
                 on_worse: OnWorse::Culprit,
                 confirmations: self.confirmations,
                 needs_baseline: NeedsBaseline::Reds,
+                commute: false,
                 vouch: true,
                 land_when_closed: true,
             },
@@ -183,7 +186,8 @@ impl<'a> Planner<'a> {
                     members: members.iter().map(number).collect(),
                     subjects: None,
                 });
-                self.running.push((run, Running { members, tree, purpose, started: seconds(now) }));
+                self.running
+                    .push((run, Running { members, tree, purpose, started: seconds(now), past: None }));
             }
             Action::CancelRun { tree } => {
                 let (gone, rest): (Vec<_>, Vec<_>) =

@@ -84,7 +84,7 @@ impl Lander<'_> {
         let State::ReadyForHandoff { change, approval, .. } = &task.state else { return Ok(None) };
         let (after, blocked) = self.waits_for(task, beside);
         let paths = self.paths(&change.base, &change.head)?;
-        let footprint = self.footprint(task, paths, beside)?;
+        let footprint = self.concerns(paths, &task.paths, &beside.coupled)?;
         Ok(Some(Entry {
             task: task.id.clone(),
             nonce: entry_nonce(task, &change.head),
@@ -109,21 +109,21 @@ impl Lander<'_> {
         (after.into_iter().cloned().collect(), blocked)
     }
 
-    /// What a change concerns, by the files that it touches.
-    fn footprint(
+    /// What a change concerns, by the files that it touches and the patterns that its task declared.
+    pub(super) fn concerns(
         &self,
-        task: &Task,
         paths: BTreeSet<String>,
-        beside: &Beside,
+        globs: &[String],
+        coupled: &[Coupled],
     ) -> Result<Footprint, FlowError> {
         let shared = &self.project.policy.tests.rules.shared;
         let barrier = paths
             .iter()
             .any(|path| shared.matches(path) || BARRIERS.iter().any(|barrier| path.starts_with(barrier)));
-        let mut footprint = Footprint::new(paths.clone(), &task.paths, barrier)
+        let mut footprint = Footprint::new(paths.clone(), globs, barrier)
             .or_else(|_| Footprint::new(paths, &[], true))
             .map_err(|bad| FlowError::BadValue { what: bad.glob.clone(), why: bad.why })?;
-        self.couple(&mut footprint, &beside.coupled);
+        self.couple(&mut footprint, coupled);
         Ok(footprint)
     }
 

@@ -41,6 +41,9 @@ impl Lander<'_> {
                 self.project.forget_checkout(intent.as_ref())?;
                 return Ok(true);
             }
+            if *on == LandedOn::Commuting {
+                self.note_commuting(commit)?;
+            }
             self.move_base(slot, &old, &tested)?
         };
         match moved {
@@ -73,6 +76,7 @@ impl Lander<'_> {
         Ok(match on {
             LandedOn::Green => String::new(),
             LandedOn::Flaky => format!(" (flaky: {})", self.project.flaky_tests(tree)?.join(", ")),
+            LandedOn::Commuting => " (its tests ran without what landed meanwhile)".to_owned(),
             LandedOn::Accepted { .. } => " (worse, and approved)".to_owned(),
         })
     }

@@ -130,7 +130,7 @@ impl Lander<'_> {
                 let tree = self.project.repo.tree_of(&candidate)?;
                 let started = queued.iter().filter(|one| members.contains(&one.entry.task));
                 let started = started.map(|one| one.stored.task.since).max().unwrap_or(Seconds(0));
-                running.push(Running { members, tree, purpose: Purpose::Candidate, started });
+                running.push(Running { members, tree, purpose: Purpose::Candidate, started, past: None });
             }
         }
         Ok(running)

@@ -5,6 +5,7 @@
 
 mod baseline;
 mod commits;
+mod commute;
 mod compose;
 mod decide;
 mod entries;
@@ -52,6 +53,8 @@ pub(crate) use rounds::{Bounds, Ran, Rounds};
 const TICK: Duration = Duration::from_secs(2);
 /// Clocks of several machines may differ by this much where a history is searched by time.
 const SKEW: i64 = 24 * 3600;
+/// Most commits of one candidate.
+const CHAIN_COMMITS: usize = 400;
 /// Files whose change concerns everything, besides `tests.shared`.
 const BARRIERS: [&str; 3] = ["orch.toml", "prompts/", ".gitattributes"];
 
@@ -70,6 +73,7 @@ struct Sharing {
 /// A test run that is going on in a thread of its own.
 struct Live {
     members: Vec<TaskId>,
+    commit: CommitId,
     tree: TreeId,
     purpose: Purpose,
     stop: Stop,
@@ -230,6 +234,10 @@ impl<'a> Lander<'a> {
             self.op.at = now();
             if let Some(text) = self.rewound()? {
                 self.stop_queue(&text)?;
+            }
+            if let Some(text) = self.does_not_go_together()? {
+                self.stop_queue(&text)?;
+                self.note_looked_at()?;
             }
             self.forgive_base()?;
             let queued = self.staying()?;

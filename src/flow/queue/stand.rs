@@ -85,6 +85,7 @@ impl Lander<'_> {
         )?;
         self.say(Step::NeedsYou, &[], None, format!("the queue stops: {text}"));
         self.rounds.stands = Some(format!("stopped: {text}"));
+        self.rounds.stopped = true;
         Ok(())
     }
 

@@ -103,6 +103,7 @@ impl Lander<'_> {
         let stop = Stop::new();
         let live = Live {
             members,
+            commit: commit.clone(),
             tree: tree.clone(),
             purpose,
             stop: stop.clone(),

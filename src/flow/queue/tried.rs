@@ -5,18 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::flow::FlowError;
 use crate::queue::{self, Belief, Tried};
+use crate::store::repo_journal::Coupled;
 use crate::suite::result::Results;
 use crate::task::Event;
 use crate::task::id::{CommitId, Nonce, Seconds, TaskId};
 
-use super::{Lander, Queued};
+use super::{CHAIN_COMMITS, Lander, Queued, commute};
 
 /// Commits of the base at which a candidate may have been started; older ones say nothing of today.
 const BASE_COMMITS: usize = 400;
 /// The last events of a journal that are looked at.
 const EVENTS: usize = 40;
-/// Most commits of one candidate.
-const CHAIN_COMMITS: usize = 400;
 impl Lander<'_> {
     /// What runs of candidates said whose members wait here or have landed.
     pub(super) fn tried(
@@ -24,6 +23,7 @@ impl Lander<'_> {
         queued: &[Queued],
         landed: &BTreeSet<(TaskId, Nonce)>,
         baseline: Option<&Results>,
+        coupled: &[Coupled],
     ) -> Result<Vec<Tried>, FlowError> {
         let empty = Results::default();
         let waiting: HashSet<(&TaskId, &Nonce)> =
@@ -45,7 +45,11 @@ impl Lander<'_> {
             let took = i64::try_from(last.millis / 1000).unwrap_or_default();
             let started = Seconds(last.at.0 - took);
             let worse = judged.worse.iter().map(|worse| worse.test.as_str().to_owned()).collect();
-            all.push(Tried { members, tree, green, worse, started, ended: last.at });
+            let past = match self.past_of(&candidate, &commute::waiting(queued), coupled)? {
+                Some((below, past)) => self.was_green(&tree, &below)?.then_some(past),
+                None => None,
+            };
+            all.push(Tried { members, tree, green, worse, started, ended: last.at, past });
         }
         all.sort_by(|a, b| a.ended.cmp(&b.ended).then_with(|| a.members.cmp(&b.members)));
         Ok(all)
@@ -78,12 +82,8 @@ impl Lander<'_> {
         if let Some(chain) = self.chains.get(candidate) {
             return Ok(chain.clone());
         }
+        self.read_base_commits()?;
         let repo = &self.project.repo;
-        let tip = &self.project.base.tip;
-        if self.base_commits.first() != Some(tip) {
-            let commits = repo.first_parent(tip, None, BASE_COMMITS)?;
-            self.base_commits = commits.into_iter().map(|commit| commit.id).collect();
-        }
         let mut chain = Vec::new();
         let mut next = Some(candidate.clone());
         for _ in 0..CHAIN_COMMITS {
@@ -101,6 +101,15 @@ impl Lander<'_> {
         chain.reverse();
         self.chains.insert(candidate.clone(), chain.clone());
         Ok(chain)
+    }
+
+    pub(super) fn read_base_commits(&mut self) -> Result<(), FlowError> {
+        let tip = &self.project.base.tip;
+        if self.base_commits.first() != Some(tip) {
+            let commits = self.project.repo.first_parent(tip, None, BASE_COMMITS)?;
+            self.base_commits = commits.into_iter().map(|commit| commit.id).collect();
+        }
+        Ok(())
     }
 
     /// The rates of this repository, read again when the base has moved or somebody was ejected, or when the first run

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::FlowError;
 use crate::policy::{self, Policy};
-use crate::queue::{self, Base, NeedsBaseline, OnWorse, Rules, Running, View};
+use crate::queue::{self, Base, NeedsBaseline, OnWorse, Purpose, Rules, Running, View};
+use crate::store::repo_journal::Coupled;
 use crate::suite::format::Format;
 use crate::suite::result::Results;
 use crate::task::id::{CommitId, Nonce, TaskId};
 
 use super::decide::hold_of;
 use super::tried::failed_with;
-use super::{Lander, Live, Queued, SKEW};
+use super::{Lander, Live, Queued, SKEW, commute};
 
 impl Lander<'_> {
     pub(super) fn view(&mut self, queued: &[Queued]) -> Result<View, FlowError> {
@@ -19,17 +20,23 @@ impl Lander<'_> {
         self.drop_stale(queued);
         let tree = self.project.repo.tree_of(&tip)?;
         let told = self.project.full_results(&tree)?;
+        let commuted = self.is_commuted()?;
         let doubt = self.baseline_in_doubt(&tree, told.as_ref())?;
         // In doubt nothing is excused.
-        let baseline = if doubt { told.map(Results::taken_as_passed) } else { told };
+        let baseline = match told {
+            None if commuted => self.results_before()?,
+            told if doubt => told.map(Results::taken_as_passed),
+            told => told,
+        };
         let state = self.project.store.repo_state()?;
         let held =
             queued.iter().filter_map(|queued| Some((queued.entry.task.clone(), hold_of(&queued.stored)?)));
         let landed = self.landed_since(&tip, queued)?;
-        let tried = self.tried(queued, &landed, baseline.as_ref())?;
+        let tried = self.tried(queued, &landed, baseline.as_ref(), &state.coupled)?;
+        let running = self.running(queued, &state.coupled)?;
         self.failed_with = failed_with(&tried, baseline.as_ref());
         let mut view = View {
-            base: Base { commit: tip.clone(), tree: tree.clone(), landed },
+            base: Base { commit: tip.clone(), tree: tree.clone(), landed, commuted },
             entries: queued.iter().map(|queued| queued.entry.clone()).collect(),
             compositions: self
                 .compositions
@@ -39,7 +46,7 @@ impl Lander<'_> {
                 })
                 .collect(),
             verdicts: BTreeMap::new(),
-            running: self.live.iter().map(running).collect(),
+            running,
             belief: self.belief(&tried)?,
             tried,
             held: held.collect(),
@@ -56,6 +63,22 @@ impl Lander<'_> {
             view.verdicts.remove(&tree); // unknown, until a second run says the same
         }
         Ok(view)
+    }
+
+    /// The test runs that go on in this process.
+    fn running(&mut self, queued: &[Queued], coupled: &[Coupled]) -> Result<Vec<Running>, FlowError> {
+        let seen = |live: &Live| (live.commit.clone(), live.members.clone(), live.purpose);
+        let runs: Vec<_> = self.live.iter().map(|live| (seen(live), live.tree.clone(), live.since)).collect();
+        let mut running = Vec::new();
+        for ((commit, members, purpose), tree, started) in runs {
+            let past = match purpose {
+                Purpose::Candidate => self.past_of(&commit, &commute::waiting(queued), coupled)?,
+                Purpose::Baseline | Purpose::Confirm | Purpose::Blame => None,
+            };
+            let past = past.map(|(_, past)| past);
+            running.push(Running { members, tree, purpose, started, past });
+        }
+        Ok(running)
     }
 
     /// What the base's first-parent history says has landed since the oldest entry came.
@@ -88,15 +111,6 @@ impl Lander<'_> {
     }
 }
 
-fn running(live: &Live) -> Running {
-    Running {
-        members: live.members.clone(),
-        tree: live.tree.clone(),
-        purpose: live.purpose,
-        started: live.since,
-    }
-}
-
 /// The planner's rules, by the settings.
 fn rules(policy: &Policy) -> Rules {
     Rules {
@@ -111,6 +125,7 @@ fn rules(policy: &Policy) -> Rules {
             Format::Exit => NeedsBaseline::Reds,
             _ => NeedsBaseline::All,
         },
+        commute: policy.queue.land == policy::Land::Commute,
         vouch: policy.queue.vouch,
         land_when_closed: policy.queue.land_when_closed,
     }

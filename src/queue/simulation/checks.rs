@@ -5,6 +5,7 @@ use super::world::{End, World, index};
 use crate::queue::{Composition, Ejection, LandedOn, NeedsBaseline, Purpose, Verdict, View};
 use crate::task::id::{CommitId, TaskId, TreeId};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 impl World {
     /// A run is of a clean chain, in a free slot, of a tree that nobody knows or whose one red is in doubt.
@@ -39,7 +40,7 @@ impl World {
         Ok(())
     }
 
-    /// A landing is of a chain on today's base, tested green as that tree, and makes nothing worse.
+    /// A landing is of a chain on today's base, of members that may land.
     pub(super) fn land(
         &mut self,
         members: &[TaskId],
@@ -50,22 +51,10 @@ impl World {
         let chain: Vec<usize> = members.iter().map(index).collect();
         let composed = self.compose(&chain);
         prop_assert_eq!(composed, Composition::Clean { commit: commit.clone(), tree: tree.clone() });
-        prop_assert!(self.answers.contains_key(tree), "lands what was not tested");
-        let needed = match self.scenario.rules.needs_baseline {
-            NeedsBaseline::All => true,
-            NeedsBaseline::Reds => matches!(on, LandedOn::Accepted { .. }),
-            NeedsBaseline::None => false,
-        };
-        self.check_baseline(needed)?;
-        let mut content = self.base.clone();
-        content.1.extend(&chain);
-        let worse = !self.failing(&content).is_subset(&self.failing(&self.base));
-        match (self.known(tree).verdict, on) {
-            (Verdict::Green, LandedOn::Green | LandedOn::Flaky) => prop_assert!(!worse),
-            (Verdict::Worse { .. }, LandedOn::Accepted { .. }) => {
-                prop_assert!(chain.len() == 1 && self.scenario.changes[chain[0]].accept_worse);
-            }
-            (verdict, on) => prop_assert!(false, "lands {verdict:?} as {on:?}"),
+        if *on == LandedOn::Commuting {
+            self.check_commuting(&chain)?;
+        } else {
+            self.check_landing(&chain, tree, on)?;
         }
         for (at, &member) in chain.iter().enumerate() {
             let change = &self.scenario.changes[member];
@@ -75,13 +64,55 @@ impl World {
             let before = |other: usize| self.base.1.contains(&other) || chain[..at].contains(&other);
             prop_assert!(change.after.is_none_or(before));
         }
-        self.base = content;
+        self.base.1.extend(&chain);
         self.compositions.clear();
         if !std::mem::take(&mut self.lose_record) {
             for member in members {
                 self.end(member, End::Landed)?;
             }
         }
+        Ok(())
+    }
+
+    /// What lands past something was green without it, and the two touch nothing in common.
+    fn check_commuting(&mut self, chain: &[usize]) -> Result<(), TestCaseError> {
+        prop_assert!(self.scenario.rules.commute);
+        let paths = |at: usize| &self.scenario.changes[at].paths;
+        let apart = |&other: &usize| {
+            let touches = |&member: &usize| !paths(member).is_disjoint(paths(other));
+            !self.scenario.changes[other].barrier && !chain.iter().any(touches)
+        };
+        let vouches = |tree: &TreeId| {
+            let content = &self.trees[usize::from_str_radix(tree.as_str(), 16).unwrap()];
+            let members = content.1.difference(&self.base.1).eq(chain.iter().collect::<BTreeSet<_>>());
+            let past = self.missing(content).is_some_and(|missing| missing.iter().all(apart));
+            members && past && self.known(tree).verdict == Verdict::Green
+        };
+        prop_assert!(self.answers.keys().any(vouches), "lands past what it was not tested without");
+        self.commuted = Some(self.expected());
+        Ok(())
+    }
+
+    /// What lands was tested green as that tree, and makes nothing worse.
+    fn check_landing(&mut self, chain: &[usize], tree: &TreeId, on: &LandedOn) -> Result<(), TestCaseError> {
+        prop_assert!(self.answers.contains_key(tree), "lands what was not tested");
+        let needed = match self.scenario.rules.needs_baseline {
+            NeedsBaseline::All => self.commuted.is_none(),
+            NeedsBaseline::Reds => matches!(on, LandedOn::Accepted { .. }),
+            NeedsBaseline::None => false,
+        };
+        self.check_baseline(needed)?;
+        let mut content = self.base.clone();
+        content.1.extend(chain);
+        let worse = !self.failing(&content).is_subset(&self.failing(&self.base));
+        match (self.known(tree).verdict, on) {
+            (Verdict::Green, LandedOn::Green | LandedOn::Flaky) => prop_assert!(!worse),
+            (Verdict::Worse { .. }, LandedOn::Accepted { .. }) => {
+                prop_assert!(chain.len() == 1 && self.scenario.changes[chain[0]].accept_worse);
+            }
+            (verdict, on) => prop_assert!(false, "lands {verdict:?} as {on:?}"),
+        }
+        self.commuted = None;
         Ok(())
     }
 

@@ -22,6 +22,7 @@ fn calm(changes: Vec<Change>, batch_max: usize) -> World {
         on_worse: OnWorse::Culprit,
         confirmations: 1,
         needs_baseline: NeedsBaseline::None,
+        commute: false,
         vouch: true,
         land_when_closed: true,
     };
@@ -148,7 +149,8 @@ fn a_run_that_holds_a_failed_chain_is_ended() {
     }
     let (short, long) = (trees[14].clone(), trees[23].clone());
     let members = all.iter().copied().map(id).collect();
-    let run = Running { members, tree: long.clone(), purpose: Purpose::Candidate, started: Seconds(0) };
+    let run =
+        Running { members, tree: long.clone(), purpose: Purpose::Candidate, started: Seconds(0), past: None };
     world.running.push((run, 9));
     let cancel = Action::CancelRun { tree: long };
     assert!(!plan(&world.view(), Seconds(1), 2).contains(&cancel));

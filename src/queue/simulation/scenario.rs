@@ -111,12 +111,14 @@ pub(super) fn scenario() -> impl Strategy<Value = Scenario> {
     ];
     let baseline =
         prop_oneof![Just(NeedsBaseline::All), Just(NeedsBaseline::Reds), Just(NeedsBaseline::None)];
-    let rules = (1usize..6, one_in(5), 0u32..3, baseline, any::<bool>()).prop_map(
-        |(batch_max, stop, confirmations, needs_baseline, vouch)| Rules {
+    let rules = (1usize..6, one_in(5), 0u32..3, baseline, any::<bool>(), one_in(4)).prop_map(
+        |(batch_max, stop, confirmations, needs_baseline, vouch, commute)| Rules {
             batch_max,
             on_worse: if stop { OnWorse::Stop } else { OnWorse::Culprit },
             confirmations,
             needs_baseline,
+            // Where nobody asks what the base does, nobody would hear of a landing that broke it.
+            commute: commute && needs_baseline != NeedsBaseline::None,
             vouch,
             land_when_closed: true,
         },

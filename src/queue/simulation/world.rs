@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) stopped: Option<Stop>,
     pub(super) asked: bool,
     pub(super) lose_record: bool,
+    /// After a commuting landing, until the base is tested: what failed on the last one that was.
+    pub(super) commuted: Option<BTreeSet<String>>,
 }
 
 pub(super) fn id(of: usize) -> TaskId {
@@ -78,6 +80,7 @@ impl World {
             stopped: None,
             asked: false,
             lose_record: false,
+            commuted: None,
         }
     }
 
@@ -131,9 +134,13 @@ impl World {
     }
 
     /// The tests that are known to fail on today's base. Where it has to be tested for that, nothing is before it was.
-    fn expected(&self) -> BTreeSet<String> {
+    pub(super) fn expected(&self) -> BTreeSet<String> {
         let asked = self.scenario.rules.needs_baseline != NeedsBaseline::None;
-        if asked && !self.base_answered() { BTreeSet::new() } else { self.failing(&self.base) }
+        if asked && !self.base_answered() {
+            self.commuted.clone().unwrap_or_default()
+        } else {
+            self.failing(&self.base)
+        }
     }
 
     /// Whether a run of today's base gave a result.
@@ -197,23 +204,67 @@ impl World {
     /// What runs said of trees that are today's base with others on top, or that were of an earlier one.
     fn tried(&self) -> Vec<Tried> {
         let said = self.answers.keys().filter_map(|tree| {
-            let content = &self.trees[usize::from_str_radix(tree.as_str(), 16).unwrap()];
+            let content = self.content(tree);
             let rest: Vec<usize> =
                 content.1.iter().copied().filter(|member| !self.base.1.contains(member)).collect();
             let here = !rest.is_empty() && rest.iter().all(|&member| self.waiting(member));
+            let green = self.known(tree).verdict == Verdict::Green;
             here.then(|| Tried {
                 members: rest.into_iter().map(id).collect(),
                 tree: tree.clone(),
-                green: self.known(tree).verdict == Verdict::Green,
+                green,
                 worse: match self.known(tree).verdict {
                     Verdict::Worse { tests, .. } => tests,
                     Verdict::Green | Verdict::NoEvidence { .. } | Verdict::Baseline { .. } => BTreeSet::new(),
                 },
                 started: Seconds(0),
                 ended: Seconds(1),
+                past: self.past(content).filter(|_| green),
             })
         });
         if self.scenario.forgets { Vec::new() } else { said.collect() }
+    }
+
+    /// The changes that the base has and a tree has not; `None` where others pushed between them.
+    pub(super) fn missing(&self, content: &Content) -> Option<Vec<usize>> {
+        (content.0 == self.base.0).then(|| self.base.1.difference(&content.1).copied().collect())
+    }
+
+    /// What of the base is other than what a run of this content had below.
+    fn past(&self, content: &Content) -> Option<Footprint> {
+        if !self.scenario.rules.commute {
+            return None;
+        }
+        let Some(missing) = self.missing(content) else {
+            return Some(Footprint::new(BTreeSet::new(), &[], true).unwrap());
+        };
+        let paths = missing.iter().flat_map(|&at| self.entry(at).footprint.paths).collect();
+        let barrier = missing.iter().any(|&at| self.scenario.changes[at].barrier);
+        Some(Footprint::new(paths, &[], barrier).unwrap())
+    }
+
+    fn content(&self, tree: &TreeId) -> &Content {
+        &self.trees[usize::from_str_radix(tree.as_str(), 16).unwrap()]
+    }
+
+    fn running(&self) -> Vec<Running> {
+        let seen = |(run, _): &(Running, u32)| {
+            let past = self.past(self.content(&run.tree)).filter(|_| run.purpose == Purpose::Candidate);
+            Running { past, ..run.clone() }
+        };
+        self.running.iter().map(seen).collect()
+    }
+
+    /// What the landings of the last time do together is known: a red stops everything.
+    fn look_at_commuted(&mut self) {
+        if !self.base_answered() {
+            return;
+        }
+        let Some(before) = self.commuted.take() else { return };
+        let tests: BTreeSet<String> = self.failing(&self.base).difference(&before).cloned().collect();
+        if !tests.is_empty() {
+            self.stopped = Some(Stop { culprit: id(0), tests });
+        }
     }
 
     /// The share of changes that fail, as production learns it: a guess of 5 %, with the weight of two changes.
@@ -237,6 +288,7 @@ impl World {
                 commit: self.commit(&base, &[]),
                 tree,
                 landed: self.landed.iter().map(|&at| (id(at), nonce(at))).collect(),
+                commuted: self.commuted.is_some(),
             },
             entries: (0..self.scenario.changes.len())
                 .filter(|&at| self.waiting(at))
@@ -244,7 +296,7 @@ impl World {
                 .collect(),
             compositions: self.compositions.clone(),
             verdicts,
-            running: self.running.iter().map(|(run, _)| run.clone()).collect(),
+            running: self.running(),
             tried: self.tried(),
             belief: Belief {
                 failing: self.failing_share(),
@@ -265,6 +317,7 @@ impl World {
         loop {
             self.befall();
             self.finish_runs();
+            self.look_at_commuted();
             let view = self.view();
             let now = Seconds(i64::from(self.tick));
             let actions = plan(&view, now, self.scenario.slots);
@@ -302,6 +355,7 @@ impl World {
             }
             Event::BaseMoves => {
                 self.base.0 += 1;
+                self.commuted = None;
                 self.compositions.clear();
             }
             Event::LoseRecord => self.lose_record = true,
@@ -314,7 +368,7 @@ impl World {
             std::mem::take(&mut self.running).into_iter().partition(|(_, end)| *end <= tick);
         self.running = going;
         for (run, _) in done {
-            let content = self.trees[usize::from_str_radix(run.tree.as_str(), 16).unwrap()].clone();
+            let content = self.content(&run.tree).clone();
             let mut tests = self.failing(&content);
             let luck = self.scenario.luck.iter().cycle().nth(self.runs).copied().unwrap_or(Luck::Fine);
             self.runs += 1;
@@ -347,7 +401,8 @@ impl World {
                 self.check_start(view, &members, &commit, &tree, purpose)?;
                 let seconds = self.scenario.seconds[self.runs % self.scenario.seconds.len()];
                 let started = Seconds(i64::from(self.tick));
-                self.running.push((Running { members, tree, purpose, started }, self.tick + seconds));
+                self.running
+                    .push((Running { members, tree, purpose, started, past: None }, self.tick + seconds));
             }
             Action::CancelRun { tree } => self.running.retain(|(run, _)| run.tree != tree),
             Action::Land { members, commit, tree, on } => self.land(&members, &commit, &tree, &on)?,
