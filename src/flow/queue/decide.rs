@@ -68,6 +68,7 @@ impl Lander<'_> {
                 Blame::Own => {}
             }
         }
+        let Some(_nothing_lands) = self.may_withdraw(task)? else { return Ok(true) };
         let text = evidence.text.clone();
         let retry = self.project.policy.retry.clone();
         let stored = self.change(task, |stored| match stored.task.state {

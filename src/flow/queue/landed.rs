@@ -39,7 +39,7 @@ impl Project {
     }
 
     /// The landing of the stay in the queue that a task's journal says it is at.
-    fn unrecorded_landing(&self, task: &Task) -> Result<Option<CommitId>, FlowError> {
+    pub(super) fn unrecorded_landing(&self, task: &Task) -> Result<Option<CommitId>, FlowError> {
         let State::ReadyForHandoff { change, .. } = &task.state else { return Ok(None) };
         let nonce = entry_nonce(task, &change.head);
         let mut next = Some(self.base.tip.clone());
@@ -58,6 +58,17 @@ impl Project {
 }
 
 impl Lander<'_> {
+    /// Nothing lands while the answer is held. `None` where the task has landed already and only its record is missing, as
+    /// where a killed queue's git moved the base after all.
+    pub(super) fn may_withdraw(&self, task: &TaskId) -> Result<Option<FileLock>, FlowError> {
+        let (today, nothing_lands) = self.project.withdrawing()?;
+        let landed = match today.store.load(task)? {
+            Some(stored) => today.unrecorded_landing(&stored.task)?.is_some(),
+            None => false,
+        };
+        Ok((!landed).then_some(nothing_lands))
+    }
+
     /// Whether nobody withdrew a member since the view was made: its journal is where it was.
     pub(super) fn still_as_read(&self, queued: &[Queued], members: &[TaskId]) -> Result<bool, FlowError> {
         for member in members.iter().filter_map(|task| Self::find(queued, task)) {

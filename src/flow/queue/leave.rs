@@ -17,8 +17,11 @@ impl Lander<'_> {
         let mut staying = Vec::new();
         for member in self.queued()? {
             match self.must_leave(&member)? {
-                Some(evidence) => self.leaves(&member.entry.task, &evidence)?,
-                None => staying.push(member),
+                // What came after its landing changes nothing of it: only its record is to be made up for.
+                Some(evidence) if self.project.unrecorded_landing(&member.stored.task)?.is_none() => {
+                    self.leaves(&member.entry.task, &evidence)?;
+                }
+                Some(_) | None => staying.push(member),
             }
         }
         Ok(staying)
@@ -89,9 +92,10 @@ impl Lander<'_> {
         Ok(None)
     }
 
-    /// Writes down that a task left, and why.
+    /// Writes down that a task left, and why; nothing where it has landed by now.
     pub(super) fn leaves(&mut self, task: &TaskId, evidence: &Evidence) -> Result<(), FlowError> {
         let left = std::cell::Cell::new(false);
+        let Some(_nothing_lands) = self.may_withdraw(task)? else { return Ok(()) };
         self.change(task, |stored| {
             left.set(matches!(stored.task.state, State::ReadyForHandoff { .. }));
             if left.get() { vec![Event::Escalated { because: evidence.clone() }] } else { Vec::new() }

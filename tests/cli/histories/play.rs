@@ -80,12 +80,12 @@ if grep -qx '{old}' {file} 2>/dev/null; then sed -i 's/^{old}$/{mark}/' {file}; 
 "#;
 
 /// Moves a branch on by one commit, unless it has landed.
-const REPUSH: &str = r#"export GIT_DIR={dir}/.git GIT_INDEX_FILE={place}/index
+const REPUSH: &str = r#"export GIT_DIR={dir}/.git GIT_INDEX_FILE={place}/index-$$
 {git} --git-dir={main} log --format=%B main | grep -qx 'Orch-Task: {branch}' && exit
 tip=$({git} rev-parse refs/heads/{branch}) && {git} read-tree $tip || exit
 {git} update-index --add --cacheinfo 100644,$(echo {mark} | {git} hash-object -w --stdin),{mark}
-new=$({git} commit-tree -p $tip -m 'More work' $({git} write-tree))
-{git} update-ref refs/heads/{branch} $new $tip && echo {branch} $tip $new {mark} >>{place}/repushed
+tree=$({git} write-tree) && new=$({git} commit-tree -p $tip -m 'More work' $tree) || exit
+if {git} update-ref refs/heads/{branch} $new $tip; then echo {branch} $tip $new {mark} >>{place}/repushed; fi
 "#;
 
 impl Played {

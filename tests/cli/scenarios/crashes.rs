@@ -57,6 +57,21 @@ fn scenario_18_what_has_landed_is_not_given_up_although_its_record_was_lost() {
 }
 
 #[test]
+fn scenario_18_what_has_landed_does_not_leave_the_queue_because_its_branch_moved_on() {
+    let field = Field::new("true", "");
+    field.queue(&["a", "b"]);
+    let queued = field.refs();
+    field.drain(0);
+    let tip = field.tip();
+    field.forget_since(&queued);
+    field.git(&["switch", "-q", "a"]);
+    field.git(&["commit", "-q", "--allow-empty", "-m", "more"]);
+    field.git(&["switch", "-q", "main"]);
+    assert_eq!(names(&field.drain(0)["landed"]), ["a", "b"]);
+    assert_eq!((field.task("a")["state"].as_str(), field.tip()), (Some("completed"), tip));
+}
+
+#[test]
 fn scenario_19_of_ten_processes_one_runs_and_lands_and_the_others_end_cleanly() {
     let field = Field::new("sleep 0.5", "");
     field.queue(&["a", "b"]);
