@@ -71,18 +71,21 @@ impl Project {
     /// # Errors
     /// As [`Project::plan_undo`]; or others were faster.
     pub(crate) fn undo(&self, op: &Op, undone: &Undone) -> Result<(), FlowError> {
+        let mut finished = Vec::new();
         for journal in self.journals()? {
             if undone.events.iter().any(|(id, _)| *id == journal.stored.task.id) {
-                self.undo_one(op, &journal, &undone.op)?;
+                finished.extend(self.undo_one(op, &journal, &undone.op)?);
             }
         }
+        self.store.archive(op, &finished)?; // all at once: what an import brought may be hundreds
         Ok(())
     }
 
-    fn undo_one(&self, op: &Op, journal: &Journal, undone: &str) -> Result<(), FlowError> {
+    /// The task, where nothing is left to do on it.
+    fn undo_one(&self, op: &Op, journal: &Journal, undone: &str) -> Result<Option<Stored>, FlowError> {
         let stored = &journal.stored;
         let Some(first) = journal.events.iter().position(|(_, event)| event.op == undone) else {
-            return Ok(());
+            return Ok(None);
         };
         let event = match first.checked_sub(1).and_then(|before| journal.events.get(before)) {
             Some((before, _)) => {
@@ -101,11 +104,11 @@ impl Project {
             self.clean_up(&stored.task)?;
         }
         self.bring_branch_back(&next.task)?;
-        if next.task.state.is_finished() {
-            self.clean_up(&next.task)?;
-            self.store.archive(op, &[next])?;
+        if !next.task.state.is_finished() {
+            return Ok(None);
         }
-        Ok(())
+        self.clean_up(&next.task)?;
+        Ok(Some(next))
     }
 
     /// Whoever had a task in hand finds the work again that was kept when it was taken away.

@@ -40,7 +40,7 @@ pub(super) fn data(project: &Project, screen: &Screen, cards: &[Card]) -> Result
     Ok(json!({
         "worktree_gone": bereft,
         "main": {"branch": screen.branch, "commit": project.base.tip.as_str()},
-        "run": screen.run.as_ref().map(|(run, waits)| json!({"id": run, "waits": waits})),
+        "run": screen.run.as_ref().map(|run| json!({"id": run.id, "waits": run.waits, "goes_on": run.goes_on})),
         "needs_you": needs_you,
         "tasks": tasks,
         "queue": screen.queue.iter().map(|card| card.id.as_str()).collect::<Vec<_>>(),

@@ -9,7 +9,7 @@ use crate::task::id::TaskId;
 
 use crate::cli::text;
 
-use super::screen::Screen;
+use super::screen::{Screen, Unended};
 
 /// Ready tasks that are shown without `-a`.
 const READY_MAX: usize = 20;
@@ -89,9 +89,16 @@ pub(super) fn render(screen: &Screen) -> String {
 /// What stands still, and what cannot be read.
 fn standing(screen: &Screen) -> String {
     let mut out = String::new();
-    if let Some((run, Some(why))) = &screen.run {
-        let line = format!("Run {run} waits for you: {}   git orch approve budget", text::line(why));
-        let _ = writeln!(out, "{}", text::attention(&line));
+    if let Some(Unended { id, waits, goes_on }) = &screen.run {
+        let line = match waits {
+            Some(why) => text::attention(&format!(
+                "Run {id} waits for you: {}   git orch approve budget",
+                text::line(why)
+            )),
+            None if *goes_on => format!("Run {id} goes on"),
+            None => text::attention(&format!("Run {id} was cut off   git orch run")),
+        };
+        let _ = writeln!(out, "{line}");
     }
     if let Some(why) = &screen.paused {
         let _ = writeln!(out, "The queue is paused: {}   git orch queue resume", text::line(why));
@@ -286,6 +293,20 @@ mod tests {
         Done today: 9
         ");
         assert_snapshot!(short(&screen), @"orch 2> 2q 1!");
+    }
+
+    #[test]
+    fn a_run_that_has_not_ended_says_how_it_stands() {
+        let run = |waits: Option<&str>, goes_on| {
+            let run = Unended { id: "r-1".to_owned(), waits: waits.map(str::to_owned), goes_on };
+            standing(&Screen { run: Some(run), ..screen() })
+        };
+        let all = [run(None, true), run(None, false), run(Some("$5.00 of $5.00"), false)].concat();
+        assert_snapshot!(anstream::adapter::strip_str(&all), @"
+        Run r-1 goes on
+        Run r-1 was cut off   git orch run
+        Run r-1 waits for you: $5.00 of $5.00   git orch approve budget
+        ");
     }
 
     #[test]

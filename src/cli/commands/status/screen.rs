@@ -41,11 +41,20 @@ pub(super) struct Screen {
     pub(super) below: Option<u8>,
     /// Why the queue stood still when it last ran here, where it has work.
     pub(super) stood: Option<String>,
-    /// The run that has not come to its end, and why it waits, if it does.
-    pub(super) run: Option<(String, Option<String>)>,
+    /// The run that has not come to its end.
+    pub(super) run: Option<Unended>,
     pub(super) now: i64,
     pub(super) all: bool,
     pub(super) filtered: bool,
+}
+
+/// A run that has not come to its end.
+pub(super) struct Unended {
+    pub(super) id: String,
+    /// Why it waits for a person, if it does.
+    pub(super) waits: Option<String>,
+    /// Whether its process is there.
+    pub(super) goes_on: bool,
 }
 
 impl Screen {
@@ -62,8 +71,10 @@ impl Screen {
         let state = project.store.repo_state().map_err(FlowError::from)?;
         (screen.paused, screen.stopped, screen.below) = (state.paused, state.stopped, state.min_priority);
         screen.stood = project.stood_still().filter(|_| !screen.queue.is_empty());
-        let run = project.unfinished_run()?;
-        screen.run = run.map(|(run, state)| (run.to_string(), state.waits));
+        if let Some((run, state)) = project.unfinished_run()? {
+            let goes_on = project.run_goes_on()?;
+            screen.run = Some(Unended { id: run.to_string(), waits: state.waits, goes_on });
+        }
         let today = screen.now - 86_400;
         screen.done_today = done_since(project, cards, Seconds(today))?;
         Ok(screen)
@@ -71,12 +82,12 @@ impl Screen {
 
     /// Whether a run waits for a yes to its budget.
     pub(super) fn waits(&self) -> bool {
-        matches!(&self.run, Some((_, Some(_))))
+        self.run.as_ref().is_some_and(|run| run.waits.is_some())
     }
 
     /// What to type next.
     pub(super) fn next(&self) -> Vec<String> {
-        if let Some((_, Some(_))) = &self.run {
+        if self.waits() {
             vec!["git orch approve budget".to_owned()]
         } else if let Some(card) = self.needs.first() {
             vec![format!("git orch show {}", card.id)]
