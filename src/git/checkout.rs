@@ -1,11 +1,9 @@
-//! What is in a worktree: its state, its files as a commit or as a tree, and a commit's files put into it.
+//! What is in a worktree: its state, and its files as a commit or as a tree.
 
 use super::command::{Git, fields, paths};
 use super::lock::Shared;
 use super::objects::{NewCommit, Person};
 use super::refs::{Expected, Swap, full_name};
-use super::sweep::make_removable;
-use super::unseen::sweep_unseen;
 use super::{GitError, Repo};
 use crate::task::id::{CommitId, TreeId, shown};
 use std::path::{Path, PathBuf};
@@ -62,48 +60,8 @@ enum Head {
 }
 
 impl Repo {
-    /// Puts a commit into a test slot: all its files as they are in the commit, and nothing else but `keep`.
-    pub(crate) fn switch_detached(
-        &self,
-        path: &Path,
-        commit: &CommitId,
-        keep: &[String],
-    ) -> Result<(), GitError> {
-        let admin = self.admin(path)?;
-        self.restore_git_file(&admin, path)?;
-        self.unmark(&admin, path, None)?;
-        self.put_there(&admin, path, commit, keep).or_else(|_| {
-            make_removable(path);
-            self.put_there(&admin, path, commit, keep)
-        })
-    }
-
-    fn put_there(
-        &self,
-        admin: &Path,
-        path: &Path,
-        commit: &CommitId,
-        keep: &[String],
-    ) -> Result<(), GitError> {
-        let checkout = ["checkout", "--quiet", "--force", "--detach", "--no-recurse-submodules"];
-        let git = Git::in_worktree(self, admin, path).holding(Shared::wait(self)?.into_file());
-        git.args(checkout).args([commit.as_str(), "--"]).output()?;
-        let mut clean = Git::in_worktree(self, admin, path)
-            .holding(Shared::wait(self)?.into_file())
-            .args(["clean", "--quiet", "-d"])
-            .arg("-x") // ignored files are what a test leaves for the next one
-            .arg("-ff"); // twice: repositories inside too
-        for kept in keep {
-            clean = clean.arg(format!("--exclude=/{}", escape_pattern(kept)));
-        }
-        clean.output()?;
-        sweep_unseen(path, keep);
-        Ok(())
-    }
-
-    /// Takes the marks off by which git looks at no file any more, of files that are there: a test may have set them, and
-    /// its own version of a file would stay for all that are tested after it; of work that they hide nothing would be
-    /// kept. In `index`, or in the worktree's own.
+    /// Takes the marks off by which git looks at no file any more, of files that are there: of work that they hide nothing
+    /// would be kept. In `index`, or in the worktree's own.
     pub(super) fn unmark(&self, admin: &Path, path: &Path, index: Option<&Path>) -> Result<(), GitError> {
         let git = || {
             let git = Git::in_worktree(self, admin, path);
@@ -374,18 +332,6 @@ impl Repo {
     }
 }
 
-/// A path as a pattern that matches only itself.
-fn escape_pattern(path: &str) -> String {
-    let mut pattern = String::new();
-    for c in path.trim_matches('/').chars() {
-        if "*?[]\\!#".contains(c) {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
-}
-
 /// The first line of git's complaint, without its label.
 fn first_line(stderr: &[u8]) -> String {
     let text = super::command::tail(stderr);
@@ -397,7 +343,6 @@ fn first_line(stderr: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::git::testing::{Sandbox, git, person};
-    use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
 
     fn commit_all(sandbox: &Sandbox, path: &Path) -> Result<Option<CommitId>, GitError> {
@@ -468,47 +413,5 @@ mod tests {
         sandbox.repo.switch_detached(&path, &commit, &[]).unwrap();
         assert!(!mark.exists());
         assert!(std::fs::read_to_string(path.join(".git")).unwrap().contains("worktrees/wt"));
-    }
-
-    #[test]
-    fn what_a_test_hides_from_git_does_not_stay_for_the_next() {
-        let sandbox = Sandbox::new();
-        let (repo, path) = (&sandbox.repo, sandbox.beside("slot"));
-        let first = sandbox.commit_on(&sandbox.main(), &[("check.sh", "test\n"), ("b", "b\n")]);
-        sandbox.git(&["sparse-checkout", "set", "nothing"]);
-        repo.add_detached(&path, &first).unwrap();
-        assert!(path.join("check.sh").exists(), "a slot has all files, whatever the checkout has");
-        for mark in ["--skip-worktree", "--assume-unchanged"] {
-            git(&path, &["update-index", mark, "check.sh"]);
-            std::fs::write(path.join("check.sh"), "exit 0\n").unwrap();
-            let folder = path.join("module/read-only");
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(folder.join("f"), "").unwrap();
-            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o555)).unwrap();
-            repo.switch_detached(&path, &first, &[]).unwrap();
-            assert_eq!(std::fs::read_to_string(path.join("check.sh")).unwrap(), "test\n", "{mark}");
-            assert!(!path.join("module").exists());
-        }
-    }
-
-    #[test]
-    fn a_slot_holds_only_the_commit_and_what_is_kept() {
-        let sandbox = Sandbox::new();
-        let path = sandbox.beside("slot");
-        sandbox.repo.add_detached(&path, &sandbox.main()).unwrap();
-        let next = sandbox.commit_on(&sandbox.main(), &[(".gitignore", "target\nlog\n"), ("b", "b")]);
-        for folder in ["target", "log", "nested/.git", "ta*"] {
-            std::fs::create_dir_all(path.join(folder)).unwrap();
-            std::fs::write(path.join(folder).join("f"), "x").unwrap();
-        }
-        std::fs::write(path.join("a.txt"), "changed").unwrap();
-        sandbox.repo.switch_detached(&path, &next, &["target".to_owned()]).unwrap();
-        let mut left: Vec<_> = std::fs::read_dir(&path)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        left.sort();
-        assert_eq!(left, [".git", ".gitignore", "a.txt", "b", "target"]);
-        assert_eq!(sandbox.repo.worktree_head(&path).unwrap(), next);
     }
 }

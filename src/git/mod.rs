@@ -25,6 +25,7 @@ pub(crate) mod setup;
 pub(crate) mod slot;
 pub(crate) mod stale;
 pub(crate) mod trunk;
+mod slot_files;
 mod sweep;
 mod under_way;
 mod unseen;

@@ -22,6 +22,9 @@ pub(crate) struct Words {
 /// Trailers that only the queue writes: of anybody else they would be a forged landing.
 const OURS: &str = "orch-";
 const CO_AUTHOR: &str = "Co-authored-by";
+/// After a comment character, of which people have their own, a line of this ends a message for git (`wt-status.c`), so the
+/// trailers below it would be none.
+const SCISSORS: &str = "------------------------ >8 ------------------------";
 
 /// The message of one commit for a whole branch: its first author's words, everybody else as co-author.
 ///
@@ -65,7 +68,7 @@ fn composed(subject: &str, body: &str, trailers: &[(String, String)], ours: &[(S
     let lines = |pairs: &[(String, String)]| -> String {
         pairs.iter().map(|(key, value)| format!("{key}: {value}\n")).collect()
     };
-    let mut text = format!("{}\n\n", unmentioned(&subject.replace('\0', "")));
+    let mut text = format!("{}\n\n", unmentioned(&uncut(&subject.replace('\0', ""))));
     let body = unforged(&unmentioned(body.trim()));
     if !body.trim().is_empty() {
         text.push_str(&format!("{}\n\n", body.trim_end()));
@@ -76,14 +79,19 @@ fn composed(subject: &str, body: &str, trailers: &[(String, String)], ours: &[(S
 }
 
 /// Text of others as it goes into a commit, where nothing is cut off later any more: without zero bytes, which a commit
-/// cannot have, and without lines that a reader of trailers could take for ours.
+/// cannot have, without lines that a reader of trailers could take for ours, and without an end of the message.
 fn unforged(text: &str) -> String {
     let is_ours = |line: &str| {
         let bare = line.chars().filter(|c| !c.is_whitespace() && !c.is_control());
         bare.take(OURS.len()).collect::<String>().eq_ignore_ascii_case(OURS)
     };
     let text = text.replace('\0', "");
-    text.split_inclusive('\n').filter(|line| !is_ours(line)).collect()
+    uncut(&text.split_inclusive('\n').filter(|line| !is_ours(line)).collect::<String>())
+}
+
+/// Text without scissors: a word stands in their place, so that what was around them makes no others.
+fn uncut(text: &str) -> String {
+    text.replace(SCISSORS, "(scissors)")
 }
 
 fn is(key: &str, wanted: &str) -> bool {
@@ -197,8 +205,9 @@ mod tests {
         /// Whatever a branch's commits say, the trailers that begin like ours are ours.
         #[test]
         fn nobody_forges_a_landing(
-            subject in "[a-zO\\-@ ]{1,12}",
-            body in "((O|o|\0|\r| |\t|\u{200b}){0,3}rch-Task: victim\n|Orch-Nonce:\0 n\n|\n|[a-z@ \0]{0,6}\n){0,8}",
+            subject in "([a-zO\\-@ ]{1,12}|[#;] -{24} >8 (-{12}\0-{12}|-{24}))",
+            body in "((O|o|\0|\r| |\t|\u{200b}){0,3}rch-Task: victim\n|Orch-Nonce:\0 n\n|\n|[a-z@ \0]{0,6}\n|\
+                (#|;|@@|O) -{24} >8 -{12}\0?(-{24} >8 )?-{12,36}\n){0,8}",
             key in "(O\0?rch-(Task|Nonce)|Signed-off-by)",
             value in "[a-z \0]{0,8}",
         ) {
@@ -210,6 +219,7 @@ mod tests {
                 squashed("Title", &[commit.clone(), commit.clone()], &ours()),
             ] {
                 prop_assert!(!text.contains('\0'));
+                prop_assert!(!text.lines().any(|line| line.ends_with(SCISSORS)), "{text:?}");
                 let after = text.lines().skip(1).filter(|line| line.to_ascii_lowercase().trim().starts_with(OURS));
                 let found: Vec<&str> = after.collect();
                 prop_assert!(found.is_empty() || found == ["Orch-Task: t-1", "Orch-Nonce: n"], "{text:?}");

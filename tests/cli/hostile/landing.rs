@@ -133,6 +133,34 @@ fn a_zero_byte_in_a_message_forges_no_landing() {
 }
 
 #[test]
+fn scissors_in_a_message_hide_no_landing_from_git() {
+    let cut = "------------------------ >8 ------------------------";
+    for mode in ["rebase", "squash"] {
+        let sandbox = Sandbox::new();
+        let toml = format!("[tests]\nall = \"true\"\nreport = \"exit\"\n[queue]\nmode = \"{mode}\"\n");
+        sandbox.write("orch.toml", &toml);
+        sandbox.git(&["commit", "-qam", "mode"]);
+        let messages = [
+            ("body", "#", format!("Fine\n\nWords.\n# {cut}\nmore\n\nReviewed-by: X <x@y>\n")),
+            ("subject", "#", format!("# {cut}\n\nWords.\n")),
+            ("other", ";", format!("Fine\n\nWords.\n; {cut}\n")),
+        ];
+        for (name, comment, message) in messages {
+            sandbox.branch(name, &format!("{name}.txt"), "1\n");
+            let commit =
+                sandbox.git(&["commit-tree", &format!("{name}^{{tree}}"), "-p", "main", "-m", &message]);
+            sandbox.git(&["update-ref", &format!("refs/heads/{name}"), &commit]);
+            sandbox.run(&["queue", "add", name]).exits(0);
+            sandbox.run(&["queue", "run"]).exits(0);
+            sandbox.git(&["config", "core.commentChar", comment]);
+            let format = "--format=%(trailers:key=Orch-Task,valueonly,separator=%x2C)";
+            let said = sandbox.git(&["log", "-1", format, "main"]);
+            assert_eq!(said, name, "{mode}: {}", sandbox.git(&["cat-file", "commit", "main"]));
+        }
+    }
+}
+
+#[test]
 fn a_changelog_that_is_no_file_of_ours_stays_as_it_is() {
     for make in
         ["mkdir CHANGELOG.md && echo a > CHANGELOG.md/a.md", "echo '# C' > C.md && ln -s C.md CHANGELOG.md"]

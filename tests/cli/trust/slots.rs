@@ -107,3 +107,46 @@ fn a_report_that_cannot_be_read_is_no_evidence_for_one_change() {
         assert!(needs["why"].as_str().is_some_and(|why| why.contains("report")), "{harm}: {needs}");
     }
 }
+
+#[test]
+fn what_a_test_hides_in_its_slot_is_there_for_the_next_candidate() {
+    for harm in [
+        "git update-index --skip-worktree t/2.sh; rm -f t/2.sh",
+        "git update-index --assume-unchanged t/2.sh; echo true > t/2.sh",
+        "git rm -q --cached t/2.sh; echo t/2.sh >> $(git rev-parse --git-common-dir)/info/exclude; echo true > t/2.sh",
+    ] {
+        let field = Field::with_tap("[queue]\nbatch = 1", &[("2.sh", "test ! -e broken.txt\n")]);
+        field.sandbox.branch("evil", "t/1.sh", &format!("{harm}\nexit 1\n"));
+        field.sandbox.run(&["check", "main..evil"]);
+        field.queue(&["broken"]);
+        let ran = field.sandbox.run(&["queue", "run", "--json"]);
+        assert!(field.landed().is_empty() && ran.code == 4, "{harm}: {ran:?}");
+        field.queue(&["good"]);
+        assert_eq!(names(&field.drain(0)["landed"]), ["good"], "{harm}");
+    }
+}
+
+#[test]
+fn what_a_test_leaves_in_a_submodule_is_gone_for_the_next_candidate() {
+    let field = Field::new(
+        "git -c protocol.file.allow=always submodule --quiet update --init && sh t0.sh && sh lib/check.sh",
+        "[queue]\nbatch = 1",
+    );
+    let lib = field.place().join("lib");
+    let at = lib.to_str().unwrap();
+    field.git(&["init", "-q", at]);
+    fs::write(lib.join("check.sh"), "test ! -e broken.txt\n").unwrap();
+    field.git(&["-C", at, "add", "."]);
+    field.git(&["-C", at, "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "lib"]);
+    field.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", at, "lib"]);
+    field.sandbox.write("t0.sh", "true\n");
+    let toml = field.git(&["show", "main:orch.toml"]);
+    field.amend(&format!("{toml}\n"));
+    field.sandbox.branch("evil", "t0.sh", "echo true > lib/check.sh; exit 1\n");
+    field.sandbox.run(&["check", "main..evil"]);
+    field.queue(&["broken"]);
+    let ran = field.sandbox.run(&["queue", "run", "--json"]);
+    assert!(field.landed().is_empty() && ran.code == 4, "{ran:?}");
+    field.queue(&["good"]);
+    assert_eq!(names(&field.drain(0)["landed"]), ["good"]);
+}
