@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::review::{Answer, Missing, NoVerdict, Opinion, ReviewGate, Rounds, Why, gate};
 use crate::store::{Op, Stored};
 use crate::task::event::ReviewVerdict;
-use crate::task::finding::Finding;
+use crate::task::finding::{Finding, Severity};
 use crate::task::{Actor, Event, Evidence, State, Task, Trouble};
 
 use super::progress::Step;
@@ -54,6 +54,15 @@ impl Project {
         let rounds = if may_come_back { Rounds::Remain } else { Rounds::Over };
         let (event, step, text) = match gate(&answers(task), reviewers, rounds) {
             ReviewGate::Neutral => return Ok(None),
+            ReviewGate::Passed { notes }
+                if !self.policy.review.notes_high
+                    && notes.iter().any(|note| note.severity == Severity::High) =>
+            {
+                let high: Vec<_> = notes.into_iter().filter(|note| note.severity == Severity::High).collect();
+                let because = evidence(&high);
+                let text = because.text.clone();
+                (Event::Escalated { because }, Step::NeedsYou, text)
+            }
             ReviewGate::Passed { notes } => {
                 let text = match notes.len() {
                     0 => "review passed".to_owned(),

@@ -176,6 +176,13 @@ pub(crate) const KEYS: &[Key] = &[
         "whether authors with write access may approve their own pull requests: for one maintainer alone",
     ),
     key("review.rounds", Count, Shared, "1", "times that a change may come back from review to be fixed"),
+    key(
+        "review.high",
+        Choice(&["ask", "note"]),
+        Shared,
+        "ask",
+        "a HIGH finding after the last round: a person decides, or it is noted and the change goes on",
+    ),
     key("agents.implement", Text, Preference, "", "agent that does tasks"),
     key("agents.review", Text, Preference, "", "agent that reviews; without it a person is asked"),
     key(

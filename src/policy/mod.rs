@@ -107,6 +107,8 @@ pub(crate) struct Review {
     /// On pull requests, authors with write access may approve: there is nobody else.
     pub(crate) own: bool,
     pub(crate) rounds: u32,
+    /// Whether a HIGH finding that is left after the last round is only noted, and no person is asked.
+    pub(crate) notes_high: bool,
 }
 
 /// `[agents]`: which agent does what, as its text (`exec:cmd`, the name of an agent).
@@ -303,6 +305,7 @@ impl Settings {
                 approvers: self.words("review.approvers"),
                 own: self.switch("review.own"),
                 rounds: self.small("review.rounds"),
+                notes_high: self.text("review.high").as_deref() == Some("note"),
             },
             agents: self.agents(),
             jobs: self.small("run.jobs"),

@@ -118,7 +118,7 @@ pub(crate) fn events() -> Vec<Event> {
     vec![
         Event::Added(Box::new(new_task())),
         Event::Edited(Edit {
-            priority: Some(0),
+            priority: Some(3),
             hotfix: Some(true),
             delegates: Some(vec![Who("bo".to_owned())]),
             ..Edit::default()

@@ -441,10 +441,15 @@ impl Task {
         }
     }
 
-    /// Editing what an escalated task is about gives it back to everybody: re-scoped or deprioritized (D10).
+    /// Editing what an escalated task is about gives it back to everybody: re-scoped or deprioritized (D10). Who only makes it
+    /// more urgent, or says who else may approve it, has decided nothing.
     fn state_after_edit(&self, edit: &Edit) -> State {
+        let less_urgent = edit.priority.is_some_and(|priority| priority > self.priority);
+        let rest = Edit { priority: None, hotfix: None, delegates: None, ..edit.clone() };
         match &self.state {
-            State::Escalated { .. } if !self.adopted && *edit != Edit::default() => State::Pending,
+            State::Escalated { .. } if !self.adopted && (less_urgent || rest != Edit::default()) => {
+                State::Pending
+            }
             state => state.clone(),
         }
     }

@@ -295,3 +295,29 @@ fn tokens_of_a_turn_whose_run_was_killed_are_recorded_when_the_run_goes_on() {
         "what it was told is known too: {sent}"
     );
 }
+
+/// B5: what must be mended first is not a note because the rounds are over.
+#[test]
+fn a_high_finding_after_the_last_round_is_a_persons() {
+    for (settings, code, state) in [("", 4, "escalated"), ("high = \"note\"\n", 0, "completed")] {
+        let sandbox = Sandbox::new();
+        let toml = format!("[tests]\nall = \"true\"\n[review]\nreviewers = [\"safety\"]\n{settings}");
+        sandbox.write("orch.toml", &toml);
+        sandbox.git(&["commit", "-qam", "A reviewer"]);
+        sandbox.run(&["add", "Write a time", "--id", "one"]).exits(0);
+        let high =
+            r#"{"verdict":"revise","summary":"s","findings":[{"severity":"HIGH","title":"Deletes data"}]}"#;
+        let review = format!("review=exec:echo '{high}'");
+        sandbox.run(&["run", "--agent", "implement=exec:date +%N >> f.txt", "--agent", &review]).exits(code);
+        let task = sandbox.run(&["show", "one", "--json"]).exits(0).json()["data"].take();
+        assert_eq!(task["state"], state, "{task}");
+        if state == "escalated" {
+            assert!(task["needs"]["why"].as_str().unwrap().contains("HIGH"), "{task}");
+            sandbox.run(&["edit", "one", "-p", "0"]).exits(0);
+            let task = sandbox.run(&["show", "one", "--json"]).exits(0).json()["data"].take();
+            assert_eq!(task["state"], "escalated", "more urgent is no decision");
+            sandbox.run(&["approve", "one"]).exits(0);
+            sandbox.run(&["queue", "run"]).exits(0);
+        }
+    }
+}
