@@ -70,7 +70,7 @@ impl Project {
     /// # Errors
     /// Nothing that could be rejected.
     pub(crate) fn reject(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
-        let (project, _nothing_lands) = self.withdrawing()?;
+        let (project, _nothing_lands) = self.withdrawing_task(id)?;
         self.store.change(op, &self.person(), id, |stored: &Stored| {
             project.refuse_landed(&stored.task)?;
             Ok(vec![Event::Rejected { because: because.to_owned() }])
@@ -88,7 +88,7 @@ impl Project {
         abandon: bool,
         because: &str,
     ) -> Result<Stored, FlowError> {
-        let (project, nothing_lands) = self.withdrawing()?;
+        let (project, nothing_lands) = self.withdrawing_task(id)?;
         let stored = self.store.change(op, &self.person(), id, |stored: &Stored| {
             project.refuse_landed(&stored.task)?;
             self.park(&stored.task)?;
@@ -113,7 +113,7 @@ impl Project {
     /// # Errors
     /// It is not in the queue.
     pub(crate) fn drop_from_queue(&self, op: &Op, id: &TaskId, because: &str) -> Result<Stored, FlowError> {
-        let (project, _nothing_lands) = self.withdrawing()?;
+        let (project, _nothing_lands) = self.withdrawing_task(id)?;
         self.store.change(op, &self.person(), id, |stored: &Stored| match &stored.task.state {
             State::ReadyForHandoff {
                 phase: Phase::Waiting | Phase::Held { .. } | Phase::Testing { .. },

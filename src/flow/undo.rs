@@ -71,14 +71,16 @@ impl Project {
     /// # Errors
     /// As [`Project::plan_undo`]; or others were faster.
     pub(crate) fn undo(&self, op: &Op, undone: &Undone) -> Result<(), FlowError> {
+        let journals = self.journals()?;
+        let concerned =
+            |journal: &&Journal| undone.events.iter().any(|(id, _)| *id == journal.stored.task.id);
         let mut finished = Vec::new();
-        for journal in self.journals()? {
-            if undone.events.iter().any(|(id, _)| *id == journal.stored.task.id) {
-                finished.extend(self.undo_one(op, &journal, &undone.op)?);
-            }
-        }
+        let done = journals.iter().filter(concerned).try_for_each(|journal| {
+            finished.extend(self.undo_one(op, journal, &undone.op)?);
+            Ok(())
+        });
         self.store.archive(op, &finished)?; // all at once: what an import brought may be hundreds
-        Ok(())
+        done
     }
 
     /// The task, where nothing is left to do on it.

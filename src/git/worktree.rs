@@ -144,6 +144,8 @@ impl Repo {
             let head = admin.join("HEAD");
             // A link is a way to write one, which leads from here to nothing.
             let headless = std::fs::read(&head).map_or(!head.is_symlink(), |head| nowhere(&head));
+            // One that has files already is somebody's work, whatever became of its HEAD.
+            let headless = headless && !admin.join("index").exists();
             let cut = std::fs::read(admin.join("commondir")).map_or(true, |text| text.is_empty());
             admin.is_dir() && (headless || cut)
         };
@@ -343,6 +345,8 @@ mod tests {
 
         let half = sandbox.repo.admin(&path).unwrap();
         std::fs::write(half.join("HEAD"), "0000000000000000000000000000000000000000\n").unwrap();
+        assert_eq!(sandbox.repo.unmade_worktrees(), Vec::<PathBuf>::new(), "it was made once");
+        std::fs::remove_file(half.join("index")).unwrap();
         assert_eq!(sandbox.repo.unmade_worktrees(), std::slice::from_ref(&half));
         std::fs::remove_file(half.join("HEAD")).unwrap();
         let found = sandbox.repo.unmade_worktrees();

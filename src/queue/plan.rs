@@ -59,7 +59,15 @@ fn work(view: &View, now: Seconds, slots: u32) -> Vec<Action> {
         compose = wanted;
     }
     if compose.is_empty() && actions.is_empty() && view.running.is_empty() && view.base.commuted {
-        actions.extend(baseline(view, free)); // nothing else on top of it will say whether it is whole
+        // Nothing else on top of it will say whether it is whole.
+        actions.extend(match rules::standing(view, &view.base.tree) {
+            Standing::Silent { why, .. } => {
+                vec![Action::Ask { question: Question::NoBaseline { why: why.to_owned() } }]
+            }
+            Standing::Untested | Standing::Running | Standing::Green { .. } | Standing::Red { .. } => {
+                baseline(view, free)
+            }
+        });
     }
     actions.extend(compose.into_iter().map(|members| Action::Compose { members }));
     actions

@@ -58,7 +58,7 @@ pub(super) fn judged(view: &View) -> bool {
         Standing::Green { .. } | Standing::Red { .. } => true,
         // After a commuting landing it is compared with what was tested before that.
         Standing::Untested | Standing::Running => {
-            view.rules.needs_baseline != NeedsBaseline::All || view.base.commuted
+            view.rules.needs_baseline != NeedsBaseline::All || view.base.measured
         }
         Standing::Silent { .. } => false,
     }

@@ -37,8 +37,10 @@ pub(crate) struct Base {
     pub(crate) tree: TreeId,
     /// What its first-parent history says has landed: the trailers `Orch-Task` and `Orch-Nonce`.
     pub(crate) landed: BTreeSet<(TaskId, Nonce)>,
-    /// Whether its last landing was a commuting one: it is no outsider's, and nobody tested it as a whole.
+    /// Whether a commuting landing is part of it that nobody tested with the rest.
     pub(crate) commuted: bool,
+    /// Whether candidates on it are compared with an earlier value meanwhile.
+    pub(crate) measured: bool,
 }
 
 /// How composing the **last** member of a chain onto what is before it went.

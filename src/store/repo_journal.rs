@@ -24,8 +24,8 @@ pub(crate) struct RepoState {
     pub(crate) min_priority: Option<u8>,
     /// A landing that the base lost, with a person's consent.
     pub(crate) given_up: Option<CommitId>,
-    /// The last landing that was not tested with all that landed before it, until that base was looked at.
-    pub(crate) commuted: Option<CommitId>,
+    /// Landings that were not tested with all that landed before them, until somebody looked at what they do together.
+    pub(crate) commuted: Vec<CommitId>,
     /// Changes that passed alone and failed together, newest last.
     pub(crate) coupled: Vec<Coupled>,
 }
@@ -60,8 +60,8 @@ struct RepoWire {
     min_priority: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     given_up: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    commuted: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    commuted: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     coupled: Vec<CoupledWire>,
 }
@@ -102,7 +102,7 @@ impl Store {
             dismissed: wire.dismissed,
             min_priority: wire.min_priority,
             given_up: wire.given_up.and_then(|id| CommitId::parse(&id).ok()),
-            commuted: wire.commuted.and_then(|id| CommitId::parse(&id).ok()),
+            commuted: wire.commuted.iter().filter_map(|id| CommitId::parse(id).ok()).collect(),
             coupled: wire.coupled.into_iter().filter_map(coupled).collect(),
         })
     }
@@ -199,8 +199,14 @@ fn joined(fork: &RepoState, ours: RepoState, theirs: &RepoState) -> Option<RepoS
         dismissed: all(&fork.dismissed, ours.dismissed, &theirs.dismissed),
         min_priority: one(&fork.min_priority, ours.min_priority, &theirs.min_priority)?,
         given_up: one(&fork.given_up, ours.given_up, &theirs.given_up)?,
-        // Only that of the base's tip counts, so of two either may be forgotten.
-        commuted: if ours.commuted == fork.commuted { theirs.commuted.clone() } else { ours.commuted },
+        commuted: {
+            // What one side looked at goes; what either noted stays.
+            let seen: Vec<_> =
+                fork.commuted.iter().filter(|mark| !ours.commuted.contains(mark)).cloned().collect();
+            let mut all = all(&fork.commuted, ours.commuted, &theirs.commuted);
+            all.retain(|mark| !seen.contains(mark));
+            all
+        },
         coupled: all(&fork.coupled, ours.coupled, &theirs.coupled),
     })
 }
@@ -217,7 +223,7 @@ fn wire_of(state: &RepoState) -> RepoWire {
         dismissed,
         min_priority,
         given_up: given_up.map(|commit| commit.to_string()),
-        commuted: commuted.map(|commit| commit.to_string()),
+        commuted: commuted.iter().map(ToString::to_string).collect(),
         coupled: coupled.collect(),
     }
 }
@@ -228,6 +234,18 @@ mod tests {
 
     fn paused(why: &str) -> RepoState {
         RepoState { paused: Some(why.to_owned()), ..RepoState::default() }
+    }
+
+    #[test]
+    fn marks_of_commuting_landings_are_joined_and_those_that_one_clone_looked_at_go() {
+        let mark = |digit: &str| CommitId::parse(&digit.repeat(40)).unwrap();
+        let of = |marks: &[&str]| RepoState {
+            commuted: marks.iter().map(|digit| mark(digit)).collect(),
+            ..RepoState::default()
+        };
+        assert_eq!(joined(&of(&["a"]), of(&["a", "b"]), &of(&["a", "c"])), Some(of(&["a", "c", "b"])));
+        assert_eq!(joined(&of(&["a"]), of(&[]), &of(&["a", "c"])), Some(of(&["c"])));
+        assert_eq!(joined(&of(&["a"]), of(&["a", "b"]), &of(&[])), Some(of(&["b"])));
     }
 
     #[test]

@@ -118,6 +118,14 @@ impl Place {
         serde_json::Deserializer::from_str(&texts).into_iter().map(Result::unwrap).collect()
     }
 
+    /// Whether git holds a lock, or left one.
+    pub(crate) fn has_lock(&self, dir: &Path) -> bool {
+        let mut files = Vec::new();
+        files_below(&dir.join(".git"), &mut files);
+        let own = dir.join(".git/orch");
+        files.iter().any(|path| path.extension().is_some_and(|end| end == "lock") && !path.starts_with(&own))
+    }
+
     /// Fails where anything of a dead process is left: damage, locks, processes, half-made worktrees.
     pub(crate) fn assert_sound(&self, dir: &Path) {
         let fsck =

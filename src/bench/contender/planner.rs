@@ -152,6 +152,7 @@ impl<'a> Planner<'a> {
                 tree: base,
                 landed: self.landed.iter().map(|&id| (name(id), Nonce(format!("n{id}")))).collect(),
                 commuted: false,
+                measured: false,
             },
             entries: self.waiting.iter().map(|(&id, &since)| self.entry(id, since)).collect(),
             compositions: self.compositions.clone(),

@@ -2,13 +2,18 @@
 //! of the base says of them together.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::flow::FlowError;
+use crate::flow::select::Which;
+use crate::flow::{FlowError, Project};
 use crate::policy::Land;
 use crate::queue::Footprint;
 use crate::store::journal::one_line;
 use crate::store::repo_journal::Coupled;
+use crate::store::verdicts::{Said, Verdict};
+use crate::suite::format::Format;
 use crate::suite::result::Results;
+use crate::suite::worse;
 use crate::task::id::{CommitId, TaskId, TreeId};
 
 use super::{CHAIN_COMMITS, Lander, Queued};
@@ -17,6 +22,16 @@ use super::{CHAIN_COMMITS, Lander, Queued};
 const LOOKED_BACK: usize = 200;
 /// Names of a message, at most.
 const NAMED: usize = 3;
+
+/// What stands on the base since it was last tested as a whole.
+pub(super) struct Joint {
+    /// The tasks that landed since, oldest first.
+    tasks: Vec<String>,
+    /// The commuting landings among them.
+    commuted: Vec<CommitId>,
+    /// What the tests said of the base before.
+    pub(super) before: Option<Results>,
+}
 
 impl Lander<'_> {
     /// What of today's base is other than what a candidate's waiting members had below them; `None` where nothing may land
@@ -40,10 +55,30 @@ impl Lander<'_> {
         Ok(Some((below, self.concerns(paths, &[], coupled)?)))
     }
 
-    /// Whether a candidate is green against what it was composed on. What landed since may have brought tests that it lacks.
-    pub(super) fn was_green(&self, tree: &TreeId, below: &CommitId) -> Result<bool, FlowError> {
-        let own = self.project.full_results(&self.project.repo.tree_of(below)?)?;
-        Ok(self.project.judge(tree, &own.unwrap_or_default())?.green > 0)
+    /// Whether a full run of a candidate is green against today's base and against what it was composed on. What landed since
+    /// may have brought tests that it lacks: of today's, only those count that it ran.
+    pub(super) fn was_green(
+        &self,
+        tree: &TreeId,
+        below: &CommitId,
+        today: Option<&Results>,
+    ) -> Result<bool, FlowError> {
+        let own = match self.sure_results_at(below)? {
+            Some((_, own)) => own,
+            None if self.project.policy.tests.format == Format::Exit => Results::default(),
+            None => return Ok(false),
+        };
+        let set = self.project.test_set(&Which::Full);
+        let today = today.cloned().unwrap_or_default();
+        let green = |results: &Results| {
+            let ran = worse::narrowed(&today, results);
+            self.project.unexcused(&ran, results).is_empty()
+                && self.project.unexcused(&own, results).is_empty()
+        };
+        let runs = self.project.known_verdicts(tree)?;
+        Ok(runs
+            .iter()
+            .any(|run| run.set == set && matches!(&run.said, Said::Results(results) if green(results))))
     }
 
     /// The commit below the waiting members of a candidate; `None` where one that does not wait stands between them.
@@ -76,77 +111,105 @@ impl Lander<'_> {
     pub(super) fn note_commuting(&self, commit: &CommitId) -> Result<(), FlowError> {
         let subject = format!("{} lands past what landed meanwhile", commit.short());
         self.project.store.change_repo(&self.op, "git-orch", &subject, |mut state| {
-            state.commuted = Some(commit.clone());
+            state.commuted.push(commit.clone());
             state
         })?;
         Ok(())
     }
 
-    /// Whether the base is where a commuting landing left it, and nobody has looked at what its tests say.
-    pub(super) fn is_commuted(&self) -> Result<bool, FlowError> {
-        Ok(self.project.store.repo_state()?.commuted.as_ref() == Some(&self.project.base.tip))
+    /// What stands on the base since it was last tested as a whole; `None` where no commuting landing is among it.
+    pub(super) fn joint(&self) -> Result<Option<Joint>, FlowError> {
+        let marks = self.project.store.repo_state()?.commuted;
+        if marks.is_empty() {
+            return Ok(None);
+        }
+        let commits = self.project.repo.first_parent(&self.project.base.tip, None, LOOKED_BACK)?;
+        let (mut tasks, mut commuted, mut before) = (Vec::new(), Vec::new(), None);
+        for (at, commit) in commits.iter().enumerate() {
+            if at > 0
+                && let Some(results) = self.sure_results(&commit.tree)?
+            {
+                before = Some(results);
+                break;
+            }
+            commuted.extend(marks.contains(&commit.id).then(|| commit.id.clone()));
+            let task = commit.trailers.iter().find(|(key, _)| key == "Orch-Task");
+            tasks.extend(task.and_then(|(_, id)| TaskId::parse(id).ok()).map(|id| id.to_string()));
+        }
+        tasks.reverse();
+        Ok((!commuted.is_empty()).then_some(Joint { tasks, commuted, before }))
     }
 
-    /// What the newest value of the base said that was tested, before this one.
-    pub(super) fn results_before(&self) -> Result<Option<Results>, FlowError> {
-        for commit in
-            self.project.repo.first_parent(&self.project.base.tip, None, LOOKED_BACK)?.iter().skip(1)
-        {
-            if let Some(results) = self.project.full_results(&commit.tree)? {
-                return Ok(Some(results));
+    /// What a value of the base said, or the newest before it of which that is sure.
+    fn sure_results_at(&self, commit: &CommitId) -> Result<Option<(CommitId, Results)>, FlowError> {
+        for commit in self.project.repo.first_parent(commit, None, LOOKED_BACK)? {
+            if let Some(results) = self.sure_results(&commit.tree)? {
+                return Ok(Some((commit.id, results)));
             }
         }
         Ok(None)
     }
 
+    /// What the tests of a tree said, unless something failed in its only run: that may have been a flake.
+    fn sure_results(&self, tree: &TreeId) -> Result<Option<Results>, FlowError> {
+        let Some(results) = self.project.full_results(tree)? else { return Ok(None) };
+        let set = self.project.test_set(&Which::Full);
+        let answered = |run: &&Arc<Verdict>| run.set == set && matches!(run.said, Said::Results(_));
+        let runs = self.project.known_verdicts(tree)?.iter().filter(answered).count();
+        Ok(Some(results).filter(|results| results.failed.is_empty() || runs > 1))
+    }
+
     /// Why the queue has to stop: each of the last landings was green, and together they are not.
     pub(super) fn does_not_go_together(&self) -> Result<Option<String>, FlowError> {
-        if !self.is_commuted()? {
-            return Ok(None);
-        }
+        let Some(joint) = self.joint()? else { return Ok(None) };
         let tree = self.project.repo.tree_of(&self.project.base.tip)?;
         let Some(told) = self.project.full_results(&tree)? else { return Ok(None) };
         if self.baseline_in_doubt(&tree, Some(&told))? {
             return Ok(None);
         }
         // What was green without a run of the base is held to no failures at all.
-        let before = self.results_before()?.unwrap_or_default();
-        let worse = self.project.unexcused(&before, &told);
+        let worse = self.project.unexcused(&joint.before.unwrap_or_default(), &told);
         if worse.is_empty() {
+            self.note_looked_at(&joint.commuted)?;
             return Ok(None);
         }
         let tests: Vec<&str> = worse.iter().take(NAMED).map(|worse| worse.test.as_str()).collect();
         let branch = &self.project.base.branch;
-        Ok(Some(format!(
-            "{branch} fails since {} landed, tested without each other: {}; mend or revert one of them",
-            self.untested_landings()?.join(", "),
+        let text = format!(
+            "{branch} fails since {} landed, tested without each other or what was pushed: {}; mend or revert one of them",
+            joint.tasks.join(", "),
             one_line(&tests.join(", "))
-        )))
+        );
+        Ok(Some(text))
     }
 
-    /// The tasks that landed since the base was last tested as a whole, oldest first.
-    fn untested_landings(&self) -> Result<Vec<String>, FlowError> {
-        let mut tasks = Vec::new();
-        let commits = self.project.repo.first_parent(&self.project.base.tip, None, LOOKED_BACK)?;
-        for (at, commit) in commits.iter().enumerate() {
-            if at > 0 && self.project.full_results(&commit.tree)?.is_some() {
-                break;
-            }
-            let task = commit.trailers.iter().find(|(key, _)| key == "Orch-Task");
-            tasks.extend(task.and_then(|(_, id)| TaskId::parse(id).ok()).map(|id| id.to_string()));
-        }
-        tasks.reverse();
-        Ok(tasks)
-    }
-
-    /// Somebody knows of it now.
-    pub(super) fn note_looked_at(&self) -> Result<(), FlowError> {
+    /// Somebody knows what these landings do together.
+    fn note_looked_at(&self, commuted: &[CommitId]) -> Result<(), FlowError> {
         let subject = "what the last landings do together was looked at";
         self.project.store.change_repo(&self.op, "git-orch", subject, |mut state| {
-            state.commuted = None;
+            state.commuted.retain(|mark| !commuted.contains(mark));
             state
         })?;
         Ok(())
+    }
+
+    /// The queue stops where landings do not go together; they are not held against anybody again.
+    pub(super) fn stop_where_apart(&mut self) -> Result<(), FlowError> {
+        if let Some(text) = self.does_not_go_together()? {
+            self.stop_queue(&text)?;
+            if let Some(joint) = self.joint()? {
+                self.note_looked_at(&joint.commuted)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Project {
+    /// Whether the base is where a commuting landing left it, and was not tested since.
+    pub(crate) fn is_untested_joint(&self) -> Result<bool, FlowError> {
+        let marked = self.store.repo_state()?.commuted.contains(&self.base.tip);
+        Ok(marked && self.full_results(&self.repo.tree_of(&self.base.tip)?)?.is_none())
     }
 }
 

@@ -28,6 +28,7 @@ impl Lander<'_> {
         view: &mut View,
         base: &TreeId,
         baseline: Option<&Results>,
+        told: Option<&Results>,
     ) -> Result<(), FlowError> {
         let trees: BTreeSet<TreeId> = view
             .compositions
@@ -44,7 +45,7 @@ impl Lander<'_> {
                 view.verdicts.insert(tree, known);
             }
         }
-        if let Some(verdict) = self.known_of_base(base, baseline)? {
+        if let Some(verdict) = self.known_of_base(base, told)? {
             view.verdicts.insert(base.clone(), Known { verdict, flake: false });
         }
         Ok(())
@@ -70,8 +71,8 @@ impl Lander<'_> {
         Ok(verdict.map(|verdict| Known { verdict, flake }))
     }
 
-    fn known_of_base(&self, base: &TreeId, baseline: Option<&Results>) -> Result<Option<Verdict>, FlowError> {
-        Ok(match (baseline, self.failed.get(base)) {
+    fn known_of_base(&self, base: &TreeId, told: Option<&Results>) -> Result<Option<Verdict>, FlowError> {
+        Ok(match (told, self.failed.get(base)) {
             (Some(results), _) => Some(Verdict::Baseline {
                 failing: results.failed.keys().map(|test| test.as_str().to_owned()).collect(),
             }),

@@ -5,8 +5,10 @@
 
 use crate::flow::{FlowError, Project};
 use crate::git::lock::FileLock;
+use crate::git::slot::MergeSlot;
 use crate::store::layout;
 use crate::task::id::{CommitId, TaskId};
+use crate::task::state::Phase;
 use crate::task::{State, Task};
 
 use super::{Lander, Queued, SKEW, entry_nonce};
@@ -25,6 +27,25 @@ impl Project {
         let alone = self.deciding()?;
         self.store.await_writers()?;
         Ok((self.reopened()?, alone))
+    }
+
+    /// As [`Project::withdrawing`], for one task of which a push may have come through though nobody lived to hear of it:
+    /// then the base is brought up to the remote first. As far as that can be reached: where not, the queue says later what
+    /// landed all the same.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn withdrawing_task(&self, id: &TaskId) -> Result<(Project, FileLock), FlowError> {
+        let tested =
+            |task: &Task| matches!(task.state, State::ReadyForHandoff { phase: Phase::Testing { .. }, .. });
+        if let (Some(upstream), false) = (&self.base.upstream, self.offline)
+            && self.store.load(id)?.is_some_and(|stored| tested(&stored.task))
+            && let Ok(_alone) = MergeSlot::take_briefly(&self.repo)?
+            && let Err(err) = self.follow_upstream(upstream)
+        {
+            tracing::debug!(%err, "what landed on the remote is not known");
+        }
+        self.withdrawing()
     }
 
     /// Refuses to change what becomes of a task that the base has already: its landing is only not written down.

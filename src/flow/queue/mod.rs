@@ -235,10 +235,7 @@ impl<'a> Lander<'a> {
             if let Some(text) = self.rewound()? {
                 self.stop_queue(&text)?;
             }
-            if let Some(text) = self.does_not_go_together()? {
-                self.stop_queue(&text)?;
-                self.note_looked_at()?;
-            }
+            self.stop_where_apart()?;
             self.forgive_base()?;
             let queued = self.staying()?;
             self.recompose(&queued)?;

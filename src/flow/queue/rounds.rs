@@ -32,8 +32,8 @@ pub(crate) struct Rounds {
     pub(crate) limit: Option<String>,
     /// The queue stands still, and why.
     pub(crate) stands: Option<String>,
-    /// It stopped itself in this round: a person is needed, even if nobody waits.
-    pub(crate) stopped: bool,
+    /// A person is needed, even if nobody waits: it stopped itself, or the base gives no evidence.
+    pub(crate) needs_person: bool,
     /// Left in the queue: blocked, held, or not wanted now.
     pub(crate) waiting: Vec<TaskId>,
     /// What it looked at last, with the tips of the journals: what came after that it has not seen.

@@ -85,13 +85,14 @@ impl Lander<'_> {
         )?;
         self.say(Step::NeedsYou, &[], None, format!("the queue stops: {text}"));
         self.rounds.stands = Some(format!("stopped: {text}"));
-        self.rounds.stopped = true;
+        self.rounds.needs_person = true;
         Ok(())
     }
 
     pub(super) fn ask(&mut self, question: &Question) -> bool {
         let text = match question {
             Question::NoBaseline { why } => {
+                self.rounds.needs_person = true;
                 format!(
                     "the tests of {} itself give no result that counts: {why}; to try again: git orch queue run",
                     self.project.base.branch

@@ -46,7 +46,7 @@ impl Lander<'_> {
             let started = Seconds(last.at.0 - took);
             let worse = judged.worse.iter().map(|worse| worse.test.as_str().to_owned()).collect();
             let past = match self.past_of(&candidate, &commute::waiting(queued), coupled)? {
-                Some((below, past)) => self.was_green(&tree, &below)?.then_some(past),
+                Some((below, past)) => self.was_green(&tree, &below, baseline)?.then_some(past),
                 None => None,
             };
             all.push(Tried { members, tree, green, worse, started, ended: last.at, past });

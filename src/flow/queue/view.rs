@@ -7,7 +7,6 @@ use crate::policy::{self, Policy};
 use crate::queue::{self, Base, NeedsBaseline, OnWorse, Purpose, Rules, Running, View};
 use crate::store::repo_journal::Coupled;
 use crate::suite::format::Format;
-use crate::suite::result::Results;
 use crate::task::id::{CommitId, Nonce, TaskId};
 
 use super::decide::hold_of;
@@ -20,13 +19,15 @@ impl Lander<'_> {
         self.drop_stale(queued);
         let tree = self.project.repo.tree_of(&tip)?;
         let told = self.project.full_results(&tree)?;
-        let commuted = self.is_commuted()?;
         let doubt = self.baseline_in_doubt(&tree, told.as_ref())?;
         // In doubt nothing is excused.
-        let baseline = match told {
-            None if commuted => self.results_before()?,
-            told if doubt => told.map(Results::taken_as_passed),
-            told => told,
+        let joint = if told.is_none() || doubt { self.joint()? } else { None };
+        let (commuted, measured) =
+            (joint.is_some(), joint.as_ref().is_some_and(|joint| joint.before.is_some()));
+        let baseline = match (told.clone(), joint) {
+            (None, joint) => joint.and_then(|joint| joint.before),
+            (Some(told), _) if doubt => Some(told.taken_as_passed()),
+            (told, _) => told,
         };
         let state = self.project.store.repo_state()?;
         let held =
@@ -36,7 +37,7 @@ impl Lander<'_> {
         let running = self.running(queued, &state.coupled)?;
         self.failed_with = failed_with(&tried, baseline.as_ref());
         let mut view = View {
-            base: Base { commit: tip.clone(), tree: tree.clone(), landed, commuted },
+            base: Base { commit: tip.clone(), tree: tree.clone(), landed, commuted, measured },
             entries: queued.iter().map(|queued| queued.entry.clone()).collect(),
             compositions: self
                 .compositions
@@ -58,7 +59,7 @@ impl Lander<'_> {
             }),
             min_priority: state.min_priority,
         };
-        self.add_verdicts(&mut view, &tree, baseline.as_ref())?;
+        self.add_verdicts(&mut view, &tree, baseline.as_ref(), told.as_ref())?;
         if doubt {
             view.verdicts.remove(&tree); // unknown, until a second run says the same
         }

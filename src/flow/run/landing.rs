@@ -34,7 +34,8 @@ impl<'a> Dispatcher<'a> {
             return Ok(());
         }
         let waiting = self.in_queue()?;
-        if waiting.is_empty() || self.rested.as_ref() == Some(&waiting) {
+        let nothing = waiting.is_empty() && !self.project.is_untested_joint()?;
+        if nothing || self.rested.as_ref() == Some(&waiting) {
             self.gathering = None;
             return Ok(());
         }

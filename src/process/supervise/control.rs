@@ -21,7 +21,7 @@ use tokio::{
     net::UnixStream,
     sync::watch,
     task::JoinHandle,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// Longest request, in bytes: a message of the largest size takes a quarter of it.
@@ -32,6 +32,8 @@ const TALKING: Duration = Duration::from_secs(5);
 const ANSWER_MAX: u64 = 1 << 20;
 /// Requests of one program. Each costs a process outside: more is a flood.
 const REQUESTS: u32 = 500;
+/// Pause after a connection that could not be taken.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long what is being answered may take to its end when the program has ended.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -79,8 +81,10 @@ impl Listening {
                     _ = ended.wait_for(|&ended| ended) => return,
                     accepted = listener.accept() => accepted,
                 };
-                let Ok((stream, _)) = stream else { return };
-                desk.serve(stream).await;
+                match stream {
+                    Ok((stream, _)) => desk.serve(stream).await,
+                    Err(_) => sleep(PAUSE).await, // of one caller, or of the moment
+                }
             }
         });
         Ok(Listening { task, end, answering })

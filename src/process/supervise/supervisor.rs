@@ -70,11 +70,14 @@ fn run(job: &Job, gone: oneshot::Receiver<()>) -> Result<Outcome, String> {
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start the supervisor: {error}"))?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         ignore_signals();
         let ended_early = async { gone.await.unwrap_or_default() };
         oversee(job, ended_early).await.map_err(|error| chain(&error))
-    })
+    });
+    // A name that nobody resolves may take minutes, and the outcome must not wait for it.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Takes the default effect from the signals that end programs: only the end of standard input ends this one.

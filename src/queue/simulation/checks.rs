@@ -155,6 +155,8 @@ impl World {
             self.landed.len(),
             "a landing without a record"
         );
+        let looked = self.commuted.is_none() || self.stopped.is_some() || self.asked;
+        prop_assert!(looked, "nobody looked at what the last landings do together");
         let gone = |at: usize| self.ends.contains_key(&at) && !self.base.1.contains(&at);
         for at in (0..self.scenario.changes.len()).filter(|at| !self.ends.contains_key(at)) {
             let mut needed = self.scenario.changes[at].after;

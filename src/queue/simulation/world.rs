@@ -289,6 +289,7 @@ impl World {
                 tree,
                 landed: self.landed.iter().map(|&at| (id(at), nonce(at))).collect(),
                 commuted: self.commuted.is_some(),
+                measured: self.commuted.is_some(),
             },
             entries: (0..self.scenario.changes.len())
                 .filter(|&at| self.waiting(at))
@@ -355,7 +356,6 @@ impl World {
             }
             Event::BaseMoves => {
                 self.base.0 += 1;
-                self.commuted = None;
                 self.compositions.clear();
             }
             Event::LoseRecord => self.lose_record = true,

@@ -263,6 +263,8 @@ impl Played {
             Act::Flake => fs::write(self.place.path("flake"), "").unwrap(),
             // All but the one file there that is no cache: which checkout has to follow a landing.
             Act::Forget if self.dir.join(".git/orch/checkout").exists() => {}
+            // Nor may a lock of git's be there: whose it is stands in what would be forgotten.
+            Act::Forget if self.place.has_lock(&self.dir) => {}
             Act::Forget => {
                 self.tests.forget(&self.place, &self.dir);
                 drop(fs::remove_dir_all(self.dir.join(".git/orch")));

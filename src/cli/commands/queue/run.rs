@@ -90,7 +90,7 @@ pub(super) fn run(ctx: &Context, project: &Project, args: &RunArgs) -> Result<Ex
 /// 0 where everything landed or nothing was to do, 3 where something was sent back to its worker, 4 where something is
 /// left for a person, 5 where a bound was reached.
 fn exit_of(rounds: &Rounds) -> Exit {
-    let stands = rounds.stopped || rounds.stands.is_some() && !rounds.waiting.is_empty();
+    let stands = rounds.needs_person || rounds.stands.is_some() && !rounds.waiting.is_empty();
     if rounds.limit.is_some() {
         Exit::Limit
     } else if stands || !rounds.needs_you.is_empty() {
@@ -147,7 +147,7 @@ mod tests {
         let stands = Rounds { stands: Some("the queue is paused".to_owned()), ..Rounds::default() };
         assert_eq!(exit_of(&stands), Exit::Done, "nothing waits");
         assert_eq!(exit_of(&Rounds { waiting: vec![id("t-3")], ..stands.clone() }), Exit::Person);
-        let stopped = Rounds { stopped: true, ..stands.clone() };
+        let stopped = Rounds { needs_person: true, ..stands.clone() };
         assert_eq!(exit_of(&stopped), Exit::Person, "though nothing waits");
         let back = Rounds { sent_back: vec![id("t-4")], ..Rounds::default() };
         assert_eq!(exit_of(&back), Exit::Gate, "its worker is at it");

@@ -71,8 +71,9 @@ impl Screen {
         let state = project.store.repo_state().map_err(FlowError::from)?;
         (screen.paused, screen.stopped, screen.below) = (state.paused, state.stopped, state.min_priority);
         screen.stood = project.stood_still().filter(|_| !screen.queue.is_empty());
+        // In this order: one that ends in between is not taken for one that was cut off.
+        let goes_on = project.run_goes_on()?;
         if let Some((run, state)) = project.unfinished_run()? {
-            let goes_on = project.run_goes_on()?;
             screen.run = Some(Unended { id: run.to_string(), waits: state.waits, goes_on });
         }
         let today = screen.now - 86_400;

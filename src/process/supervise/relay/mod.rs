@@ -6,12 +6,15 @@
 //! stand-in for each key; the key itself is put in here, on the way to the endpoint, so an agent that gives away all that it
 //! knows gives away nothing.
 
+mod keys;
+mod tunnel;
+
 use crate::process::handover::taken;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     Method, Request, Response, StatusCode, Uri,
     body::{Bytes, Incoming},
-    header::{CONNECTION, HOST, HeaderValue, PROXY_AUTHORIZATION},
+    header::HOST,
     http::uri::{Authority, Scheme},
     service::service_fn,
 };
@@ -23,19 +26,29 @@ use hyper_util::{
 use serde::{Deserialize, Serialize};
 use std::{
     convert::Infallible,
+    io::Write as _,
     path::{Path, PathBuf},
     pin::Pin,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::{
+    net::{TcpListener, TcpStream, UnixListener},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 /// Stands in a job's arguments and environment for the port on which the relay listens.
 pub(in crate::process) const PORT_MARK: &str = "{git-orch-relay-port}";
-/// The only port that `CONNECT` reaches, besides that of an endpoint which has one of its own.
-const HTTPS: u16 = 443;
+/// Connections of one program at a time. Each takes up to two of the supervisor's open files, which must never run out: it
+/// finds what is left of the program in `/proc`.
+const CONNECTIONS: usize = 64;
+/// Most bytes of a request's headers.
+const HEADERS_MAX: usize = 128 << 10;
+/// Pause after a connection that could not be taken.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What a relay lets through.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +98,11 @@ struct Shared {
     secrets: Vec<(String, String)>,
     client: OnceLock<Result<Outgoing, String>>,
     requests: Arc<AtomicU32>,
+    places: Arc<Semaphore>,
 }
+
+/// A connection's place among those that may be open, until its last tunnel is closed.
+type Place = Arc<OwnedSemaphorePermit>;
 
 /// Starts to listen, in the runtime that calls it.
 pub(super) async fn listen(relay: &Relay) -> std::io::Result<Listening> {
@@ -97,13 +114,20 @@ pub(super) async fn listen(relay: &Relay) -> std::io::Result<Listening> {
             secrets: relay.secrets.clone(),
             client: OnceLock::new(),
             requests: Arc::clone(&requests),
+            places: Arc::new(Semaphore::new(CONNECTIONS)),
         })
     };
     if let Some(path) = &relay.socket {
         let (socket, shared) = (bind(path)?, shared(relay.known_as));
         tokio::spawn(async move {
-            // Without a port the program finds its endpoints closed: what starts it says why.
-            for listener in taken(socket).await.unwrap_or_default() {
+            let taken = taken(socket).await.unwrap_or_else(|error| {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "git-orch: the way to the agent's endpoints stays closed: {error}"
+                );
+                Vec::new()
+            });
+            for listener in taken {
                 let opened = listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener));
                 if let Ok(listener) = opened {
                     tokio::spawn(accept(listener, Arc::clone(&shared)));
@@ -118,10 +142,16 @@ pub(super) async fn listen(relay: &Relay) -> std::io::Result<Listening> {
     Ok(Listening { port, requests })
 }
 
-/// Serves all who come.
+/// Serves all who come, so many at a time.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared), Way::Straight));
+    while let Ok(place) = Arc::clone(&shared.places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let place = Arc::new(place);
+                tokio::spawn(serve(TokioIo::new(stream), Arc::clone(&shared), Way::Straight, place));
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await, // of one caller, or of the moment
+        }
     }
 }
 
@@ -152,15 +182,16 @@ enum Way {
     Tunnel,
 }
 
-async fn serve<S>(stream: TokioIo<S>, shared: Arc<Shared>, way: Way)
+async fn serve<S>(stream: TokioIo<S>, shared: Arc<Shared>, way: Way, place: Place)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(request, &shared, way).await) }
+        let (shared, place) = (Arc::clone(&shared), Arc::clone(&place));
+        async move { Ok::<_, Infallible>(answer(request, &shared, way, place).await) }
     });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(stream, service);
+    let mut server = hyper::server::conn::http1::Builder::new();
+    let connection = server.max_buf_size(HEADERS_MAX).serve_connection(stream, service);
     let _ = connection.with_upgrades().await; // the program may hang up at any time
 }
 
@@ -168,13 +199,14 @@ where
 fn served_within(
     tunnel: hyper::upgrade::Upgraded,
     shared: Arc<Shared>,
+    place: Place,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    Box::pin(serve(TokioIo::new(TokioIo::new(tunnel)), shared, Way::Tunnel))
+    Box::pin(serve(TokioIo::new(TokioIo::new(tunnel)), shared, Way::Tunnel, place))
 }
 
-async fn answer(request: Request<Incoming>, shared: &Arc<Shared>, way: Way) -> Response<Body> {
+async fn answer(request: Request<Incoming>, shared: &Arc<Shared>, way: Way, place: Place) -> Response<Body> {
     if request.method() == Method::CONNECT {
-        return connect(request, shared, way).await;
+        return connect(request, shared, way, place).await;
     }
     if shared.endpoints.is_empty() {
         return refuse(StatusCode::FORBIDDEN, "this agent's entry names no endpoint");
@@ -187,7 +219,7 @@ async fn answer(request: Request<Incoming>, shared: &Arc<Shared>, way: Way) -> R
     let Some(endpoint) = endpoint else {
         return refuse(StatusCode::FORBIDDEN, "not an endpoint of this agent");
     };
-    let request = match dressed(request, endpoint, path, &shared.secrets) {
+    let request = match keys::dressed(request, endpoint, path, &shared.secrets) {
         Ok(request) => request,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
     };
@@ -223,39 +255,6 @@ fn plain_endpoint<'a>(request: &Request<Incoming>, endpoints: &'a [Uri]) -> Opti
     })
 }
 
-/// Leads a request to the endpoint, with the keys in the places of their stand-ins.
-fn dressed(
-    mut request: Request<Incoming>,
-    endpoint: &Uri,
-    path: &str,
-    secrets: &[(String, String)],
-) -> Result<Request<Incoming>, String> {
-    let path = with_secrets(path, secrets).unwrap_or_else(|| path.to_owned());
-    let mut parts = endpoint.clone().into_parts();
-    parts.path_and_query = Some(path.parse().map_err(|_| "bad path".to_owned())?);
-    *request.uri_mut() = Uri::from_parts(parts).map_err(|error| error.to_string())?;
-    let headers = request.headers_mut();
-    for name in [CONNECTION, PROXY_AUTHORIZATION] {
-        headers.remove(name);
-    }
-    let authority = endpoint.authority().map_or("", Authority::as_str);
-    headers.insert(HOST, HeaderValue::from_str(authority).map_err(|error| error.to_string())?);
-    for value in headers.values_mut() {
-        let replaced = value.to_str().ok().and_then(|text| with_secrets(text, secrets));
-        if let Some(replaced) = replaced {
-            *value = HeaderValue::from_str(&replaced).map_err(|error| error.to_string())?;
-            value.set_sensitive(true);
-        }
-    }
-    Ok(request)
-}
-
-/// The text with keys for stand-ins; `None` where there is none in it.
-fn with_secrets(text: &str, secrets: &[(String, String)]) -> Option<String> {
-    let (stand_in, secret) = secrets.iter().find(|(stand_in, _)| text.contains(stand_in.as_str()))?;
-    Some(text.replace(stand_in.as_str(), secret))
-}
-
 fn client() -> Result<Outgoing, String> {
     let connector = HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
@@ -267,44 +266,37 @@ fn client() -> Result<Outgoing, String> {
 }
 
 /// A tunnel to one of the endpoints. What goes through is the program's own affair, and so is its key.
-async fn connect(request: Request<Incoming>, shared: &Arc<Shared>, way: Way) -> Response<Body> {
+async fn connect(request: Request<Incoming>, shared: &Arc<Shared>, way: Way, place: Place) -> Response<Body> {
     let wanted = request.uri().authority().cloned();
-    if way == Way::Straight && wanted.as_ref().is_some_and(|wanted| is_own(shared.own_port, wanted)) {
+    if way == Way::Straight && wanted.as_ref().is_some_and(|wanted| tunnel::is_own(shared.own_port, wanted)) {
         let shared = Arc::clone(shared);
         tokio::spawn(async move {
             if let Ok(inner) = hyper::upgrade::on(request).await {
-                served_within(inner, shared).await;
+                served_within(inner, shared, place).await;
             }
         });
         return Response::new(full(""));
     }
-    let Some(wanted) =
-        wanted.filter(|wanted| shared.endpoints.iter().any(|endpoint| leads_to(endpoint, wanted)))
+    let of = |wanted: &Authority| shared.endpoints.iter().find(|endpoint| tunnel::leads_to(endpoint, wanted));
+    let Some((wanted, endpoint)) =
+        wanted.and_then(|wanted| Some((of(&wanted)?, wanted))).map(|(a, b)| (b, a))
     else {
         return refuse(StatusCode::FORBIDDEN, "not an endpoint of this agent");
     };
-    let address = (wanted.host().to_owned(), wanted.port_u16().unwrap_or(HTTPS));
-    let mut outer = match TcpStream::connect(address).await {
+    let address = (wanted.host().to_owned(), wanted.port_u16().unwrap_or(tunnel::HTTPS));
+    let outer = match TcpStream::connect(address).await {
         Ok(outer) => outer,
         Err(error) => return refuse(StatusCode::BAD_GATEWAY, &format!("cannot reach {wanted}: {error}")),
     };
+    let endpoint = endpoint.clone();
     shared.requests.fetch_add(1, Ordering::Relaxed);
     tokio::spawn(async move {
         if let Ok(inner) = hyper::upgrade::on(request).await {
-            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(inner), &mut outer).await; // either may hang up
+            tunnel::pass(TokioIo::new(inner), outer, &endpoint).await;
         }
+        drop(place);
     });
     Response::new(full(""))
-}
-
-/// Whether an address is the relay's own, as the program knows it.
-fn is_own(own_port: Option<u16>, wanted: &Authority) -> bool {
-    matches!(wanted.host(), "127.0.0.1" | "localhost") && own_port.is_some() && wanted.port_u16() == own_port
-}
-
-fn leads_to(endpoint: &Uri, wanted: &Authority) -> bool {
-    let port = endpoint.port_u16().unwrap_or(HTTPS);
-    endpoint.host() == Some(wanted.host()) && wanted.port_u16() == Some(port)
 }
 
 fn refuse(status: StatusCode, why: &str) -> Response<Body> {
@@ -347,24 +339,6 @@ mod tests {
         {
             assert_eq!(found(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn tunnels_lead_to_endpoints_only() {
-        let endpoint = endpoint("api.example.com").unwrap();
-        let leads = |to: &str| leads_to(&endpoint, &to.parse().unwrap());
-        assert!(leads("api.example.com:443"));
-        assert!(!leads("api.example.com:22"));
-        assert!(!leads("evil.example.com:443"));
-        assert!(!leads("api.example.com.evil.com:443"));
-        assert!(!leads("api.example.com"));
-    }
-
-    #[test]
-    fn keys_take_the_places_of_their_stand_ins() {
-        let secrets = [("stand-in-1".to_owned(), "key".to_owned())];
-        assert_eq!(with_secrets("Bearer stand-in-1", &secrets).as_deref(), Some("Bearer key"));
-        assert_eq!(with_secrets("Bearer other", &secrets), None);
     }
 
     #[test]
