@@ -4,6 +4,9 @@
 //! This is for agents that people start themselves; those of `run` are in a sandbox. It judges the paths that tools
 //! name: what a shell command writes is held by a sandbox alone, and by the gate afterwards.
 
+/// Which paths a tool's input names.
+mod named;
+
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
@@ -14,13 +17,22 @@ use crate::select::globs::Globs;
 use crate::task::id::{TaskId, shown};
 use crate::task::{State, Task};
 
+use self::named::{Named, paths_of};
 use super::project::Given;
 use super::{FlowError, Project};
 
 /// Tools that only read: a path of theirs is no change.
-const READERS: [&str; 6] = ["Read", "Glob", "Grep", "LS", "NotebookRead", "WebFetch"];
-/// Fields by which tools name what they write.
-const PATHS: [&str; 4] = ["file_path", "notebook_path", "path", "filename"];
+const READERS: [&str; 9] = [
+    "Read",
+    "Glob",
+    "Grep",
+    "LS",
+    "LSP",
+    "NotebookRead",
+    "WebFetch",
+    "ReadMcpResourceTool",
+    "ExitPlanMode", // shows the plan that was written before
+];
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,25 +95,27 @@ pub(crate) fn answer(
         Asked::BeforeStop => Sandbox::of(given, session)?.unfinished(),
         Asked::BeforeTool => {
             let tool = payload.tool_name.as_deref().ok_or_else(|| unclear("it names no tool".to_owned()))?;
-            let Some(fields) = payload.tool_input.as_object() else {
+            if !payload.tool_input.is_object() {
                 return Err(unclear("tool_input is no object".to_owned()));
-            };
+            }
             if READERS.contains(&tool) {
                 return Ok(None);
             }
-            let mut named = Vec::new();
-            for (field, value) in fields.iter().filter(|(field, _)| PATHS.contains(&field.as_str())) {
-                let path = value.as_str().ok_or_else(|| unclear(format!("{} is no text", shown(field))))?;
-                named.push(path);
-            }
+            let named = paths_of(&payload.tool_input);
             if named.is_empty() {
                 return Ok(None);
             }
             let sandbox = Sandbox::of(given, session)?;
             let from = payload.cwd.as_deref().unwrap_or(&given.dir);
-            for path in named {
-                if let Some(why) = sandbox.refuses(from, path)? {
-                    return Ok(Some(why));
+            for named in named {
+                let refused = match named {
+                    Named::Path(path) => sandbox.refuses(from, &path)?,
+                    Named::Unclear(text) => {
+                        Some(format!("{} may lead anywhere: name a plain path", shown(&text)))
+                    }
+                };
+                if refused.is_some() {
+                    return Ok(refused);
                 }
             }
             Ok(None)
@@ -135,9 +149,9 @@ impl Sandbox {
     }
 
     /// Why a tool must not write to `path`.
-    fn refuses(&self, from: &Path, path: &str) -> Result<Option<String>, FlowError> {
+    fn refuses(&self, from: &Path, path: &Path) -> Result<Option<String>, FlowError> {
         let Some(real) = real_place(&from.join(path)) else {
-            let shown = shown(path);
+            let shown = shown(&path.to_string_lossy());
             return Ok(Some(format!(
                 "{shown} leads through a link or '..' to nowhere known: name a plain path"
             )));

@@ -104,6 +104,23 @@ fn paths_are_held_to_the_worktree_and_to_the_task() {
             assert_eq!(said.is_empty(), may, "{path}: {said}");
         }
     }
+    // Whatever a tool calls its paths, and however it writes them.
+    for (input, may) in [
+        (json!({"source": "src/a.rs", "destination": "src/b.rs"}), true),
+        (json!({"source": "src/a.rs", "destination": "/tmp/b.rs"}), false),
+        (json!({"paths": ["src/a.rs", "../two/x"]}), false),
+        (json!({"uri": format!("file://{}", at(".worktrees/one/src/a.rs"))}), true),
+        (json!({"uri": "file:///etc/passwd"}), false),
+        (json!({"filePath": "~/.bashrc"}), false),
+        (json!({"edits": [{"at": [{"newFile": "/etc/x", "text": "a"}]}]}), false),
+        (json!({"files": [{"path": "src/a.rs", "content": "/etc/passwd\n"}]}), true),
+    ] {
+        let (code, said) = ask(&scratch, &one, &BEFORE_TOOL, &tool("mcp__files__any", input.clone(), &one));
+        assert_eq!(code, if may { 0 } else { 2 }, "{input}: {said}");
+    }
+    let two = scratch.repo.join(".worktrees/two");
+    let home = tool("mcp__files__put", json!({"path": "~/x"}), &two);
+    assert_eq!(ask(&scratch, &two, &BEFORE_TOOL, &home).0, 2, "its task may write everywhere below");
     // The session's folder decides, not where the agent stands by now.
     let question = tool("Write", json!({"file_path": "src/a.rs"}), &scratch.repo);
     assert_eq!(ask(&scratch, &one, &BEFORE_TOOL, &question).0, 2);

@@ -1,7 +1,8 @@
 //! A sandbox in terms of Landlock. It can only allow, folder by folder, so hiding a folder means to allow all others.
 //!
 //! Weaker than bubblewrap: the worktree's `.git` file can be removed (it is put back), a file that is made after the
-//! start in a folder above a hidden one cannot be read, and of the network only TCP is held.
+//! start in a folder above a hidden one cannot be read, of the network only TCP is held, and that by ports alone; there are no
+//! terminals and no shared memory by name.
 
 use super::paths::text;
 use super::wanted::{Network, Sandbox};
@@ -9,23 +10,17 @@ use crate::process::{ProcessError, own_program, supervise::PORT_MARK};
 use std::path::{Path, PathBuf};
 
 /// Devices that programs need; the others are disks and the like.
-const DEVICES: [&str; 8] = [
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/ptmx",
-    "/dev/pts",
-    "/dev/shm",
-];
+///
+/// No terminals: those of a program's own are in one folder with those of the user, where it would read what is typed. No
+/// `/dev/shm`: all that programs of the user share is there, for it to read, change and remove. A rule cannot tell them apart.
+const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// What the program's own command line says to [`restrict`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Allowed {
     pub(super) read: Vec<PathBuf>,
     pub(super) write: Vec<PathBuf>,
-    /// TCP ports of this machine that may be connected to; `None` for all of the network.
+    /// TCP ports that may be connected to, on whatever host: a rule knows no addresses. `None` for all of the network.
     pub(super) ports: Option<Vec<u16>>,
 }
 

@@ -7,7 +7,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use super::{Attack, quoted, read};
@@ -43,12 +43,19 @@ struct Field {
     heard: Arc<Mutex<BTreeSet<String>>>,
     bystander: Child,
     socket: PathBuf,
+    /// A file in shared memory.
+    shared: PathBuf,
 }
+
+/// Somebody with a terminal, whose name it tells, and in which it has typed a word.
+const TYPIST: &str = "import os,pty,time; m,s=pty.openpty(); os.write(m,b'canary-typed\\n'); print(os.ttyname(s),flush=True); \
+                      time.sleep(600)";
 
 impl Drop for Field {
     fn drop(&mut self) {
         let _ = self.bystander.kill();
         let _ = self.bystander.wait();
+        let _ = fs::remove_file(&self.shared);
     }
 }
 
@@ -115,7 +122,12 @@ impl Field {
         let header = "AUTHORIZATION: basic canary-config-header";
         sandbox.git(&["config", "http.https://example.invalid/.extraheader", header]);
 
-        let bystander = Command::new("sleep").arg("600").spawn().unwrap();
+        let mut bystander =
+            Command::new("python3").args(["-c", TYPIST]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut terminal = String::new();
+        BufReader::new(bystander.stdout.take().unwrap()).read_line(&mut terminal).unwrap();
+        let shared = PathBuf::from(format!("/dev/shm/{abstract_name}"));
+        fs::write(&shared, "canary-shared\n").unwrap();
         let text = |name: &str| root.join(name).to_str().unwrap().to_owned();
         let facts = [
             ("OUT_HOME", text("home")),
@@ -128,9 +140,11 @@ impl Field {
             ("ORCH", env!("CARGO_BIN_EXE_git-orch").to_owned()),
             ("PPID_OUTSIDE", bystander.id().to_string()),
             ("MARK", format!("{port}")),
+            ("TERMINAL", terminal.trim().to_owned()),
+            ("SHARED", shared.to_str().unwrap().to_owned()),
         ];
         let facts = facts.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        Field { sandbox, facts, heard, bystander, socket }
+        Field { sandbox, facts, heard, bystander, socket, shared }
     }
 
     fn root(&self) -> PathBuf {
