@@ -23,6 +23,7 @@ use super::{
     which,
 };
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -168,7 +169,9 @@ impl Sandbox {
                     words.extend(["--relay".to_owned(), format!("{SOCKETS}/{RELAY}")]);
                     // A model on this machine is also found where it is outside.
                     let own = self.endpoints.hosts.iter().filter_map(|host| local_port(host));
-                    for port in [PORT].into_iter().chain(own.filter(|port| *port != PORT)) {
+                    // Each once, and none that only root may open.
+                    let open: BTreeSet<u16> = own.filter(|port| *port >= 1024).chain([PORT]).collect();
+                    for port in open {
                         words.extend(["--listen".to_owned(), port.to_string()]);
                     }
                 }
@@ -275,7 +278,8 @@ impl Sandbox {
                 hosts.insert(0, host.to_owned());
             }
             // By its name: of several endpoints, the first alone is found without.
-            let way = match hosts.iter().any(|known| known == host) && !named.contains('@') {
+            let is_named = |known: &String| split_url(known).0.rsplit('/').next() == Some(named);
+            let way = match hosts.iter().any(is_named) && !named.contains('@') {
                 true => format!("/@{named}{path}"),
                 false if set.is_some() => path.to_owned(),
                 false => String::new(),
@@ -308,9 +312,9 @@ fn split_url(url: &str) -> (&str, &str) {
 
 /// The port of an endpoint on this machine.
 fn local_port(endpoint: &str) -> Option<u16> {
-    let authority =
-        endpoint.strip_prefix("http://127.0.0.1:").or(endpoint.strip_prefix("http://localhost:"))?;
-    authority.split('/').next()?.parse().ok()
+    let endpoint = endpoint.strip_prefix("http://").unwrap_or(endpoint);
+    let rest = endpoint.strip_prefix("127.0.0.1:").or(endpoint.strip_prefix("localhost:"))?;
+    rest.split('/').next()?.parse().ok()
 }
 
 fn exists(path: &Path) -> bool {
@@ -363,9 +367,15 @@ mod tests {
     #[test]
     fn each_address_leads_to_its_own_endpoint() {
         let mut job = job(&[("SETTINGS", "{\"url\":\"{git-orch-relay}/@b.example/v1\"}"), ("EMPTY_URL", "")]);
-        let base_url = ["A_URL=a.example", "B_URL=b.example/v1", "OTHER_URL=c.example/v1", "EMPTY_URL"];
+        let base_url = [
+            "A_URL=a.example",
+            "B_URL=b.example/v1",
+            "OTHER_URL=c.example/v1",
+            "EMPTY_URL",
+            "LOCAL_URL=127.0.0.1:9/v1",
+        ];
         let endpoints = Endpoints {
-            hosts: ["a.example", "b.example"].map(str::to_owned).to_vec(),
+            hosts: ["a.example", "b.example", "http://127.0.0.1:9"].map(str::to_owned).to_vec(),
             base_url: base_url.map(str::to_owned).to_vec(),
         };
         let sandbox = Sandbox {
@@ -378,6 +388,7 @@ mod tests {
         let value = |name: &str| job.env.iter().find(|(found, _)| found == name).unwrap().1.clone();
         assert_eq!(value("A_URL"), "http://127.0.0.1:4180/@a.example");
         assert_eq!(value("B_URL"), "http://127.0.0.1:4180/@b.example/v1");
+        assert_eq!(value("LOCAL_URL"), "http://127.0.0.1:4180/@127.0.0.1:9/v1");
         // Not among the endpoints: to the first one, as without a name.
         assert_eq!(value("OTHER_URL"), "http://127.0.0.1:4180");
         assert_eq!(value("EMPTY_URL"), "http://127.0.0.1:4180");
@@ -389,6 +400,8 @@ mod tests {
         assert_eq!(split_url("https://a.b:1/c/d/"), ("https://a.b:1", "/c/d"));
         assert_eq!(split_url("a.b"), ("a.b", ""));
         assert_eq!(local_port("http://localhost:8080/v1"), Some(8080));
+        assert_eq!(local_port("127.0.0.1:8080"), Some(8080));
+        assert_eq!(local_port("https://127.0.0.1:8080"), None);
         assert_eq!(local_port("http://127.0.0.1.evil.com:80"), None);
         assert_eq!(local_port("https://api.example"), None);
     }

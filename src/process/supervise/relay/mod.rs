@@ -168,7 +168,12 @@ pub(super) fn bind(path: &Path) -> std::io::Result<UnixListener> {
 
 /// Reads an endpoint. Plain HTTP is for this machine only: a key would travel in clear text.
 fn endpoint(text: &str) -> Option<Uri> {
-    let text = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let here = ["127.0.0.1:", "localhost:", "[::1]:"].iter().any(|here| text.starts_with(here));
+    let text = match (text.contains("://"), here) {
+        (true, _) => text.to_owned(),
+        (false, true) => format!("http://{text}"),
+        (false, false) => format!("https://{text}"),
+    };
     let uri: Uri = text.parse().ok()?;
     let host = uri.host()?;
     let local = matches!(host, "127.0.0.1" | "localhost" | "[::1]");
@@ -318,6 +323,7 @@ mod tests {
         let read = |text: &str| endpoint(text).map(|uri| uri.to_string());
         assert_eq!(read("api.example.com").as_deref(), Some("https://api.example.com/"));
         assert_eq!(read("http://127.0.0.1:8080").as_deref(), Some("http://127.0.0.1:8080/"));
+        assert_eq!(read("127.0.0.1:8080").as_deref(), Some("http://127.0.0.1:8080/"));
         assert_eq!(read("http://api.example.com"), None);
         assert_eq!(read("ftp://127.0.0.1"), None);
         assert_eq!(read("a b"), None);
