@@ -16,6 +16,8 @@ pub(crate) struct TestLog {
     calls: Vec<Call>,
     /// Trees whose runs nobody had heard of when all was forgotten that a clone keeps for itself.
     forgotten: BTreeSet<String>,
+    /// It was forgotten since the last call: a run that goes on may begin its tests only now.
+    forgets: bool,
 }
 
 struct Call {
@@ -27,7 +29,7 @@ struct Call {
 
 impl TestLog {
     pub(crate) fn new(file: PathBuf) -> TestLog {
-        TestLog { file, calls: Vec::new(), forgotten: BTreeSet::new() }
+        TestLog { file, calls: Vec::new(), forgotten: BTreeSet::new(), forgets: false }
     }
 
     pub(crate) fn file(&self) -> &Path {
@@ -42,6 +44,10 @@ impl TestLog {
 
     /// Notes what is known before a call of the program.
     pub(crate) fn call(&mut self, place: &Place, dir: &Path) {
+        if std::mem::take(&mut self.forgets) {
+            self.forget(place, dir);
+            self.forgets = false;
+        }
         // The notes first: a child of a killed call may still be writing both.
         let green = green_trees(place, dir);
         self.calls.push(Call { from: self.lines().len(), green });
@@ -50,6 +56,7 @@ impl TestLog {
     /// Notes what is lost where somebody now removes what a clone keeps for itself: what a run said, or will say, whose
     /// queue was killed. It stands in the notes only after the next call has heard it.
     pub(crate) fn forget(&mut self, place: &Place, dir: &Path) {
+        self.forgets = true;
         let heard = green_trees(place, dir);
         let lines = self.lines();
         let red = |tree: &str| lines.iter().any(|line| line[0] == "end" && line.len() > 3 && line[1] == tree);

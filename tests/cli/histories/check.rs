@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use super::{draw::Main, play::Played};
+use super::{
+    draw::{Act, Main},
+    play::Played,
+};
 
 /// A step of main's first-parent history.
 struct Step {
@@ -270,7 +273,12 @@ impl Played {
                 // It may be in conflict by now with what came later, so both are looked at for themselves.
                 let both =
                     |file: &str| [head.as_str(), "main"].iter().any(|of| self.files(of).contains_key(file));
-                both(&format!("bad-{name}")) || both("half-0") && both("half-1") || self.is_stacked(at)
+                // Two runs that speak against one change confirm each other, and two flakes may be those.
+                let twice = self.flakes() > 1;
+                twice
+                    || both(&format!("bad-{name}"))
+                    || both("half-0") && both("half-1")
+                    || self.is_stacked(at)
             }
             // It waits for one below it that somebody has to decide about.
             ("ready-for-handoff", _) => self.is_stacked(at),
@@ -281,6 +289,12 @@ impl Played {
             _ => false,
         };
         assert!(holds, "{name} did not land, without a reason that holds: {ran:#}");
+    }
+
+    /// Runs that were made to fail although nothing was wrong.
+    fn flakes(&self) -> usize {
+        let all = self.history.acts.iter().chain(&self.history.during);
+        all.filter(|act| matches!(act, Act::Flake)).count()
     }
 
     fn is_stacked(&self, at: usize) -> bool {
