@@ -68,10 +68,12 @@ impl Store {
         for (name, tip) in self.repo.list(layout::RUNS)?.refs {
             let commit = self.repo.read_commit(&tip)?;
             let run = RunId(name.trim_start_matches(layout::RUNS).to_owned());
-            rows.push(RunRow { run, subject: commit.subject, at: commit.committer_time });
+            let op = commit.trailers.into_iter().find(|(key, _)| key == "Orch-Op").map(|(_, op)| op);
+            rows.push((op, RunRow { run, subject: commit.subject, at: commit.committer_time }));
         }
-        rows.sort_by(|a, b| (b.at, &b.run).cmp(&(a.at, &a.run)));
-        Ok(rows)
+        // The ids of operations begin with their time, so runs of one second are in order.
+        rows.sort_by(|(one, a), (other, b)| (b.at, other, &b.run).cmp(&(a.at, one, &a.run)));
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 }
 
