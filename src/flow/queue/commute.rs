@@ -64,7 +64,7 @@ impl Lander<'_> {
         today: Option<&Results>,
     ) -> Result<bool, FlowError> {
         let own = match self.sure_results_at(below)? {
-            Some((_, own)) => own,
+            Some(own) => own,
             None if self.project.policy.tests.format == Format::Exit => Results::default(),
             None => return Ok(false),
         };
@@ -141,10 +141,10 @@ impl Lander<'_> {
     }
 
     /// What a value of the base said, or the newest before it of which that is sure.
-    fn sure_results_at(&self, commit: &CommitId) -> Result<Option<(CommitId, Results)>, FlowError> {
+    fn sure_results_at(&self, commit: &CommitId) -> Result<Option<Results>, FlowError> {
         for commit in self.project.repo.first_parent(commit, None, LOOKED_BACK)? {
             if let Some(results) = self.sure_results(&commit.tree)? {
-                return Ok(Some((commit.id, results)));
+                return Ok(Some(results));
             }
         }
         Ok(None)

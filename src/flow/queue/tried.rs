@@ -28,6 +28,7 @@ impl Lander<'_> {
         let empty = Results::default();
         let waiting: HashSet<(&TaskId, &Nonce)> =
             queued.iter().map(|one| (&one.entry.task, &one.entry.nonce)).collect();
+        let tasks = commute::waiting(queued);
         let mut all = Vec::new();
         for candidate in self.candidates_of(queued)? {
             let tree = self.project.repo.tree_of(&candidate)?;
@@ -45,7 +46,7 @@ impl Lander<'_> {
             let took = i64::try_from(last.millis / 1000).unwrap_or_default();
             let started = Seconds(last.at.0 - took);
             let worse = judged.worse.iter().map(|worse| worse.test.as_str().to_owned()).collect();
-            let past = match self.past_of(&candidate, &commute::waiting(queued), coupled)? {
+            let past = match self.past_of(&candidate, &tasks, coupled)? {
                 Some((below, past)) => self.was_green(&tree, &below, baseline)?.then_some(past),
                 None => None,
             };

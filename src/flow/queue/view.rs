@@ -70,10 +70,11 @@ impl Lander<'_> {
     fn running(&mut self, queued: &[Queued], coupled: &[Coupled]) -> Result<Vec<Running>, FlowError> {
         let seen = |live: &Live| (live.commit.clone(), live.members.clone(), live.purpose);
         let runs: Vec<_> = self.live.iter().map(|live| (seen(live), live.tree.clone(), live.since)).collect();
+        let tasks = commute::waiting(queued);
         let mut running = Vec::new();
         for ((commit, members, purpose), tree, started) in runs {
             let past = match purpose {
-                Purpose::Candidate => self.past_of(&commit, &commute::waiting(queued), coupled)?,
+                Purpose::Candidate => self.past_of(&commit, &tasks, coupled)?,
                 Purpose::Baseline | Purpose::Confirm | Purpose::Blame => None,
             };
             let past = past.map(|(_, past)| past);
