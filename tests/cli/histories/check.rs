@@ -5,7 +5,7 @@ use std::fs;
 
 use super::{
     draw::{Act, Main},
-    play::Played,
+    play::{Played, is_of},
 };
 
 /// A step of main's first-parent history.
@@ -82,7 +82,7 @@ impl Played {
                 assert_eq!(self.history.mode, "rebase", "a commit of nobody on main: {}", step.commit);
                 continue;
             };
-            let at = self.history.members.iter().position(|member| member.name == *task).unwrap();
+            let at = self.history.members.iter().position(|member| is_of(task, &member.name)).unwrap();
             let head = match self.history.mode {
                 "merge" => step.parents[1].clone(),
                 _ => step.head.clone().unwrap(),
@@ -262,7 +262,7 @@ impl Played {
         if self.refused.contains(&at) || self.approved[at].is_empty() {
             return;
         }
-        let ran = self.place.data(&self.dir, &["show", name, "--json"]);
+        let ran = self.place.data(&self.dir, &["show", &self.task(at), "--json"]);
         let (state, kind) = (ran["state"].as_str().unwrap(), ran["needs"]["kind"].as_str());
         let head = self.approved[at].last().unwrap();
         let merged = self.merge(None, "main", head);
@@ -297,6 +297,15 @@ impl Played {
         all.filter(|act| matches!(act, Act::Flake)).count()
     }
 
+    /// The task of a branch: its last, where it was given up and handed in again.
+    fn task(&self, at: usize) -> String {
+        let name = &self.history.members[at].name;
+        let exists = |task: &String| self.place.orch(&self.dir, &["show", task, "--json"]).code == Some(0);
+        let again = (2..).map(|count| format!("{name}-{count}"));
+        let last = if self.left.contains(&at) { again.take_while(exists).last() } else { None };
+        last.unwrap_or_else(|| name.clone())
+    }
+
     fn is_stacked(&self, at: usize) -> bool {
         self.history.members[at].below.is_some()
     }
@@ -312,7 +321,8 @@ impl Played {
         let open: Vec<&str> =
             before.lines().filter_map(|line| line.split_once("refs/orch/tasks/")).map(|p| p.1).collect();
         for at in landed.keys() {
-            let name = self.history.members[*at].name.as_str();
+            let name = self.task(*at);
+            let name = name.as_str();
             assert!(!open.contains(&name), "{name} landed and is still open");
             let state = place.data(dir, &["show", name, "--json"])["state"].take();
             // Where the landing was only upstream when somebody gave it up here, nobody here could know.

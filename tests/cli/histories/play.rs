@@ -81,7 +81,7 @@ if grep -qx '{old}' {file} 2>/dev/null; then sed -i 's/^{old}$/{mark}/' {file}; 
 
 /// Moves a branch on by one commit, unless it has landed.
 const REPUSH: &str = r#"export GIT_DIR={dir}/.git GIT_INDEX_FILE={place}/index-$$
-{git} --git-dir={main} log --format=%B main | grep -qx 'Orch-Task: {branch}' && exit
+{git} --git-dir={main} log --format=%B main | grep -qxE 'Orch-Task: {branch}(-[0-9]+)?' && exit
 tip=$({git} rev-parse refs/heads/{branch}) && {git} read-tree $tip || exit
 {git} update-index --add --cacheinfo 100644,$(echo {mark} | {git} hash-object -w --stdin),{mark}
 tree=$({git} write-tree) && new=$({git} commit-tree -p $tip -m 'More work' $tree) || exit
@@ -212,7 +212,8 @@ impl Played {
 
     fn has_landed(&self, at: usize) -> bool {
         let log = self.place.git(&self.truth(), &["log", "--format=%B", "main"]);
-        log.lines().any(|line| line == format!("Orch-Task: {}", self.history.members[at].name))
+        let mut tasks = log.lines().filter_map(|line| line.strip_prefix("Orch-Task: "));
+        tasks.any(|task| is_of(task, &self.history.members[at].name))
     }
 
     pub(super) fn tip(&self, branch: &str) -> String {
@@ -340,6 +341,11 @@ impl Played {
             self.brings.insert(new.to_owned(), brings);
         }
     }
+}
+
+/// Whether a task is of a branch: a branch that was given up and is handed in again is the task `b2-2`.
+pub(super) fn is_of(task: &str, branch: &str) -> bool {
+    task.strip_prefix(branch).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 fn which_git() -> PathBuf {
