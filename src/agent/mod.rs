@@ -23,7 +23,10 @@ mod told;
 mod turn;
 
 use crate::{
-    policy::agents::{AgentEntry, Answer},
+    policy::{
+        agents::{AgentEntry, Answer},
+        marks::{self, IN_COMMAND, UnknownMark},
+    },
     process::ProcessError,
     task::id::TaskId,
 };
@@ -33,7 +36,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use output::{FailureKind, Tokens};
+pub(crate) use output::{Failure, Tokens};
 pub(crate) use prompt::{
     AttemptVars, CODE, ContractVars, FileVars, FindingVars, LimitVars, NoteVars, PromptError, PromptVars,
     Rendered, TaskVars, TestVars, Tools, front, render,
@@ -77,6 +80,8 @@ pub(crate) enum AgentError {
     NoModel { agent: String },
     #[error("{program}, the program of agent '{agent}', is not installed: it is not found in PATH")]
     NotInstalled { agent: String, program: String },
+    #[error("exec: {0}")]
+    Mark(#[from] UnknownMark),
     #[error("agent '{kind}:' names nothing behind the colon")]
     Empty { kind: &'static str },
     #[error("no script for task {task}: neither {task}.toml nor _default.toml in {}", folder.display())]
@@ -129,7 +134,9 @@ pub(crate) fn parse(text: &str, named: &BTreeMap<String, AgentEntry>) -> Result<
     match word {
         "exec" if rest.is_empty() => Err(AgentError::Empty { kind: "exec" }),
         "script" if rest.is_empty() => Err(AgentError::Empty { kind: "script" }),
-        "exec" => Ok(program("exec", AgentEntry::of_command("exec", rest))),
+        "exec" => marks::look(rest, IN_COMMAND)
+            .map_err(AgentError::Mark)
+            .map(|()| program("exec", AgentEntry::of_command("exec", rest))),
         "script" => {
             Ok(Agent { name: "script".to_owned(), kind: Kind::Script { folder: PathBuf::from(rest) } })
         }

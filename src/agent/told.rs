@@ -2,7 +2,7 @@
 
 use super::{
     AgentError,
-    output::{self, Said, Tokens},
+    output::{self, Failure, Said, Tokens},
     price,
     turn::{Cost, Turn, TurnResult, Usage},
 };
@@ -52,11 +52,13 @@ pub(super) fn result(
         (said.tokens, said.cost_usd_micros) = (None, None);
     }
     let cost = cost(entry, &said, turn.model.as_deref());
-    // Of a program that ended well it is mostly a count of tokens.
-    let ended_badly = outcome.ended != Ended::Exited(0);
-    let last_words = last_line(&stderr)
-        .or_else(|| last_line(&stdout).filter(|_| form == Output::Text))
-        .filter(|_| ended_badly);
+    let last_words = last_words(entry, &outcome, &said, &stderr);
+    let suspected = match outcome.ended {
+        Ended::Exited(code) if code != 0 && form == Output::Text && entry.is_some() => {
+            output::suspected(&stdout, &stderr)
+        }
+        _ => None,
+    };
     let Said { answer, failure, tokens, model, denied, .. } = said;
     let (answer, too_long) = match answer {
         Some(answer) if form == Output::Text => {
@@ -65,8 +67,8 @@ pub(super) fn result(
         }
         answer => (answer, false),
     };
-    let exit_means = match outcome.ended {
-        Ended::Exited(code) => entry.and_then(|entry| entry.exits.get(&code)).cloned(),
+    let exit = match outcome.ended {
+        Ended::Exited(code) => entry.and_then(|entry| entry.exits.get(&code)),
         Ended::Signaled(_)
         | Ended::TimedOut
         | Ended::Idle
@@ -74,20 +76,39 @@ pub(super) fn result(
         | Ended::Full
         | Ended::Stopped => None,
     };
+    // What a program tells in a form of its own says more than its exit code.
+    let failure = failure.or_else(|| {
+        let exit = exit?;
+        Some(Failure::of_exit(exit.kind?, &exit.words, last_words.as_deref()))
+    });
     Ok(TurnResult {
         complete: answer.is_some() || failure.is_some(),
         answer: answer.unwrap_or_default(),
         usage: Usage { tokens, cost },
         outcome,
         answer_cut: log_cut || too_long,
+        suspected: suspected.filter(|_| failure.is_none()),
         failure,
         denied,
-        exit_means,
+        exit_means: exit.map(|exit| exit.words.clone()),
         model: model_of(entry, model, turn.model.as_deref()),
         log: logs.out,
         error_log: logs.err,
         parts: Vec::new(),
         last_words,
+    })
+}
+
+/// What a program said last, for people. Where its output has a form of its own, it is standard error, and nothing of a
+/// program that ended well: there that is mostly a count of tokens.
+fn last_words(entry: Option<&AgentEntry>, outcome: &Outcome, said: &Said, stderr: &str) -> Option<String> {
+    let ended_badly = outcome.ended != Ended::Exited(0);
+    let of_errors = last_line(stderr).filter(|_| ended_badly);
+    of_errors.or_else(|| {
+        let form = entry.map_or(Output::Text, |entry| entry.output);
+        // What replays recorded changes says what it was told to say.
+        let speaks = form == Output::Text && (ended_badly || entry.is_some());
+        output::last_words(said.answer.as_deref().filter(|_| speaks)?)
     })
 }
 

@@ -64,6 +64,9 @@ pub(crate) struct TurnResult {
     pub(crate) complete: bool,
     /// Why the program itself says that it could not go on.
     pub(crate) failure: Option<Failure>,
+    /// Why its model could not be asked, as far as the plain words of a command that failed tell. They count only where
+    /// nothing came of the turn: an agent writes about anything.
+    pub(crate) suspected: Option<Failure>,
     /// Calls of tools that were refused.
     pub(crate) denied: usize,
     /// What its exit code means, where the agent's entry says.
@@ -77,8 +80,20 @@ pub(crate) struct TurnResult {
     pub(crate) usage: Usage,
     /// The answers of a team's workers, by name; empty where one agent answered.
     pub(crate) parts: Vec<(String, String)>,
-    /// Of a program that failed, the last line that it wrote: on standard error, or else as its plain answer. Not escaped.
+    /// What it said last: of a program that failed, on standard error, or else what its plain answer ends with. Not escaped.
     pub(crate) last_words: Option<String>,
+}
+
+impl TurnResult {
+    /// Why the model could not be asked, where the program says so in a form of its own.
+    pub(crate) fn not_asked(&self) -> Option<&Failure> {
+        self.failure.as_ref().filter(|failure| failure.kind.is_of_agent())
+    }
+
+    /// The same of a turn of which nothing came: then plain words count, too.
+    pub(crate) fn not_asked_for_nothing(&self) -> Option<&Failure> {
+        self.not_asked().or(self.suspected.as_ref())
+    }
 }
 
 /// What a turn cost. Unknown stays unknown: it is never 0.

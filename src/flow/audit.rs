@@ -43,7 +43,7 @@ impl Project {
             Work::Implement { task } | Work::Fix { task } | Work::Test { task } => task,
             Work::Review { .. } | Work::Clarify { .. } => return Ok(Audited::default()),
         };
-        let failed = result.failure.as_ref().is_some_and(|failure| failure.kind.is_of_agent());
+        let failed = result.not_asked().is_some();
         let files = ready.agent.answers_files();
         let whole = matches!(result.outcome.ended, Ended::Exited(_)) && (!files || result.complete);
         if failed || !whole || (self.policy.audit.is_empty() && !files) {

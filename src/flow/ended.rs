@@ -9,7 +9,7 @@ use crate::task::record::TurnRecord;
 /// How a turn ended, with all that its program says about it.
 pub(super) fn how_it_ended(result: &TurnResult, limit: Duration) -> String {
     let mut parts = vec![ended_in_words(result.outcome.ended, limit)];
-    match &result.failure {
+    match result.failure.as_ref().or(result.suspected.as_ref()) {
         Some(failure) => parts.push(failure.to_string()),
         None => parts.extend(result.exit_means.clone()),
     }
@@ -27,7 +27,8 @@ pub(super) fn how_it_ended(result: &TurnResult, limit: Duration) -> String {
 /// Why an attempt failed, with the last line of what its program wrote: mostly that is the reason. Where the program told
 /// its failure in a form of its own, that stands there already.
 pub(super) fn in_its_words(text: String, result: &TurnResult) -> String {
-    match result.last_words.as_deref().filter(|_| result.failure.is_none()) {
+    let told = result.failure.is_some() || result.suspected.is_some();
+    match result.last_words.as_deref().filter(|_| !told) {
         Some(words) => format!("{text}: {words}"),
         None => text,
     }

@@ -12,8 +12,9 @@ mod reviewed;
 /// Of a tester.
 mod tested;
 
-use crate::agent::{Cost, FailureKind, Tokens, TurnResult};
+use crate::agent::{Cost, Failure, Tokens, TurnResult};
 use crate::plan::breaker::Went;
+use crate::plan::failure::FailureKind;
 use crate::plan::memory::summary;
 use crate::plan::turns::Work;
 use crate::process::Ended;
@@ -118,7 +119,7 @@ impl Project {
         let Some(stored) = self.after_the_lease(&stored.task)? else {
             return settled("was finished elsewhere".to_owned());
         };
-        let (state, name) = (&stored.task.state, &ready.agent.name);
+        let state = &stored.task.state;
         if let Some(now) = state.claim().filter(|now| Some(*now) != ready.claim.as_ref()) {
             return settled(format!("was taken over by {}: its work stays in the worktree", now.owner));
         }
@@ -135,13 +136,24 @@ impl Project {
             self.back_to_pool(op, &stored, "the run was stopped")?;
             return settled("stopped; its work is kept".to_owned());
         }
-        if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
-            let text = format!("{name}: {failure}");
-            self.back_to_pool(op, &stored, &text)?;
-            let text = format!("{text}; back to the pool, without counting as a try");
-            return Ok(Err(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) }));
+        if let Some(failure) = result.not_asked() {
+            return self.not_asked(op, ready, &stored, failure).map(Err);
         }
         Ok(Ok(stored))
+    }
+
+    /// The model could not be asked: the task goes back to everybody, and no try is counted.
+    fn not_asked(
+        &self,
+        op: &Op,
+        ready: &Ready,
+        stored: &Stored,
+        failure: &Failure,
+    ) -> Result<Verdict, FlowError> {
+        let text = format!("{}: {failure}", ready.agent.name);
+        self.back_to_pool(op, stored, &text)?;
+        let text = format!("{text}; back to the pool, without counting as a try");
+        Ok(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) })
     }
 
     /// The agent could not be called at all: that is the attempt's or the reviewer's failure, with the reason.
@@ -273,8 +285,7 @@ fn record_of(ready: &Ready, result: &TurnResult) -> TurnRecord {
 /// What a turn has found, for later ones: its own words, or what was found out about an attempt. A reviewer's findings
 /// have a place of their own, and an agent that could not ask its model has found nothing.
 fn note_of(ready: &Ready, result: &TurnResult, audited: &Audited, tags: Vec<String>) -> Option<Note> {
-    let failed = result.failure.as_ref().is_some_and(|failure| failure.kind.is_of_agent());
-    if failed || result.outcome.ended == Ended::Stopped {
+    if result.not_asked_for_nothing().is_some() || result.outcome.ended == Ended::Stopped {
         return None;
     }
     let text = match &ready.work {

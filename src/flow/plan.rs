@@ -60,10 +60,12 @@ impl Project {
             let free = agent.is_free().then_some(0);
             let told = result.usage.cost.map(|cost| cost.amount().0).or(free);
             cost = cost.zip(told).map(|(sum, told)| sum.saturating_add(told));
-            if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
+            let read = proposal::read(&result.answer, goal.most);
+            let not_asked = if read.is_err() { result.not_asked_for_nothing() } else { result.not_asked() };
+            if let Some(failure) = not_asked {
                 return Err(FlowError::NoPlan { agent: agent.name, why: failure.to_string() });
             }
-            match proposal::read(&result.answer, goal.most) {
+            match read {
                 Ok(proposal) => {
                     self.keep_plan(&result.answer, goal.most)?;
                     let vague = self.vague_in(&proposal);

@@ -3,6 +3,7 @@
 pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod card;
+pub(crate) mod failure;
 pub(crate) mod graph;
 pub(crate) mod memory;
 pub(crate) mod ready;

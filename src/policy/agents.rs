@@ -3,7 +3,7 @@
 //! The built-in ones are `agents.toml` beside this file, a lowest layer of settings: every key of it can be set in
 //! `orch.toml`, git config or on top of a copy (`extends`), and `config explain agent.claude.argv` says who did.
 
-use crate::plan::route::Tier;
+use crate::plan::{failure::FailureKind, route::Tier};
 use std::collections::BTreeMap;
 
 /// Everything that is known of an agent.
@@ -41,7 +41,7 @@ pub(crate) struct AgentEntry {
     /// Files that it finds in the home of its sandbox: path below it, text with `{relay}` in it.
     pub(crate) files: Vec<(String, String)>,
     /// What an exit code means, where the program says more with it than yes and no.
-    pub(crate) exits: BTreeMap<i32, String>,
+    pub(crate) exits: BTreeMap<i32, Exit>,
     /// Patterns of files that it leaves behind, and that are no part of its work.
     pub(crate) litter: Vec<String>,
     /// The oldest version that is known to work so.
@@ -50,6 +50,15 @@ pub(crate) struct AgentEntry {
     /// Domains whose tasks it is preferred for; none is all.
     pub(crate) domains: Vec<String>,
     pub(crate) price: Option<Price>,
+}
+
+/// What an exit code means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exit {
+    /// The failure that it stands for; `None` where it only has words.
+    pub(crate) kind: Option<FailureKind>,
+    /// For people.
+    pub(crate) words: String,
 }
 
 /// What is run.

@@ -3,7 +3,9 @@
 use super::{
     PolicyError,
     agents::{AgentEntry, Answer, Call, Output, Price, PromptBy},
+    exits,
     layers::Settings,
+    marks::{self, IN_ARGV, IN_COMMAND},
 };
 use crate::plan::route::Tier;
 use std::collections::BTreeMap;
@@ -28,8 +30,9 @@ impl Settings {
             None => return Err(PolicyError::NoCommand { name: name.to_owned() }),
         };
         let bad = |key: &'static str| move |given: String| said_badly(name, key, &given);
+        said.marks_are_known(&call)?;
         Ok(AgentEntry {
-            prompt: said.prompt_by(&call),
+            prompt: said.prompt_by(&call)?,
             output: Output::parse(&said.first("output").unwrap_or_default()),
             answer: match said.first("answer").as_deref() {
                 Some("files") => Answer::Files,
@@ -48,7 +51,8 @@ impl Settings {
             endpoints: said.list("endpoints"),
             base_url: said.list("base_url"),
             files: files(said.pairs("files")?).map_err(bad("files"))?,
-            exits: exits(said.pairs("exits")?).map_err(bad("exits"))?,
+            exits: exits::read(said.pairs("exits")?)
+                .map_err(|bad| PolicyError::Exit { name: name.to_owned(), bad })?,
             litter: said.list("litter"),
             version: said.first("version"),
             tier: said.first("tier").and_then(|word| Tier::parse(&word)).unwrap_or(Tier::Mid),
@@ -112,27 +116,54 @@ impl Lineage<'_> {
         })
     }
 
-    fn prompt_by(&self, call: &Call) -> PromptBy {
-        let named_in_call = match call {
-            Call::Shell(command) => command.contains("{prompt}"),
-            Call::Argv(argv) => argv.iter().any(|part| part.contains("{prompt}")),
+    /// The arguments that a call may get besides its own.
+    fn arguments(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let keys = ["edit_args", "read_args", "sandboxed_args", "model_args", "budget_args"];
+        keys.into_iter().flat_map(|key| self.list(key).into_iter().map(move |part| (key, part)))
+    }
+
+    /// A slip in a mark would go to the program as it stands, in silence.
+    fn marks_are_known(&self, call: &Call) -> Result<(), PolicyError> {
+        let unknown = |key| move |bad| PolicyError::Mark { name: self.name.to_owned(), key, bad };
+        match call {
+            Call::Shell(command) => marks::look(command, IN_COMMAND).map_err(unknown("command")),
+            Call::Argv(argv) => {
+                let all = argv.iter().map(|part| ("argv", part.clone())).chain(self.arguments());
+                all.into_iter().try_for_each(|(key, part)| marks::look(&part, IN_ARGV).map_err(unknown(key)))
+            }
+        }
+    }
+
+    fn prompt_by(&self, call: &Call) -> Result<PromptBy, PolicyError> {
+        let is_in = |part: &str| part.contains("{prompt}");
+        let (in_call, elsewhere, example) = match call {
+            // Its path is in a variable, too, which a shell fills in.
+            Call::Shell(command) => {
+                let example = format!("command = \"{} {{prompt}}\"", command.trim().replace('"', "\\\""));
+                (is_in(command), command.contains("GIT_ORCH_PROMPT"), example)
+            }
+            Call::Argv(argv) => {
+                let quoted = argv.iter().map(|part| format!("{part:?}, ")).collect::<String>();
+                let elsewhere = self.arguments().any(|(_, part)| is_in(&part));
+                (argv.iter().any(|part| is_in(part)), elsewhere, format!("argv = [{quoted}\"{{prompt}}\"]"))
+            }
         };
-        match self.first("prompt").as_deref() {
+        // Whoever lets others work has no call of its own.
+        let called = *call != Call::Argv(Vec::new());
+        Ok(match self.first("prompt").as_deref() {
+            Some("file") if called && !in_call && !elsewhere => {
+                return Err(PolicyError::NoPlaceForPrompt { name: self.name.to_owned(), example });
+            }
             Some("file") => PromptBy::File,
             Some("argument") => PromptBy::Argument,
-            None if named_in_call => PromptBy::File,
+            None if in_call => PromptBy::File,
             _ => PromptBy::Stdin,
-        }
+        })
     }
 }
 
 fn said_badly(name: &str, key: &str, given: &str) -> PolicyError {
     PolicyError::Pair { key: format!("agent.{name}.{key}"), given: given.to_owned() }
-}
-
-/// What exit codes mean; `Err` is what is no code.
-fn exits(pairs: Vec<(String, String)>) -> Result<BTreeMap<i32, String>, String> {
-    pairs.into_iter().map(|(code, words)| Ok((code.parse().map_err(|_| code)?, words))).collect()
 }
 
 /// Files below the home folder; `Err` is a path that leads elsewhere.
@@ -170,6 +201,7 @@ pub(super) fn price(pairs: &[(String, String)]) -> Result<Option<Price>, String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::failure::FailureKind;
     use crate::policy::{
         file,
         layer::{Layer, Origin},
@@ -193,7 +225,8 @@ mod tests {
             assert!(entry.model_args.iter().any(|part| part == "{model}"), "{name}");
         }
         assert_eq!(all["aider"].prompt, PromptBy::File);
-        assert_eq!(all["gemini"].exits[&145], "HTTP 401");
+        let exit = &all["gemini"].exits[&145];
+        assert_eq!((exit.kind, exit.words.as_str()), (Some(FailureKind::Login), "HTTP 401"));
     }
 
     #[test]
@@ -235,5 +268,34 @@ mod tests {
             why("[agent.x]\nprompt = 'file'"),
             "agent.x has neither command nor argv, and extends no agent"
         );
+        assert!(
+            why("[agent.x]\ncommand = 'x'\nexits = ['75=rate limt']")
+                .starts_with("agent.x.exits: '75=rate limt' is no")
+        );
+        let mark = why("[agent.x]\ncommand = 'x {task}'");
+        assert!(mark.starts_with("agent.x.command: {task} stands for nothing. Known here: {prompt}; in a shell this one is $GIT_ORCH_TASK"), "{mark}");
+        let mark = why("[agent.x]\nargv = ['x']\nmodel_args = ['--model={modle}']");
+        assert!(
+            mark.starts_with("agent.x.model_args: {modle} stands for nothing; did you mean {model}?"),
+            "{mark}"
+        );
+    }
+
+    #[test]
+    fn a_prompt_by_file_has_a_place_in_the_call() {
+        let why = |text: &str| entries(text).unwrap_err().to_string();
+        let command = why("[agent.x]\ncommand = 'sh \"my agent\"'\nprompt = 'file'");
+        assert!(command.contains(r#"as in command = "sh \"my agent\" {prompt}""#), "{command}");
+        let argv = why("[agent.x]\nargv = ['my-agent', '-q']\nprompt = 'file'");
+        assert!(argv.contains(r#"as in argv = ["my-agent", "-q", "{prompt}"];"#), "{argv}");
+        for fine in [
+            "command = 'my-agent $GIT_ORCH_PROMPT'",
+            "argv = ['my-agent']\nedit_args = ['-f', '{prompt}']\nread_args = ['-q', '-f', '{prompt}']",
+            "workers = ['y']",
+        ] {
+            let text =
+                format!("[agent.x]\n{fine}\nprompt = 'file'\n[agent.y]\ncommand = 'y'\nanswer = 'files'");
+            assert_eq!(entries(&text).unwrap()["x"].prompt, PromptBy::File, "{fine}");
+        }
     }
 }

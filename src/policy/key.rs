@@ -270,7 +270,13 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "files that it finds in the home of its sandbox, ~/PATH=TEXT; {relay} in the text is the way to its endpoints",
     ),
-    key("agent.*.exits", Words, Preference, "", "what its exit codes mean, CODE=WORDS"),
+    key(
+        "agent.*.exits",
+        Words,
+        Preference,
+        "",
+        "what its exit codes mean, CODE=WORDS: 77=not logged in, 75=rate limit, 69=overloaded",
+    ),
     key(
         "agent.*.litter",
         Shape::Globs,

@@ -6,10 +6,12 @@
 pub(crate) mod agents;
 mod built_in;
 mod entry;
+pub(crate) mod exits;
 pub(crate) mod file;
 pub(crate) mod key;
 pub(crate) mod layer;
 pub(crate) mod layers;
+pub(crate) mod marks;
 pub(crate) mod prices;
 pub(crate) mod template;
 pub(crate) mod value;
@@ -264,6 +266,15 @@ pub(crate) enum PolicyError {
     Extends { name: String, parent: String },
     #[error("{key}: '{given}' is not of the form NAME=VALUE")]
     Pair { key: String, given: String },
+    #[error("agent.{name}.exits: {bad}")]
+    Exit { name: String, bad: exits::BadExit },
+    #[error("agent.{name}.{key}: {bad}")]
+    Mark { name: String, key: &'static str, bad: marks::UnknownMark },
+    #[error(
+        "agent.{name}.prompt is \"file\", and its call has no {{prompt}}: it would get none. Write where the file's path \
+         goes, as in {example}; without prompt = \"file\" it comes on standard input"
+    )]
+    NoPlaceForPrompt { name: String, example: String },
     #[error("bad glob {0}")]
     Glob(#[from] BadGlob),
     #[error("tests.report: {0}")]
@@ -503,7 +514,7 @@ mod tests {
         let settings = Settings::new(vec![
             base(
                 "base = 'dev'\n[tests]\nall = 'a'\nsome = 'a {tests}'\nreport = 'junit:r.xml'\n[queue]\nland = \
-                 'targeted'\non_worse = 'stop'\nchangelog = ''\n[agent.mine]\ncommand = 'x'\nprompt = 'file'\n[paths]\n\
+                 'targeted'\non_worse = 'stop'\nchangelog = ''\n[agent.mine]\ncommand = 'x {prompt}'\nprompt = 'file'\n[paths]\n\
                  allow = ['src']\n[limits]\nlog_mb = 1\n[review]\nreviewers = []",
             ),
             Layer::of_git_config(

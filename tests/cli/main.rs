@@ -40,6 +40,7 @@ mod mixed;
 mod model_server;
 mod night;
 mod orphans;
+mod own_agents;
 mod programs;
 mod queue;
 mod queue_stands;

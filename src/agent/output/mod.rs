@@ -17,6 +17,8 @@ mod gemini;
 mod opencode;
 /// pi: JSON lines, a usage for each turn.
 mod pi;
+/// What the last words of a command say that failed.
+mod plain;
 /// qwen: one JSON array with a result at its end.
 mod qwen;
 /// What is read, in one form for all.
@@ -26,7 +28,9 @@ mod text;
 
 use crate::policy::agents::Output;
 
-pub(crate) use said::{Failure, FailureKind, Said, Tokens};
+pub(super) use plain::suspected;
+pub(crate) use said::{Failure, Said, Tokens};
+pub(super) use text::last_words;
 
 /// Reads an agent's output.
 pub(crate) fn read(output: Output, stdout: &str, stderr: &str) -> Said {

@@ -1,5 +1,6 @@
 //! What is read from an agent's output, in one form for all programs.
 
+pub(super) use crate::plan::failure::FailureKind;
 use crate::task::id::shown;
 use std::fmt;
 
@@ -42,40 +43,7 @@ pub(crate) struct Failure {
     pub(crate) text: String,
 }
 
-/// What a failure means for the next turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum FailureKind {
-    /// The key is missing or wrong: no turn of this agent can work.
-    Login,
-    /// Too many requests, or the money with the vendor is used up: later.
-    Limit,
-    /// The model's host failed, or cannot be reached: later.
-    Host,
-    /// Its own limit of turns: what it did may be good.
-    Turns,
-    /// Its own limit of money: what it did may be good.
-    Budget,
-    /// Anything else that it calls an error.
-    Other,
-}
-
 impl FailureKind {
-    /// Whether the model could not be asked: that is the agent's fault, and not the task's.
-    pub(crate) fn is_of_agent(self) -> bool {
-        match self {
-            FailureKind::Login | FailureKind::Limit | FailureKind::Host => true,
-            FailureKind::Turns | FailureKind::Budget | FailureKind::Other => false,
-        }
-    }
-
-    /// Whether work may be good although it ended so.
-    pub(crate) fn leaves_work(self) -> bool {
-        match self {
-            FailureKind::Turns | FailureKind::Budget => true,
-            FailureKind::Login | FailureKind::Limit | FailureKind::Host | FailureKind::Other => false,
-        }
-    }
-
     /// What an HTTP status means.
     pub(super) fn of_status(status: u64) -> FailureKind {
         match status {
@@ -122,19 +90,27 @@ impl Failure {
     pub(super) fn of_words(text: &str) -> Failure {
         Failure::new(FailureKind::of_words(text), text)
     }
+
+    /// What an exit code means by the agent's entry: the entry's words, and the program's own.
+    pub(in crate::agent) fn of_exit(kind: FailureKind, words: &str, own: Option<&str>) -> Failure {
+        let parts: Vec<&str> =
+            [Some(words), own].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        Failure::new(kind, &parts.join(": "))
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            FailureKind::Login => "not logged in to its model: ",
-            FailureKind::Limit => "its model's limit is reached: ",
-            FailureKind::Host => "its model's host failed: ",
-            FailureKind::Turns => "its own limit of turns: ",
-            FailureKind::Budget => "its own limit of money: ",
-            FailureKind::Other => "it says: ",
+            FailureKind::Login => "not logged in to its model",
+            FailureKind::Limit => "its model's limit is reached",
+            FailureKind::Host => "its model's host failed",
+            FailureKind::Turns => "its own limit of turns",
+            FailureKind::Budget => "its own limit of money",
+            FailureKind::Other => "it says",
         })?;
-        f.write_str(&shown(&self.text))
+        // An exit code may come without a word.
+        if self.text.is_empty() { Ok(()) } else { write!(f, ": {}", shown(&self.text)) }
     }
 }
 

@@ -2,6 +2,7 @@
 //! `policy/agents.toml`. The server said 1,234 tokens in, 100 of them kept, and 56 out, for each request.
 
 use super::*;
+use crate::plan::failure::FailureKind;
 use proptest::prelude::*;
 
 /// What a program wrote: standard output and standard error.

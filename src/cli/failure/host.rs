@@ -33,6 +33,7 @@ pub(super) fn agent(err: &AgentError) -> Failure {
         AgentError::Unknown { .. }
         | AgentError::Worker { .. }
         | AgentError::NoModel { .. }
+        | AgentError::Mark(_)
         | AgentError::Empty { .. }
         | AgentError::LongPrompt { .. } => explain(of(Code::Agent, err)),
         AgentError::NotInstalled { agent, .. } => of(Code::NotFound, err)

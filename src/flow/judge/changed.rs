@@ -37,12 +37,12 @@ impl Project {
             return self.attempt_failed(op, id, &evidence);
         }
         if let Some(evidence) = &audited.refused {
-            return self.came_to_nothing(op, &stored, result, evidence);
+            return self.came_to_nothing(op, ready, &stored, result, evidence);
         }
         let hand_in = HandIn { message: None, changelog: changelog_in(&result.answer) };
         let (claim, measured) = match self.what_it_left(ready, result, &stored, &hand_in)? {
             Ok(left) => left,
-            Err(evidence) => return self.came_to_nothing(op, &stored, result, &evidence),
+            Err(evidence) => return self.came_to_nothing(op, ready, &stored, result, &evidence),
         };
         let last_try = stored.task.try_number >= stored.task.tries_max;
         match measured.refusal() {
@@ -102,14 +102,20 @@ impl Project {
         Ok(Ok((claim, measured)))
     }
 
-    /// There is nothing to hand in: the attempt failed, or nobody could do the task as it is written.
+    /// There is nothing to hand in: the attempt failed, its model could not be asked, or nobody could do the task as it is
+    /// written.
     fn came_to_nothing(
         &self,
         op: &Op,
+        ready: &Ready,
         stored: &Stored,
         result: &TurnResult,
         evidence: &Evidence,
     ) -> Result<Verdict, FlowError> {
+        let nothing = matches!(evidence.trouble, Trouble::NoChange | Trouble::BadAnswer);
+        if let Some(failure) = result.not_asked_for_nothing().filter(|_| nothing) {
+            return self.not_asked(op, ready, stored, failure);
+        }
         match clarify::unclear(&result.answer).filter(|_| evidence.trouble == Trouble::NoChange) {
             Some(why) => self.unclear(op, stored, &why),
             None => self.attempt_failed(op, &stored.task.id, evidence),

@@ -20,11 +20,13 @@ impl Project {
         result: &TurnResult,
         id: &TaskId,
     ) -> Result<Verdict, FlowError> {
-        if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
+        let read = clarify::read(&result.answer);
+        let not_asked = if read.is_none() { result.not_asked_for_nothing() } else { result.not_asked() };
+        if let Some(failure) = not_asked {
             let text = format!("{}: {failure}", ready.agent.name);
             return Ok(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) });
         }
-        let missing = match clarify::read(&result.answer) {
+        let missing = match read {
             None => return Ok(Verdict::note("nobody found out why it failed: the evidence has to do")),
             Some(Clarified::Attempt { advice }) => {
                 let first = advice.lines().next().unwrap_or_default().to_owned();

@@ -30,12 +30,13 @@ impl Project {
         if result.outcome.ended == Ended::Stopped {
             return Ok(Verdict::note(format!("{reviewer} was stopped")));
         }
-        if let Some(failure) = result.failure.as_ref().filter(|failure| failure.kind.is_of_agent()) {
+        let answer = answer_of(reviewer, result, ready.turn.limit);
+        let not_asked = if answer.is_err() { result.not_asked_for_nothing() } else { result.not_asked() };
+        if let Some(failure) = not_asked {
             // The reviewer was never asked: it will be, by another agent or later.
             let text = format!("{reviewer} not asked: {}: {failure}", ready.agent.name);
             return Ok(Verdict { went: Some(went(failure.kind)), ..Verdict::note(text) });
         }
-        let answer = answer_of(reviewer, result, ready.turn.limit);
         let (verdict, summary, findings) = match answer {
             Ok(answer) => {
                 let verdict = match answer.verdict {

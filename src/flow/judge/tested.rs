@@ -42,13 +42,16 @@ impl Project {
         let hand_in = HandIn { message: None, changelog: changelog_in(&result.answer) };
         let (claim, measured) = match self.collect(&actor, &stored, &hand_in) {
             Ok(collected) => collected,
+            Err(FlowError::NoChange { .. }) if result.suspected.is_some() => {
+                return self.found_nothing(op, ready, &stored, result, &before);
+            }
             Err(err @ (FlowError::NoChange { .. } | FlowError::Git(_))) => {
                 return self.no_small_fix(op, &stored, &before, &format!("{name}: {err}"));
             }
             Err(err) => return Err(err),
         };
         if self.repo.tree_of(&measured.head)? == self.repo.tree_of(&before)? {
-            return self.no_small_fix(op, &stored, &before, &format!("{name} found no small fix ({ended})"));
+            return self.found_nothing(op, ready, &stored, result, &before);
         }
         let own = self.size_of(&before, &measured.head)?;
         let most = self.policy.cap.fix;
@@ -63,6 +66,23 @@ impl Project {
         self.hand_over(op, &actor, id, &claim, &measured, &hand_in, None)?;
         let text = format!("a tester's fix of {} lines, of at most {most}", own.counted);
         Ok(Verdict::well(Step::Submit, text))
+    }
+
+    /// Nothing was changed: there is no small fix, or its model could not be asked for one.
+    fn found_nothing(
+        &self,
+        op: &Op,
+        ready: &Ready,
+        stored: &Stored,
+        result: &TurnResult,
+        before: &CommitId,
+    ) -> Result<Verdict, FlowError> {
+        if let Some(failure) = result.not_asked_for_nothing() {
+            return self.not_asked(op, ready, stored, failure);
+        }
+        let ended = how_it_ended(result, ready.turn.limit);
+        let why = format!("{} found no small fix ({ended})", ready.agent.name);
+        self.no_small_fix(op, stored, before, &why)
     }
 
     /// Takes a tester's work back, kept as an attempt: the task goes on to whoever fixes, and no try is counted.
