@@ -11,7 +11,7 @@ use crate::review::clarify;
 use crate::select::choose::Selection;
 use crate::task::Task;
 use crate::task::contract::{self, Section, Spec};
-use crate::task::evidence::Evidence;
+use crate::task::evidence::{Evidence, Trouble};
 use crate::task::id::CommitId;
 use crate::task::record::Note;
 use crate::task::role::Role;
@@ -20,7 +20,7 @@ use super::select::Which;
 use super::{FlowError, Project, Vaguely};
 
 /// Where prompts of the repository are, below its top.
-const PROMPTS: &str = "prompts";
+pub(super) const PROMPTS: &str = "prompts";
 /// The template of a spec; a repository may have its own in the same place.
 const SPEC_TEMPLATE: &str = include_str!("../../prompts/spec.md");
 /// Bytes of a diff that a reviewer's prompt holds; the rest is in the worktree.
@@ -203,7 +203,11 @@ impl Project {
                 .map_or_else(|| self.base.tip.to_string(), |change| change.base.to_string()),
             diff: self.diff_for(role, task, brief)?,
             findings: findings_to_mend(task),
-            evidence: task.evidence.as_ref().map(evidence_text).unwrap_or_default(),
+            evidence: task
+                .evidence
+                .as_ref()
+                .map(|evidence| self.evidence_to_mend(evidence))
+                .unwrap_or_default(),
             changelog: task.changelog.clone().unwrap_or_default(),
             notes: brief.notes.clone(),
             clarification: clarification(task),
@@ -216,6 +220,22 @@ impl Project {
             attempt: AttemptVars { said, diff: left },
             most: 0,
         })
+    }
+
+    /// Evidence for whoever is to mend what it shows: with what the tests wrote, where this machine ran them, and with a
+    /// command that works where there is no git-orch.
+    fn evidence_to_mend(&self, evidence: &Evidence) -> String {
+        let tests =
+            evidence.reproduce.as_deref().is_some_and(|command| command.starts_with("git orch check "));
+        let again = if tests { self.test_command(&Which::Full) } else { evidence.reproduce.clone() };
+        let mut text = evidence_text(&Evidence { reproduce: again, ..evidence.clone() });
+        let tested = matches!(evidence.trouble, Trouble::Worse | Trouble::NoEvidence);
+        let log =
+            evidence.candidate.as_ref().filter(|_| tested).and_then(|commit| self.red_log_to_mend(commit));
+        if let Some(log) = log {
+            text.push_str(&format!("the tests wrote:\n{}\n", log.lines.join("\n")));
+        }
+        text
     }
 
     /// The tests that a change needs, and how they are run.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::process::{Ended, Job, Terms, agent_environment, random_letters, supervised_blocking};
-use crate::suite::set::TestSet;
+use crate::suite::set::digest;
 
 use super::{FlowError, Project};
 
@@ -24,7 +24,7 @@ impl Project {
         if let Some((_, digest)) = known.as_ref().filter(|(asked, _)| asked == command) {
             return Ok(format!("{machine}-{digest}"));
         }
-        let digest = TestSet::of(&self.ask_tools(command)?, &[]).as_str().to_owned();
+        let digest = digest(&self.ask_tools(command)?);
         *known = Some((command.clone(), digest.clone()));
         Ok(format!("{machine}-{digest}"))
     }

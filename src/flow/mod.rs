@@ -46,6 +46,7 @@ pub(crate) mod red_log;
 pub(crate) mod report;
 mod review;
 mod roster;
+mod ruled_by;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod seat;

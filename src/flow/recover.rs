@@ -159,7 +159,7 @@ impl Project {
     /// A push that fails may have been applied all the same, so the upstream is read again.
     pub(crate) fn push_base(&self, upstream: &Upstream, commit: &CommitId) -> Result<bool, FlowError> {
         let spec = PushSpec { commit: commit.clone(), name: upstream.branch.clone() };
-        let pushed = self.repo.push(&upstream.remote, &[spec]);
+        let pushed = self.repo.push_landing(&upstream.remote, &spec);
         if let Ok(pushed) = &pushed
             && pushed.iter().any(|pushed| matches!(pushed.flag, Flag::Done | Flag::UpToDate))
         {
@@ -194,6 +194,7 @@ impl Project {
     pub(crate) fn follow_upstream(&self, upstream: &Upstream) -> Result<(), FlowError> {
         let short = upstream.branch.trim_start_matches("refs/heads/");
         let copy = format!("refs/remotes/{}/{short}", upstream.remote);
+        self.repo.await_landing()?;
         self.repo.fetch(&upstream.remote, &[format!("{}:{copy}", upstream.branch)])?;
         let Some(theirs) = self.repo.tip(&copy)? else { return Ok(()) };
         let ours = self.base.tip.clone();

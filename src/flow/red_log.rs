@@ -21,6 +21,8 @@ const IN_ALL: usize = 64;
 const STREAM_MAX: u64 = 256 << 10;
 /// Lines of each stream that are worth a place on a screen.
 const LINES: usize = 5;
+/// Lines of each stream for whoever is to mend it.
+const TO_MEND: usize = 60;
 /// What stands above the second stream.
 const ERRORS: &str = "==> standard error <==";
 
@@ -29,7 +31,7 @@ const ERRORS: &str = "==> standard error <==";
 pub(crate) struct RedLog {
     /// As it is best typed from the top of the main worktree.
     pub(crate) path: String,
-    /// The last lines of each stream, as the tests wrote them: nobody has made them harmless yet.
+    /// The telling lines of each stream, as the tests wrote them: nobody has made them harmless yet.
     pub(crate) lines: Vec<String>,
 }
 
@@ -47,9 +49,18 @@ impl Project {
 
     /// The last log of a red run of this commit's tests, if this machine has one.
     pub(crate) fn red_log(&self, commit: &CommitId) -> Option<RedLog> {
+        self.red_log_of(commit, LINES)
+    }
+
+    /// The same, with more of it.
+    pub(crate) fn red_log_to_mend(&self, commit: &CommitId) -> Option<RedLog> {
+        self.red_log_of(commit, TO_MEND)
+    }
+
+    fn red_log_of(&self, commit: &CommitId, most: usize) -> Option<RedLog> {
         let tree = self.repo.tree_of(commit).ok()?;
         let path = of_tree(&self.red_logs(), &tree).pop()?;
-        let lines = telling(&String::from_utf8_lossy(&std::fs::read(&path).ok()?));
+        let lines = telling(&String::from_utf8_lossy(&std::fs::read(&path).ok()?), most);
         let shown = path.strip_prefix(self.root()).unwrap_or(&path);
         Some(RedLog { path: shown.display().to_string(), lines })
     }
@@ -122,20 +133,22 @@ fn by_age(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     logs.into_iter().map(|(_, path)| path).collect()
 }
 
-/// The last lines of each stream that hold a letter or a figure: rules of dashes say nothing.
-fn telling(text: &str) -> Vec<String> {
+/// The last lines of each stream that hold a letter or a figure: rules of dashes say nothing. Where a report in TAP names
+/// what failed further up, those from there on.
+fn telling(text: &str, most: usize) -> Vec<String> {
     let (out, err) = match text.rsplit_once(&format!("{ERRORS}\n")) {
         Some((out, err)) => (out, err),
         None => (text, ""),
     };
-    let last = |stream: &str| {
+    let of = |stream: &str| {
         let says = |line: &&str| line.chars().any(char::is_alphanumeric);
-        let mut lines: Vec<String> =
-            stream.lines().rev().filter(says).take(LINES).map(|line| line.trim_end().to_owned()).collect();
-        lines.reverse();
-        lines
+        let lines: Vec<String> = stream.lines().filter(says).map(|line| line.trim_end().to_owned()).collect();
+        let last = lines.len().saturating_sub(most);
+        let failed = lines.iter().position(|line| crate::suite::format::is_failed_point(line));
+        let from = failed.map_or(last, |at| at.min(last));
+        lines.into_iter().skip(from).take(most).collect::<Vec<String>>()
     };
-    [last(out), last(err)].concat()
+    [of(out), of(err)].concat()
 }
 
 #[cfg(test)]
@@ -161,10 +174,13 @@ mod tests {
         let kept = fs::read_to_string(of_tree(&red, &tree("a")).pop().unwrap()).unwrap();
         assert!(!kept.contains("cut off"));
         assert_eq!(
-            telling(&kept),
+            telling(&kept, LINES),
             ["two", "three", "four", "five", "six", "boom", "FAILED (failures=1)"].map(str::to_owned)
         );
-        assert_eq!(telling("only\n"), ["only"].map(str::to_owned));
+        assert_eq!(telling("only\n", LINES), ["only"]);
+        let tap = "ok 1 - a\nnot ok 2 - b # TODO later\nnot ok 3 - c\n# got 3\n# expected 4\nok 4\nok 5\nok 6\n1..6\n";
+        assert_eq!(telling(tap, 3), ["not ok 3 - c", "# got 3", "# expected 4"]);
+        assert_eq!(telling(tap, 7).len(), 7);
     }
 
     #[test]

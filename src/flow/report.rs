@@ -191,6 +191,7 @@ impl Tally {
             ending: self.ending(end, &tasks),
             branch: project.base.branch.clone(),
             base: Change { before: self.state.base.clone(), after: project.base.tip.clone() },
+            command: self.state.command(),
             tests: Change { before, after },
             regressions: self.regressions(project, &tasks)?,
             findings: tasks.iter().flat_map(|task| self.findings(task)).collect(),
@@ -201,7 +202,7 @@ impl Tally {
             stands: self.stands.clone().filter(|why| is_stop(why) || tasks.iter().any(is_queued)),
             notes: self.notes(),
             commands: self.commands(),
-            settings: project.settings.changed(),
+            settings: Vec::new(),
         })
     }
 

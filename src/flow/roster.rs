@@ -34,6 +34,10 @@ impl Roster {
         Roster { crew, breakers: BTreeMap::new(), opened: Vec::new(), mended_by: BTreeMap::new(), patient }
     }
 
+    pub(super) fn crew(&self) -> &Crew {
+        &self.crew
+    }
+
     /// For which roles there is an agent. Whoever only helps is passed over while they pause: the work goes on without.
     pub(super) fn roles(&self, now: Seconds) -> Roles {
         Roles {

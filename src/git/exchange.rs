@@ -6,8 +6,8 @@
 use super::command::{Git, tail};
 use super::refs::full_name;
 use super::{GitError, Repo, lock};
-use crate::process::is_set;
 use crate::process::short::Finished;
+use crate::process::{ask_again, is_set};
 use crate::task::id::{CommitId, shown};
 use rustix::fs::FlockOperation;
 use std::time::Duration;
@@ -16,6 +16,11 @@ use std::time::Duration;
 const EXCHANGE: Duration = Duration::from_secs(15 * 60);
 /// As git calls ssh itself, but that it notices when the other side is gone: four unanswered questions in two minutes.
 const SSH: &str = "ssh -o ConnectTimeout=120 -o ServerAliveInterval=30 -o ServerAliveCountMax=4";
+
+/// Held by every push of a landing until its own end, also where whoever started it was killed.
+const LANDING: &str = "push.lock";
+/// How long to wait for a push that somebody left running.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One ref to push, as a plain fast-forward or a new ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +131,29 @@ impl Repo {
         let git = push_command(self).args(["--", remote]).args(refspecs.iter().map(String::as_str));
         let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
         self.run_push(&git, remote, &names)
+    }
+
+    /// Pushes a landing, that goes on where whoever asks is killed: see [`Repo::await_landing`].
+    pub(crate) fn push_landing(&self, remote: &str, spec: &PushSpec) -> Result<Vec<Pushed>, ExchangeError> {
+        self.check_remote(remote)?;
+        full_name(&spec.name)?;
+        let lock = lock::wait(&self.local_path(LANDING)?, FlockOperation::LockShared)?;
+        let git = push_command(self).args(["--", remote, &format!("{}:{}", spec.commit, spec.name)]);
+        self.run_push(&git.holding(lock), remote, &[&spec.name])
+    }
+
+    /// Waits for a push of a landing that a killed process left running, for some seconds: before it has ended, nobody
+    /// knows what has landed.
+    ///
+    /// # Errors
+    /// The lock file cannot be used.
+    pub(crate) fn await_landing(&self) -> Result<(), GitError> {
+        let path = self.local_path(LANDING)?;
+        let alone = ask_again(PATIENCE, || lock::try_lock(&path, FlockOperation::NonBlockingLockExclusive))?;
+        if alone.is_none() {
+            tracing::debug!("a push of a landing goes on");
+        }
+        Ok(())
     }
 
     /// Deletes a remote's ref that must be at `expected`.

@@ -194,6 +194,14 @@ impl Ledger {
         }
     }
 
+    /// Whether less is left of a limit than a turn has cost so far: then the run would pause at once.
+    pub(crate) fn is_too_small(&self) -> bool {
+        Currency::ALL.into_iter().any(|of| {
+            let most = of.of(&self.accounts).known.values().filter_map(|known| known.most).max();
+            self.left(of).is_some_and(|left| left == 0 || most.is_some_and(|most| left < most))
+        })
+    }
+
     /// Takes over limits; where none is given, the old one stays.
     pub(crate) fn limit(&mut self, caps: Caps) {
         self.caps = Both { money: caps.money.or(self.caps.money), tokens: caps.tokens.or(self.caps.tokens) };

@@ -124,14 +124,24 @@ impl Settings {
     /// words of a command that does an agent's work: they are no rules and may be secret, and reports go to others.
     pub(crate) fn changed(&self) -> Vec<(String, String)> {
         let listed = self.list().into_iter().filter(|listed| !listed.name.starts_with("agent."));
-        let own = |listed: &Listed| {
-            self.decide(&listed.name).is_some_and(|decided| decided.origin != Origin::BuiltIn)
-        };
         let told = |Listed { name, value, .. }: Listed| match value.contains("exec:") {
             true if name.starts_with("agents.") => (name, "exec:...".to_owned()),
             _ => (name, value),
         };
-        listed.filter(own).map(told).collect()
+        listed.filter(|listed| self.is_own(&listed.name)).map(told).collect()
+    }
+
+    /// What users set of an agent's entry: names and values. Nothing for one that is as it is built in.
+    pub(crate) fn set_of_agent(&self, agent: &str) -> Vec<(String, String)> {
+        let prefix = format!("agent.{agent}.");
+        let listed = self.list().into_iter().filter(|listed| listed.name.starts_with(&prefix));
+        let own = listed.filter(|listed| self.is_own(&listed.name));
+        own.map(|listed| (listed.name, listed.value)).collect()
+    }
+
+    /// Whether somebody set it.
+    fn is_own(&self, name: &str) -> bool {
+        self.decide(name).is_some_and(|decided| decided.origin != Origin::BuiltIn)
     }
 
     /// What people should know: values that are not used though somebody set them, names that are no settings.

@@ -15,6 +15,8 @@ pub(crate) struct RunReport {
     /// The branch that it landed on, and where that stood.
     pub(crate) branch: String,
     pub(crate) base: Change<CommitId>,
+    /// What to type to go on with the run where it did not come to its end.
+    pub(crate) command: String,
     /// In any order.
     pub(crate) tasks: Vec<TaskLine>,
     /// What the full suite said before and after. `None` where it did not run or gave no evidence.

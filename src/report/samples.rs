@@ -38,6 +38,7 @@ pub(super) fn all_landed() -> RunReport {
         ending: Ending::Done,
         branch: "main".to_owned(),
         base: Change { before: commit('a'), after: commit('b') },
+        command: "git orch run".to_owned(),
         tasks: vec![
             task("t-a1b2", "Read the limit from the settings", Outcome::Landed),
             task("t-c3d4", "Say which file is too large", Outcome::Landed),

@@ -70,7 +70,7 @@ pub(crate) fn next(report: &RunReport) -> Vec<String> {
         commands.push(format!("git orch approve {}", approvals.join(" ")));
     }
     if report.ending != Ending::Done {
-        commands.push("git orch run".to_owned());
+        commands.push(report.command.clone());
     } else if awaiting(Awaits::Queue).next().is_some() {
         commands
             .push(if report.stands.is_some() { "git orch queue" } else { "git orch queue run" }.to_owned());

@@ -36,6 +36,14 @@ pub(crate) struct RunState {
     pub(crate) commands: Vec<CommandLine>,
 }
 
+impl RunState {
+    /// What to type to go on with it: without the names of its tasks it would be another run.
+    pub(crate) fn command(&self) -> String {
+        let names = self.only.iter().map(|id| format!(" {id}"));
+        std::iter::once("git orch run".to_owned()).chain(names).collect()
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct StateWire {
     v: u32,

@@ -23,6 +23,11 @@ impl TestSet {
     }
 }
 
+/// A short stable id of a text, for telling it from others: as that of a command without tests.
+pub(crate) fn digest(text: &str) -> String {
+    TestSet::of(text, &[]).0
+}
+
 /// The hash of Fowler, Noll and Vo, variant 1a, 64 bits.
 fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

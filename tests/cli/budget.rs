@@ -50,6 +50,7 @@ fn a_run_pauses_at_its_budget_and_goes_on_after_a_yes() {
     assert!(would.stdout.starts_with("would allow the budget of r-"), "{}", would.stdout);
     let allowed = sandbox.run(&["approve"]).exits(0);
     assert!(allowed.stdout.starts_with("allowed the budget of r-"), "{}", allowed.stdout);
+    assert!(allowed.stdout.contains("once more: $0.80 of the run's $2.00 are spent"), "{}", allowed.stdout);
     assert_eq!(sandbox.run(&["approve", "budget"]).exits(0).stdout, "no run waits for its budget\n");
     // Twice the amount: five turns.
     sandbox.run(&["run", "-j", "1", "--no-land"]).exits(5);
@@ -161,4 +162,17 @@ fn a_budget_of_nothing_is_a_mistake() {
         let ran = sandbox.run(&["run", "--budget", bad]);
         assert_eq!(ran.code, 2, "{bad}: {ran:?}");
     }
+}
+
+/// Without the names of its tasks it would be another run, over all of them.
+#[test]
+fn a_run_over_some_tasks_goes_on_by_their_names() {
+    let sandbox = tasks(SETTINGS, 4);
+    let ran = sandbox.run(&["run", "t1", "t2", "t3", "--budget", "0.30", "-j", "1", "--no-land"]).exits(5);
+    assert_eq!(spent(&sandbox), 400_000);
+    assert!(ran.stderr.contains("git orch run t1 t2 t3"), "{}", ran.stderr);
+    let allowed = sandbox.run(&["approve", "budget"]).exits(0);
+    assert!(allowed.stderr.contains("git orch run t1 t2 t3"), "{}", allowed.stderr);
+    let said = "$0.40 of the run's $0.60 are spent\nwhat is left may be too little for a turn";
+    assert!(allowed.stdout.contains(said), "{}", allowed.stdout);
 }

@@ -321,3 +321,23 @@ fn a_high_finding_after_the_last_round_is_a_persons() {
         }
     }
 }
+
+/// Whoever is to mend what tests say is told what they wrote, and a command that works without this program.
+#[test]
+fn the_fixing_agent_reads_what_the_tests_wrote() {
+    let sandbox = sandbox(&format!(
+        "[tests]\nall = '''if [ -e wrong ]; then seq 9; echo 'AssertionError: 3 != 4'; echo at line 7 >&2; exit 1; fi'''\n\
+         report = \"exit\"\n[review]\nreviewers = [\"quality\"]\n[agents]\nimplement = \"mine\"\nreview = \"judge\"\n\
+         [agent.mine]\n\
+         command = '''if [ -e wrong ]; then rm wrong; echo x > right; else echo x > wrong; fi'''\n{YES}"
+    ));
+    sandbox.run(&["add", "Write it", "--id", "t1"]).exits(0);
+    sandbox.run(&["run", "-j", "1"]).exits(0);
+    assert!(sandbox.git(&["ls-tree", "--name-only", "main"]).contains("right"));
+    let prompt = sandbox.run(&["show", "t1", "--prompt"]).exits(0).stdout;
+    for expected in ["the tests wrote:", "AssertionError: 3 != 4", "at line 7", "reproduce: if [ -e wrong ]"]
+    {
+        assert!(prompt.contains(expected), "{expected}: {prompt}");
+    }
+    assert!(!prompt.contains("git orch check"), "{prompt}");
+}

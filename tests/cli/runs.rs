@@ -102,8 +102,8 @@ fn two_runs_stand_side_by_side_with_the_rule_that_differs() {
     let sandbox = Sandbox::new();
     let run = |id: &str| {
         sandbox.run(&["add", "Say it in a file", "--id", id]).exits(0);
-        let agent = format!("implement=exec:seq 60 > {id}.txt");
-        let ran = sandbox.run(&["run", "--no-land", "--agent", &agent, "--json"]);
+        let agent = "implement=exec:seq 60 > $GIT_ORCH_TASK.txt";
+        let ran = sandbox.run(&["run", "--no-land", "--agent", agent, "--json"]);
         ran.json()["data"]["run"].as_str().unwrap().to_owned()
     };
     let settings = "[tests]\nall = \"true\"\nreport = \"exit\"\n[retry]\ntries = 1\n[cap]\ndiff = ";
@@ -129,4 +129,45 @@ fn two_runs_stand_side_by_side_with_the_rule_that_differs() {
     let refused = sandbox.run(&["report", "--against", file.to_str().unwrap()]).exits(2);
     assert!(refused.stderr.contains("holds no report"), "{}", refused.stderr);
     sandbox.run(&["report", "--against", "r-none"]).exits(2);
+}
+
+/// A rule may be a prompt, or how an agent is called: a run by other ones is not "by the same settings".
+#[test]
+fn prompts_and_calls_of_agents_are_rules_too() {
+    let sandbox = Sandbox::new();
+    let prompt = |text: &str| {
+        format!("---\nrole = \"implement\"\ntools = \"edit\"\noutput = \"report\"\nreads = []\n---\n{text}\n")
+    };
+    std::fs::create_dir(sandbox.path().join("prompts")).unwrap();
+    sandbox.write("prompts/implement.md", &prompt("Do it."));
+    let settings = |command: &str| {
+        let text = format!(
+            "[tests]\nall = \"true\"\nreport = \"exit\"\n[agents]\nimplement = \"mine\"\n[agent.mine]\ncommand = \"{command}\"\n"
+        );
+        sandbox.write("orch.toml", &text);
+        sandbox.git(&["add", "-A"]);
+        sandbox.git(&["commit", "-qm", "rules"]);
+    };
+    let run = |id: &str, more: &[&str]| {
+        sandbox.run(&["add", "Say it in a file", "--id", id]).exits(0);
+        let ran = sandbox.run(&[&["run", "--no-land", "--json"], more].concat());
+        ran.json()["data"]["run"].as_str().unwrap().to_owned()
+    };
+    let differing = |one: &str, other: &str| {
+        let data = sandbox.run(&["report", other, "--against", one, "--json"]).exits(0).json()["data"].take();
+        let settings = data["settings"].as_object().unwrap().clone();
+        settings.keys().cloned().collect::<Vec<_>>()
+    };
+    settings("date +%N > $GIT_ORCH_TASK");
+    let first = run("one", &[]);
+    let again = run("two", &[]);
+    assert!(differing(&first, &again).is_empty());
+    sandbox.write("prompts/implement.md", &prompt("Do it well."));
+    settings("date +%s > $GIT_ORCH_TASK");
+    let other = run("three", &[]);
+    assert_eq!(differing(&first, &other), ["agents.implement", "prompts/implement.md"]);
+    let given = run("four", &["--agent", "implement=exec:date +%N > $GIT_ORCH_TASK"]);
+    assert_eq!(differing(&other, &given), ["agents.implement"]);
+    let report = sandbox.run(&["report", &given, "--json"]).exits(0).stdout;
+    assert!(!report.contains("date +"), "how an agent is called may be secret: {report}");
 }

@@ -247,18 +247,24 @@ fn confirmed(ctx: &Context, project: &Project, stored: &Stored) -> Result<bool, 
 
 /// Allows the run that waits the amount of its budget once more.
 fn budget(ctx: &Context, project: &Project, dry: bool) -> Result<Exit, Failure> {
-    let Some((run, why)) = project.budget_waits()? else {
+    let Some((run, mut state)) = project.budget_waits()? else {
         let data = json!({"run": null, "was": null});
         ctx.out.success("budget", data, || "no run waits for its budget\n".to_owned(), &[]);
         return Ok(Exit::Done);
     };
-    let line = if dry {
-        format!("would allow the budget of {run} once more ({})\n", text::line(&why))
-    } else {
+    if !dry {
         project.approve_budget(&project.op())?;
-        format!("allowed the budget of {run} once more ({})\n", text::line(&why))
-    };
-    ctx.out.success("budget", json!({"run": run.0, "was": why}), || line, &["git orch run".to_owned()]);
+    }
+    let (would, why) = (if dry { "would allow" } else { "allowed" }, state.waits.take());
+    state.ledger.grant();
+    let now = state.ledger.summary().unwrap_or_default();
+    let mut line = format!("{would} the budget of {run} once more: {}\n", text::line(&now));
+    let mut next = state.command();
+    if state.ledger.is_too_small() {
+        line.push_str("what is left may be too little for a turn: allow it again, or set a higher one\n");
+        next.push_str(" --budget DOLLARS");
+    }
+    ctx.out.success("budget", json!({"run": run.0, "was": why, "now": now}), || line, &[next]);
     Ok(Exit::Done)
 }
 

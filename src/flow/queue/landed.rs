@@ -30,8 +30,8 @@ impl Project {
     }
 
     /// As [`Project::withdrawing`], for one task of which a push may have come through though nobody lived to hear of it:
-    /// then the base is brought up to the remote first. As far as that can be reached: where not, the queue says later what
-    /// landed all the same.
+    /// then the base is brought up to the remote first, as far as that can be reached. Where it cannot, whoever hands the
+    /// task in again is told that the base has all of it.
     ///
     /// # Errors
     /// Git fails.

@@ -26,6 +26,7 @@ impl Dispatcher<'_> {
             self.tally.report(&self.project, &self.run, self.op.at, &end, reviewers)?
         };
         report.breakers.clone_from(&self.roster.opened);
+        report.settings = self.project.ruled_by(self.roster.crew())?;
         let kept = self.kept || end != RunEnd::Done || self.watcher.touched();
         if kept {
             self.save("ended")?;

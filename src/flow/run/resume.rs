@@ -58,9 +58,12 @@ impl Project {
         Ok(self.store.run_state(&run)?.map(|state| (run, state)))
     }
 
-    /// The budget that waits for a person's yes: the run, and why.
-    pub(crate) fn budget_waits(&self) -> Result<Option<(RunId, String)>, FlowError> {
-        Ok(self.unfinished_run()?.and_then(|(run, state)| Some((run, state.waits?))))
+    /// The run whose budget waits for a person's yes.
+    ///
+    /// # Errors
+    /// Its state cannot be read.
+    pub(crate) fn budget_waits(&self) -> Result<Option<(RunId, RunState)>, FlowError> {
+        Ok(self.unfinished_run()?.filter(|(_, state)| state.waits.is_some()))
     }
 
     /// A person allows the run that waits the amount of its budget once more.

@@ -7,6 +7,7 @@ mod libtest;
 mod tap;
 
 pub(crate) use exit::is_exit;
+pub(crate) use tap::is_failed_point;
 
 use super::result::Results;
 use std::fmt;

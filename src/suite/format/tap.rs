@@ -26,6 +26,7 @@ pub(super) fn read(text: &str) -> Result<Results, String> {
     let mut levels: Vec<Level> = vec![Level::default()];
     // The indentation of an open YAML block, in blanks.
     let mut yaml: Option<usize> = None;
+    let mut after_point = false;
     for line in text.lines() {
         let content = line.trim();
         let indent = line.len() - line.trim_start().len();
@@ -36,12 +37,16 @@ pub(super) fn read(text: &str) -> Result<Results, String> {
             }
             continue;
         }
+        let below_point = std::mem::replace(&mut after_point, false);
         if content == "---" && indent % 4 == 2 {
             yaml = Some(indent);
         } else if let Some(reason) = content.strip_prefix("Bail out!") {
             return Err(format!("Bail out!{reason}"));
+        } else if below_point && content.starts_with('#') {
+            take_comment(&mut levels, content);
         } else if indent % 4 == 0 {
             take_line(&mut levels, indent / 4, content)?;
+            after_point = is_failed_point(content);
         }
     }
     if yaml.is_some() || levels.len() > 1 || levels[0].open.is_some() {
@@ -162,6 +167,26 @@ fn without_directive(text: &str) -> (&str, Directive) {
     }
 }
 
+/// Whether a line says that a test failed, and counts.
+pub(crate) fn is_failed_point(line: &str) -> bool {
+    matches!(point(line.trim()), Some((_, Answer::Failed { .. })))
+}
+
+/// A comment right below a test that failed says why, where nothing else does: bats and small scripts write so. The name
+/// of the next subtest is none of it.
+fn take_comment(levels: &mut [Level], content: &str) {
+    let comment = content
+        .strip_prefix('#')
+        .map(str::trim)
+        .filter(|text| !text.is_empty() && !text.starts_with("Subtest"));
+    let last = levels.last_mut().and_then(|level| level.answers.last_mut());
+    if let (Some(comment), Some((_, Answer::Failed { line }))) = (comment, last)
+        && line.is_empty()
+    {
+        *line = comment.to_owned();
+    }
+}
+
 /// A YAML line `message: …` or `error: …` names the failure of the last point.
 fn take_message(levels: &mut [Level], content: &str) {
     let message = content.strip_prefix("message:").or_else(|| content.strip_prefix("error:"));
@@ -209,6 +234,18 @@ mod tests {
         + outer > other
         - outer: 1 subtest failed
         - outer > inner: boom: 1
+        ");
+    }
+
+    #[test]
+    fn a_comment_below_a_failed_test_says_why() {
+        let text = "1..4\nok 1 - a\n# not of a\nnot ok 2 - b\n# (in test file x.bats, line 3)\n#   `[ 1 = 2 ]' failed\n\
+                    not ok 3 - c\n# Subtest: d\nnot ok 4 - d\n# tests 4\n";
+        assert_snapshot!(lines(read(text)), @"
+        + a
+        - b: (in test file x.bats, line 3)
+        - c: 
+        - d: tests 4
         ");
     }
 

@@ -89,14 +89,14 @@ pub(super) fn render(screen: &Screen) -> String {
 /// What stands still, and what cannot be read.
 fn standing(screen: &Screen) -> String {
     let mut out = String::new();
-    if let Some(Unended { id, waits, goes_on }) = &screen.run {
+    if let Some(Unended { id, waits, command, goes_on }) = &screen.run {
         let line = match waits {
             Some(why) => text::attention(&format!(
                 "Run {id} waits for you: {}   git orch approve budget",
                 text::line(why)
             )),
             None if *goes_on => format!("Run {id} goes on"),
-            None => text::attention(&format!("Run {id} was cut off   git orch run")),
+            None => text::attention(&format!("Run {id} was cut off   {command}")),
         };
         let _ = writeln!(out, "{line}");
     }
@@ -298,13 +298,14 @@ mod tests {
     #[test]
     fn a_run_that_has_not_ended_says_how_it_stands() {
         let run = |waits: Option<&str>, goes_on| {
-            let run = Unended { id: "r-1".to_owned(), waits: waits.map(str::to_owned), goes_on };
+            let (id, command) = ("r-1".to_owned(), "git orch run t-1 t-2".to_owned());
+            let run = Unended { id, waits: waits.map(str::to_owned), command, goes_on };
             standing(&Screen { run: Some(run), ..screen() })
         };
         let all = [run(None, true), run(None, false), run(Some("$5.00 of $5.00"), false)].concat();
         assert_snapshot!(anstream::adapter::strip_str(&all), @"
         Run r-1 goes on
-        Run r-1 was cut off   git orch run
+        Run r-1 was cut off   git orch run t-1 t-2
         Run r-1 waits for you: $5.00 of $5.00   git orch approve budget
         ");
     }

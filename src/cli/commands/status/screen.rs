@@ -53,6 +53,8 @@ pub(super) struct Unended {
     pub(super) id: String,
     /// Why it waits for a person, if it does.
     pub(super) waits: Option<String>,
+    /// What to type to go on with it.
+    pub(super) command: String,
     /// Whether its process is there.
     pub(super) goes_on: bool,
 }
@@ -74,7 +76,8 @@ impl Screen {
         // In this order: one that ends in between is not taken for one that was cut off.
         let goes_on = project.run_goes_on()?;
         if let Some((run, state)) = project.unfinished_run()? {
-            screen.run = Some(Unended { id: run.to_string(), waits: state.waits, goes_on });
+            let command = state.command();
+            screen.run = Some(Unended { id: run.to_string(), waits: state.waits, command, goes_on });
         }
         let today = screen.now - 86_400;
         screen.done_today = done_since(project, cards, Seconds(today))?;
