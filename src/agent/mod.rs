@@ -25,6 +25,7 @@ mod turn;
 use crate::{
     policy::{
         agents::{AgentEntry, Answer},
+        key,
         marks::{self, IN_COMMAND, UnknownMark},
     },
     process::ProcessError,
@@ -70,10 +71,10 @@ pub(crate) enum Kind {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AgentError {
     #[error(
-        "unknown agent '{given}': there are {known}; or exec:COMMAND for any command, as in exec:'{given}', or \
-         script:FOLDER"
+        "unknown agent '{given}'{} There are {known}; or exec:COMMAND for any command, or script:FOLDER",
+        .meant.as_ref().map_or(".".to_owned(), |meant| format!(", did you mean '{meant}'?"))
     )]
-    Unknown { given: String, known: String },
+    Unknown { given: String, meant: Option<String>, known: String },
     #[error("agent.{team}.workers names '{worker}', {why}")]
     Worker { team: String, worker: String, why: &'static str },
     #[error("agent '{agent}:' names no model behind the colon")]
@@ -120,6 +121,8 @@ pub(crate) fn parse(text: &str, named: &BTreeMap<String, AgentEntry>) -> Result<
         };
     }
     let unknown = || AgentError::Unknown {
+        meant: key::nearest(text.split(':').next().unwrap_or(text), named.keys().map(String::as_str))
+            .map(str::to_owned),
         given: crate::task::id::shown(text),
         known: named.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
     };
@@ -229,8 +232,7 @@ mod tests {
         let error = parse("cluade", &named).unwrap_err().to_string();
         assert_eq!(
             error,
-            "unknown agent 'cluade': there are mine; or exec:COMMAND for any command, as in exec:'cluade', or \
-             script:FOLDER"
+            "unknown agent 'cluade'. There are mine; or exec:COMMAND for any command, or script:FOLDER"
         );
         assert!(matches!(parse("exec: ", &named), Err(AgentError::Empty { kind: "exec" })));
         assert!(matches!(parse("mine:", &named), Err(AgentError::NoModel { .. })));

@@ -1,6 +1,6 @@
 //! Who may take turns: the agents that settings and command line name, by role.
 
-use crate::agent::{self, Agent};
+use crate::agent::Agent;
 use crate::plan::route::Tier;
 use crate::plan::turns::Work;
 use crate::process::sandbox::{Means, strongest};
@@ -135,8 +135,7 @@ impl Project {
     /// Agents by their names in the settings, with commas between; or one as `exec:COMMAND`, `script:FOLDER`, where a
     /// comma is part of the text.
     fn agents(&self, text: &str) -> Result<Vec<Agent>, FlowError> {
-        let known = self.settings.agent_entries()?;
-        named_in(text).into_iter().map(|text| Ok(agent::parse(text, &known)?)).collect()
+        named_in(text).into_iter().map(|text| self.agent(text)).collect()
     }
 
     /// The name under which an agent of this clone holds tasks.
@@ -152,6 +151,7 @@ impl Project {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent;
     use std::collections::BTreeMap;
 
     #[test]

@@ -84,7 +84,12 @@ pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
         Err(err @ FlowError::NoBase { .. }) => {
             found.wrong("base", err.to_string(), "git commit --allow-empty -m \"First commit\"");
         }
-        Err(err) => found.wrong("settings", chain(&err), "git orch config list"),
+        Err(FlowError::Settings(err)) => {
+            let mends = err.mends();
+            let mend = mends.iter().find(|(why, _)| why.starts_with("mend")).or(mends.first());
+            found.wrong("settings", err.to_string(), mend.map_or("git fsck", |(_, command)| command));
+        }
+        Err(err) => found.wrong("settings", chain(&err), "git fsck"),
     }
     found
 }

@@ -35,7 +35,12 @@ pub(crate) enum FlowError {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     #[error(transparent)]
-    SettingsFile(#[from] crate::policy::file::FileError),
+    Settings(#[from] super::bad_settings::BadSettings),
+    /// `on_base`: whether the main worktree has the base checked out.
+    #[error(
+        "[agent.{agent}] is in orch.toml here, and not in the one on {branch}: settings count as they are committed there"
+    )]
+    AgentNotCommitted { agent: String, branch: String, on_base: bool },
     #[error(transparent)]
     Layer(#[from] crate::policy::layer::BadLayer),
     #[error(transparent)]

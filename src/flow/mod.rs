@@ -4,6 +4,7 @@
 pub(crate) mod adopt;
 pub(crate) mod agent_hook;
 mod audit;
+mod bad_settings;
 pub(crate) mod bench;
 pub(crate) mod bench_sandbox;
 pub(crate) mod bot;
@@ -39,6 +40,7 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 mod memory;
 mod moved;
+mod named;
 pub(crate) mod project;
 pub(crate) mod queue;
 pub(crate) mod recover;

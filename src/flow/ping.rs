@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use crate::agent::{self, Access, Agent, Cost, Kind, Tokens, Turn, TurnResult, Usage};
 use crate::git::Repo;
-use crate::policy::agents::{AgentEntry, Call};
+use crate::policy::agents::{AgentEntry, Call, Output};
 use crate::process::{self, Ended, Job, Stop, Terms, random_letters, which};
+use crate::synthesis::{self, Content};
 use crate::task::id::{RunId, TaskId};
 use crate::task::role::Role;
 
 use super::doctor::Diagnosis;
 use super::ended::{how_it_ended, in_its_words};
+use super::looked_at::Check;
+use super::project::SETTINGS;
 use super::{FlowError, Project};
 
 /// Time for the whole turn: a small model on a slow line needs less.
@@ -22,36 +25,69 @@ const VERSION_LIMIT: Duration = Duration::from_secs(30);
 /// The file that is asked for, and what should be in it.
 const FILE: &str = "ping.txt";
 const WORD: &str = "pong";
+/// The check whether that came of it.
+pub(super) const EDITED: &str = "edited";
 
 impl Project {
-    /// Tries an agent as a run would call it; answers also what that used, where a turn came about.
+    /// Tries an agent as a run would call it, of a team each of its workers; answers also what that used, for each turn
+    /// that came about.
     ///
     /// # Errors
     /// There is no such agent, or no scratch repository can be made. What is wrong with the agent is in the diagnosis.
-    pub(crate) fn ping(&self, text: &str) -> Result<(Diagnosis, Option<Usage>), FlowError> {
-        let agent = agent::parse(text, &self.settings.agent_entries()?)?;
+    pub(crate) fn ping(&self, text: &str) -> Result<(Diagnosis, Vec<Usage>), FlowError> {
+        let agent = self.agent(text)?;
+        let mut found = Diagnosis::default();
+        if let Some(why) = self.not_committed(std::iter::once(&agent))? {
+            found.wrong("settings", why, &format!("git commit {SETTINGS} -m \"Change agents\""));
+        }
+        let mut all = Vec::new();
+        for member in agent.members() {
+            let (of_member, used) = self.ping_one(member)?;
+            all.extend(used);
+            let named = |check: Check| match agent.kind {
+                Kind::Team { .. } => {
+                    Check { message: format!("{}: {}", member.name, check.message), ..check }
+                }
+                Kind::Program(_) | Kind::Script { .. } => check,
+            };
+            found.checks.extend(of_member.checks.into_iter().map(named));
+        }
+        Ok((found, all))
+    }
+
+    /// Tries one agent that is called itself.
+    ///
+    /// # Errors
+    /// No scratch repository can be made.
+    pub(super) fn ping_one(&self, agent: &Agent) -> Result<(Diagnosis, Option<Usage>), FlowError> {
         let local = self.local();
         let scratch = tempfile::tempdir().map_err(FlowError::file("make a temporary folder for", &local))?;
         let dir = scratch.path().join("repo");
         std::fs::create_dir(&dir).map_err(FlowError::file("make", &dir))?;
-        Repo::init(&dir, "main")?;
+        if matches!(&agent.kind, Kind::Program(entry) if entry.output == Output::Text) {
+            // Its command may be a script of the repository.
+            self.repo.init_beside(&dir, &self.base.tip)?;
+            let _ = std::fs::remove_file(dir.join(FILE));
+        } else {
+            Repo::init(&dir, "main")?;
+        }
         let mut found = Diagnosis::default();
-        if !self.is_installed(&agent, scratch.path(), &mut found) {
+        if !self.is_installed(agent, scratch.path(), &mut found) {
             return Ok((found, None));
         }
         // Where the agent can read its prompt: temporary folders are its own.
         let logs = local.join("logs");
         std::fs::create_dir_all(&logs).map_err(FlowError::file("make", &logs))?;
         let logs = tempfile::tempdir_in(&logs).map_err(FlowError::file("make a folder in", &logs))?;
-        let mut turn = self.ping_turn(&dir, logs.path());
-        let _room = self.house(&mut turn, &agent)?;
-        let used = match take(&agent, &turn) {
+        let mut turn = self.ping_turn(agent, &dir, logs.path());
+        let _room = self.house(&mut turn, agent)?;
+        let used = match take(agent, &turn) {
             Ok(result) => {
-                answered(&agent, &turn, &result, &mut found);
+                answered(agent, &turn, &result, &mut found);
                 Some(result.usage)
             }
             Err(err) => {
-                found.wrong("called", crate::store::chain(&err), "git orch config list");
+                found.wrong("called", crate::store::chain(&err), &explain(agent));
                 None
             }
         };
@@ -99,20 +135,33 @@ impl Project {
         version_in(&String::from_utf8_lossy(&std::fs::read(&log).ok()?))
     }
 
-    fn ping_turn(&self, dir: &Path, logs: &Path) -> Turn {
+    fn ping_turn(&self, agent: &Agent, dir: &Path, logs: &Path) -> Turn {
+        let (access, prompt) = match agent.answers_files() {
+            false => (
+                Access::Edit,
+                format!(
+                    "Create the file {FILE} in the current folder. Its only content is the word {WORD}. Change nothing \
+                     else, then answer with the word done.\n"
+                ),
+            ),
+            true => (
+                Access::Read,
+                format!(
+                    "Answer with one file, in this form: a line `FILE: {FILE}`, and below it a code block whose only \
+                     content is the word {WORD}. Change nothing yourself.\n"
+                ),
+            ),
+        };
         Turn {
             task: TaskId::parse("ping").expect("a legal id"),
             role: Role::Implement,
             try_number: 1,
             run: RunId(format!("r-{}", random_letters(4))),
             dir: dir.to_owned(),
-            access: Access::Edit,
+            access,
             model: None,
             budget: None,
-            prompt: format!(
-                "Create the file {FILE} in the current folder. Its only content is the word {WORD}. Change nothing else, \
-                 then answer with the word done.\n"
-            ),
+            prompt,
             contract: "{}".to_owned(),
             limit: LIMIT,
             log_folder: logs.to_owned(),
@@ -131,10 +180,34 @@ fn take(agent: &Agent, turn: &Turn) -> Result<TurnResult, agent::AgentError> {
     runtime.block_on(agent::take(agent, turn, Stop::new()))
 }
 
+/// The setting that says how an agent is called.
+fn explain(agent: &Agent) -> String {
+    let key = match agent.entry().map(|entry| &entry.call) {
+        Some(Call::Shell(_)) => "command",
+        Some(Call::Argv(_)) | None => "argv",
+    };
+    match agent.name.split(':').next() {
+        // Nothing in the settings says what is typed so.
+        Some("exec" | "script") | None => "git orch config explain agents.implement".to_owned(),
+        Some(name) => format!("git orch config explain agent.{name}.{key}"),
+    }
+}
+
+/// The text of the file that was asked for, where there is one: in the folder, or in the answer of one that cannot write.
+fn made(agent: &Agent, turn: &Turn, result: &TurnResult) -> Option<String> {
+    if !agent.answers_files() {
+        return std::fs::read_to_string(turn.dir.join(FILE)).ok();
+    }
+    let blocks = synthesis::parse(&result.answer).ok()?;
+    blocks.into_iter().find(|block| block.path == FILE).and_then(|block| match block.content {
+        Content::Text(text) => Some(text),
+        Content::Gone => None,
+    })
+}
+
 /// What a turn shows, step by step.
 fn answered(agent: &Agent, turn: &Turn, result: &TurnResult, found: &mut Diagnosis) {
-    let explain =
-        format!("git orch config explain agent.{}.argv", agent.name.split(':').next().unwrap_or("NAME"));
+    let explain = explain(agent);
     let ended = how_it_ended(result, turn.limit);
     let seconds = result.outcome.seconds;
     match (&result.failure, result.outcome.ended) {
@@ -163,11 +236,10 @@ fn answered(agent: &Agent, turn: &Turn, result: &TurnResult, found: &mut Diagnos
             found.fine("answered", format!("{ended}, after {seconds:.1} s{model}"));
         }
     }
-    let file = std::fs::read_to_string(turn.dir.join(FILE));
-    match file {
-        Ok(text) if text.trim() == WORD => found.fine("edited", format!("{FILE} is as it was asked for")),
-        Ok(_) => found.wrong("edited", format!("{FILE} does not hold the word {WORD}"), &explain),
-        Err(_) => found.wrong("edited", format!("there is no {FILE}: nothing came of the turn"), &explain),
+    match made(agent, turn, result) {
+        Some(text) if text.trim() == WORD => found.fine(EDITED, format!("{FILE} is as it was asked for")),
+        Some(_) => found.wrong(EDITED, format!("{FILE} does not hold the word {WORD}"), &explain),
+        None => found.wrong(EDITED, format!("there is no {FILE}: nothing came of the turn"), &explain),
     }
     let tokens = result.usage.tokens.map(Tokens::total);
     let tokens = tokens.map_or("tokens unknown".to_owned(), |tokens| format!("{tokens} tokens"));

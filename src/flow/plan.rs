@@ -97,7 +97,7 @@ impl Project {
         // Of a list the first: a plan is made by one.
         let is_text = ["exec:", "script:"].iter().any(|kind| text.trim_start().starts_with(kind));
         let text = if is_text { text } else { text.split(',').next().unwrap_or(text) };
-        let agent = agent::parse(text, &self.settings.agent_entries()?)?;
+        let agent = self.agent(text)?;
         if agent.answers_files() {
             let why = "it answers with files, and a plan is none".to_owned();
             return Err(FlowError::NoPlan { agent: agent.name, why });

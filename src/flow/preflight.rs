@@ -3,7 +3,7 @@
 //! Every run looks at services and disk. One that nobody watches looks at more, because in the morning it is too late:
 //! the checkout, the tests, and each agent from end to end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::agent::{Agent, CODE, Kind, PromptVars, Usage, render};
@@ -14,6 +14,7 @@ use super::contract::Brief;
 use super::crew::Crew;
 use super::doctor::Diagnosis;
 use super::looked_at::Check;
+use super::ping::EDITED;
 use super::progress::{Line, Step, Watcher};
 use super::run::RunRequest;
 use super::startable::TESTS;
@@ -218,7 +219,7 @@ impl Project {
         Ok(())
     }
 
-    /// Tries each agent that asks a model, once.
+    /// Tries each agent that asks a model, once; of the others, whether they can start.
     fn agents_answer(
         &self,
         crew: &Crew,
@@ -226,17 +227,23 @@ impl Project {
         watcher: &dyn Watcher,
     ) -> Result<Vec<Tried>, FlowError> {
         let mut tried = Vec::new();
-        let all = crew.all();
-        let names: BTreeSet<&str> =
-            all.filter(|agent| asks_model(agent)).map(|agent| agent.name.as_str()).collect();
-        for name in names {
-            let (answer, used) = self.ping(name)?;
+        let all: BTreeMap<&str, &Agent> =
+            crew.all().flat_map(Agent::members).map(|agent| (agent.name.as_str(), agent)).collect();
+        for (name, agent) in all {
+            if !asks_model(agent) {
+                match self.why_agent_cannot_start(agent)? {
+                    Some(why) => found.wrong("agents", why, "git orch config explain agents.implement"),
+                    None => found.fine("agents", format!("{name} can start")),
+                }
+                continue;
+            }
+            let (answer, used) = self.ping_one(agent)?;
             tried.extend(used.map(|used| Tried { agent: name.to_owned(), used }));
             let usage = answer.checks.iter().find(|check| check.check == "usage");
             let used = usage.map(|check| check.message.clone()).unwrap_or_default();
             let text = format!("tried {name}: {used}");
             watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
-            for check in answer.checks {
+            for check in answer.checks.into_iter().filter(|check| !is_let_pass(agent, check)) {
                 found.checks.push(Check { message: format!("{name}: {}", check.message), ..check });
             }
         }
@@ -244,9 +251,16 @@ impl Project {
     }
 }
 
-/// A command of the user's own need not do what a trial asks for.
+/// Whether a turn of this agent asks a model, as far as its entry tells: then it may not be logged in, or over a limit.
 fn asks_model(agent: &Agent) -> bool {
-    matches!(&agent.kind, Kind::Program(entry) if entry.output != Output::Text)
+    let Kind::Program(entry) = &agent.kind else { return false };
+    entry.output != Output::Text || !entry.endpoints.is_empty()
+}
+
+/// A command of the user's own need not do what a trial asks for: one that only reviews, say, answers and edits nothing.
+fn is_let_pass(agent: &Agent, check: &Check) -> bool {
+    let own = matches!(&agent.kind, Kind::Program(entry) if entry.output == Output::Text);
+    own && check.check == EDITED && !check.ok
 }
 
 fn someone_works(crew: &Crew, found: &mut Diagnosis) {

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::git::Repo;
 use crate::git::exchange::Upstream;
 use crate::git::repo::Scope as GitScope;
+use crate::policy::Policy;
+use crate::policy::file::{self, Values};
 use crate::policy::layer::{Layer, Origin, Scope};
 use crate::policy::layers::Settings;
-use crate::policy::{Policy, file};
 use crate::process::random_letters;
 use crate::store::journal::Store;
 use crate::store::{Op, layout};
@@ -15,11 +16,12 @@ use crate::task::Actor;
 use crate::task::id::{CommitId, Seconds, shown};
 
 use super::FlowError;
+use super::bad_settings::BadSettings;
 use super::seat::Seat;
 use super::tools::Tools;
 
 /// The settings file, at the top of the base branch's tree.
-pub(crate) const SETTINGS: &str = "orch.toml";
+pub(crate) const SETTINGS: &str = file::NAME;
 
 /// What the command line and the environment say before any file is read.
 #[derive(Debug, Clone, Default)]
@@ -96,8 +98,10 @@ impl Project {
             .ok_or_else(|| FlowError::NoBase { branch: branch.clone() })?;
         let committed = repo.read_file(&tip, SETTINGS)?;
         let settings_landed = committed.is_some();
+        let text = committed.as_ref().or(worktree_file.as_ref()).cloned().unwrap_or_default();
         let settings = Settings::new(layers(&repo, given, &tip, &branch, committed, worktree_file)?);
-        let policy = settings.policy()?;
+        let unfit = |err| BadSettings::of_policy(&err, &settings, &String::from_utf8_lossy(&text));
+        let policy = settings.policy().map_err(unfit)?;
         let upstream = if policy.queue.push { repo.upstream_of(&branch) } else { None };
         let who = acting(given, &repo);
         Ok(Project {
@@ -169,6 +173,23 @@ impl Project {
     }
 }
 
+impl Project {
+    /// What `orch.toml` in the main worktree says, whatever counts; nothing where it is not there or cannot be read.
+    pub(super) fn settings_here(&self) -> Option<Values> {
+        let bytes = read_optional(&self.root().join(SETTINGS)).ok()??;
+        file::read(&String::from_utf8_lossy(&bytes)).ok()
+    }
+
+    /// What `orch.toml` says as it is committed on the base.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(super) fn settings_committed(&self) -> Result<Option<Values>, FlowError> {
+        let bytes = self.repo.read_file(&self.base.tip, SETTINGS)?;
+        Ok(bytes.and_then(|bytes| file::read(&String::from_utf8_lossy(&bytes)).ok()))
+    }
+}
+
 /// The time now.
 pub(crate) fn now() -> Seconds {
     Seconds(jiff_millis().div_euclid(1000))
@@ -235,11 +256,13 @@ fn layers(
         (None, None) => None,
     };
     if let Some((origin, bytes)) = file {
-        let values = file::read(&String::from_utf8_lossy(&bytes))?;
+        let values = file::read(&String::from_utf8_lossy(&bytes))
+            .map_err(|err| BadSettings::of_file(&err, &origin))?;
         all.push(Layer::of_file(origin, values));
     }
     all.extend(git_layers(repo)?);
-    all.push(Layer::of_environment(&given.environment)?);
+    let environment = Layer::of_environment(&given.environment);
+    all.push(environment.map_err(|err| BadSettings::of_layer(&err, &Origin::Environment))?);
     for (flag, name, text) in &given.flags {
         all.push(Layer::of_flag(flag, name, text)?);
     }
@@ -264,7 +287,8 @@ fn git_layers(repo: &Repo) -> Result<Vec<Layer>, FlowError> {
             .map(|(key, value, _)| (key.trim_start_matches("orch.").to_owned(), value.clone()))
             .collect();
         if !own.is_empty() {
-            found.push(Layer::of_git_config(ours, &own)?);
+            let layer = Layer::of_git_config(ours, &own);
+            found.push(layer.map_err(|err| BadSettings::of_layer(&err, &Origin::GitConfig(ours)))?);
         }
     }
     Ok(found)

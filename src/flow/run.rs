@@ -117,6 +117,9 @@ pub(crate) fn run(
     if let Some(text) = project.agents_held_by(&crew)? {
         watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
     }
+    if let Some(text) = project.crew_not_committed(&crew)? {
+        watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
+    }
     let tried = project.preflight(request, &crew, watcher)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| FlowError::File {

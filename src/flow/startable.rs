@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use crate::agent::{Agent, Kind};
+use crate::policy::agents::Call;
 use crate::process::{Command, which};
+use crate::task::id::shown;
 
 use super::{FlowError, Project};
 
@@ -67,6 +70,42 @@ impl Project {
             || python_has(&program, module);
         Ok((!has)
             .then(|| format!("tests.all starts {program} -m {module}, and {program} has no module {module}")))
+    }
+}
+
+impl Project {
+    /// Why an agent's call cannot start, as far as that can be told without running it; of a team, its workers'.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(super) fn why_agent_cannot_start(&self, agent: &Agent) -> Result<Option<String>, FlowError> {
+        for member in agent.members() {
+            let why = match &member.kind {
+                Kind::Program(entry) => self.why_call_cannot_start(&entry.call)?,
+                Kind::Script { folder } if !folder.is_dir() => {
+                    Some(format!("there is no {}", folder.display()))
+                }
+                Kind::Script { .. } | Kind::Team { .. } => None,
+            };
+            if let Some(why) = why {
+                return Ok(Some(format!("{}: {why}", shown(&member.name))));
+            }
+        }
+        Ok(None)
+    }
+
+    fn why_call_cannot_start(&self, call: &Call) -> Result<Option<String>, FlowError> {
+        let program = match call {
+            Call::Argv(argv) => argv.first().cloned(),
+            Call::Shell(command) => first_program(command),
+        };
+        let Some(program) = program else { return Ok(None) };
+        // A shell starts in the task's worktree, where the repository's own programs are as they are committed.
+        if matches!(call, Call::Shell(_)) && program.contains('/') && !program.starts_with('/') {
+            let there = self.repo.read_file(&self.base.tip, program.trim_start_matches("./"))?.is_some();
+            return Ok((!there).then(|| format!("it starts {program}, which is not on {}", self.base.branch)));
+        }
+        Ok(which(&program).is_none().then(|| format!("it starts {program}, which is not found in PATH")))
     }
 }
 

@@ -39,6 +39,37 @@ impl Repo {
             .map_err(|err: OpenError| GitError::gix("open the new repository")(Cause::from(err)))
     }
 
+    /// Makes a repository in an empty folder, with the files of one of our commits. It reads our objects where they are,
+    /// and knows none of our refs and settings.
+    ///
+    /// # Errors
+    /// Git fails, or the folder cannot be written.
+    pub(crate) fn init_beside(&self, dir: &Path, commit: &CommitId) -> Result<(), GitError> {
+        let format =
+            if commit.as_str().len() == 64 { "--object-format=sha256" } else { "--object-format=sha1" };
+        let git = Git::bare(dir).env("GIT_DEFAULT_REF_FORMAT", "files").args([
+            "init",
+            "-q",
+            "--template=",
+            "-b",
+            "main",
+            format,
+            "--",
+            ".",
+        ]);
+        git.output()?;
+        let info = dir.join(".git/objects/info");
+        let failed = |source| GitError::io("write", &info)(source);
+        std::fs::create_dir_all(&info).map_err(failed)?;
+        let objects = self.common_dir().join("objects");
+        std::fs::write(info.join("alternates"), [objects.as_os_str().as_encoded_bytes(), b"\n"].concat())
+            .map_err(failed)?;
+        let checkout = ["checkout", "-q", "--force", "--detach", "--no-recurse-submodules"];
+        // Large files would be asked of a remote that is not known there.
+        let git = Git::bare(dir).env("GIT_LFS_SKIP_SMUDGE", "1").args(checkout);
+        git.args([commit.as_str(), "--"]).output().map(|_| ())
+    }
+
     /// Sets `key` in the repository's own settings. This handle does not see it: open the repository again.
     ///
     /// # Errors

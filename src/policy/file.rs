@@ -8,6 +8,9 @@ use toml::{
     de::{DeArray, DeTable, DeValue},
 };
 
+/// Its name.
+pub(crate) const NAME: &str = "orch.toml";
+
 /// The values of a file, by the full names of their keys.
 pub(crate) type Values = BTreeMap<String, Value>;
 

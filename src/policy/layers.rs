@@ -157,6 +157,18 @@ impl Settings {
         passed_over.chain(ignored).collect()
     }
 
+    /// The highest layer that says something of a key, or of what stands below a section; of an agent's key that it has
+    /// from another one, the layer of its section.
+    pub(crate) fn said_by(&self, name: &str) -> Option<&Origin> {
+        let below = format!("{name}.");
+        let says = |layer: &&Layer| layer.values.keys().any(|key| key == name || key.starts_with(&below));
+        let found = self.layers.iter().rev().find(says).map(|layer| &layer.origin);
+        match name.rsplit_once('.') {
+            Some((section, _)) if found.is_none() => self.said_by(section),
+            _ => found,
+        }
+    }
+
     /// Whether any layer says something about this name.
     pub(super) fn is_said(&self, name: &str) -> bool {
         self.layers_of(name).any(|layer| layer.values.contains_key(name))

@@ -12,6 +12,7 @@ pub(crate) mod key;
 pub(crate) mod layer;
 pub(crate) mod layers;
 pub(crate) mod marks;
+pub(crate) mod place;
 pub(crate) mod prices;
 pub(crate) mod template;
 pub(crate) mod value;
@@ -279,6 +280,22 @@ pub(crate) enum PolicyError {
     Glob(#[from] BadGlob),
     #[error("tests.report: {0}")]
     Report(#[from] BadFormat),
+}
+
+impl PolicyError {
+    /// The key that it is about, or its section; `None` where it does not say.
+    pub(crate) fn key(&self) -> Option<String> {
+        Some(match self {
+            PolicyError::NoCommand { name } => format!("agent.{name}"),
+            PolicyError::Extends { name, .. } => format!("agent.{name}.extends"),
+            PolicyError::Exit { name, .. } => format!("agent.{name}.exits"),
+            PolicyError::Mark { name, key, .. } => format!("agent.{name}.{key}"),
+            PolicyError::NoPlaceForPrompt { name, .. } => format!("agent.{name}.prompt"),
+            PolicyError::Pair { key, .. } => key.clone(),
+            PolicyError::Report(_) => "tests.report".to_owned(),
+            PolicyError::Glob(_) => return None,
+        })
+    }
 }
 
 impl Settings {

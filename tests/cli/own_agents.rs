@@ -160,3 +160,137 @@ fn an_entry_that_cannot_work_is_refused_before_anything_starts() {
         ran.stderr
     );
 }
+
+const ENDPOINTS: &str = "endpoints = [\"127.0.0.1:9\"]\nexits = [\"77=not logged in\"]";
+
+#[test]
+fn a_night_tries_an_agent_of_ones_own_that_asks_a_model() {
+    let night = ["run", "--for", "1h", "--no-land", "--agent", "implement=mine"];
+    let sandbox = own("[ $GIT_ORCH_TASK = ping ] && exit 77; echo hello > hello.txt", ENDPOINTS, &["one"]);
+    let ran = sandbox.run(&night).exits(7);
+    assert!(ran.stderr.contains("mine: exit 77, not logged in to its model, after "), "{}", ran.stderr);
+    assert_eq!(stands(&sandbox, "one"), "pending, try 1, -");
+
+    // It answers the trial and does not do what is asked: that is no reason against a command of one's own.
+    let sandbox = own("[ $GIT_ORCH_TASK = ping ] || echo hello > hello.txt", ENDPOINTS, &["one"]);
+    let ran = sandbox.run(&night).exits(4);
+    assert!(ran.stderr.contains("tried mine: tokens unknown"), "{}", ran.stderr);
+    assert_eq!(stands(&sandbox, "one"), "under-review, try 1, -");
+}
+
+#[test]
+fn a_night_looks_whether_a_command_without_a_model_can_start_and_runs_it_for_no_trial() {
+    let night = ["run", "--for", "1h", "--no-land", "--agent"];
+    let sandbox = own("echo \"$GIT_ORCH_TASK\" >> said.txt", "", &["one"]);
+    let ran = sandbox.run(&[&night[..], &["implement=mine"]].concat()).exits(4);
+    assert!(!ran.stderr.contains("tried mine"), "{}", ran.stderr);
+    assert_eq!(sandbox.git(&["show", "orch/one:said.txt"]), "one");
+    for (agent, why) in [
+        ("exec:no-such-agent --fast", "exec: it starts no-such-agent, which is not found in PATH"),
+        ("exec:./tools/edit.sh", "exec: it starts ./tools/edit.sh, which is not on main"),
+    ] {
+        let ran = sandbox.run(&[&night[..], &[agent]].concat()).exits(7);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_agent_that_is_not_committed_is_named_with_the_commit_that_is_missing() {
+    let sandbox = own("echo hello > hello.txt", "", &["one"]);
+    let settings = std::fs::read_to_string(sandbox.path().join("orch.toml")).unwrap();
+    sandbox.write("orch.toml", &format!("{settings}[agent.new]\ncommand = \"sh agent.sh\"\n"));
+    for words in [
+        &["run", "--agent", "new"][..],
+        &["doctor", "--ping", "new:big"],
+        &["plan", "Say hello in a file", "--agent", "new"],
+    ] {
+        let ran = sandbox.run(&[words, &["--json"]].concat()).exits(2).json();
+        let error = &ran["error"];
+        let why = "[agent.new] is in orch.toml here, and not in the one on main: settings count as they are committed there";
+        assert_eq!((&error["code"], &error["message"]), (&"E-AGENT".into(), &why.into()));
+        assert_eq!(error["hint"], "git add orch.toml && git commit orch.toml -m \"Add agent new\"");
+    }
+    sandbox.git(&["switch", "-qc", "topic"]);
+    let elsewhere = sandbox.run(&["run", "--agent", "new", "--json"]).exits(2).json();
+    assert!(
+        elsewhere["error"]["hint"].as_str().unwrap().starts_with("git switch main && git add"),
+        "{elsewhere}"
+    );
+    sandbox.git(&["switch", "-q", "main"]);
+    sandbox.git(&["commit", "-q", "orch.toml", "-m", "Add agent new"]);
+
+    // One that is there, and changed.
+    sandbox.write("orch.toml", &settings.replace("sh agent.sh", "sh other.sh"));
+    let ran = run(&sandbox, "mine");
+    let note = "[agent.mine] in orch.toml here is not what is committed on main, and that is what counts";
+    assert!(ran.stderr.contains(note), "{}", ran.stderr);
+    assert_eq!(stands(&sandbox, "one"), "under-review, try 1, -");
+    let pinged = sandbox.run(&["doctor", "--ping", "mine"]).exits(7).stdout;
+    assert!(pinged.contains(&format!("WRONG  settings     {note}")), "{pinged}");
+}
+
+#[test]
+fn a_ping_of_a_team_tries_its_workers_and_of_no_agent_names_those_there_are() {
+    let sandbox = own(
+        "printf 'FILE: ping.txt\\n```\\npong\\n```\\n'",
+        "answer = \"files\"\n[agent.team]\nworkers = [\"mine\", \"dull\"]\n[agent.dull]\ncommand = \"echo Done.\"\nanswer = \"files\"",
+        &[],
+    );
+    let pinged = sandbox.run(&["doctor", "--ping", "team"]).exits(7).stdout;
+    assert!(pinged.contains("ok     edited       mine: ping.txt is as it was asked for"), "{pinged}");
+    assert!(pinged.contains("WRONG  edited       dull: there is no ping.txt"), "{pinged}");
+    assert!(pinged.contains("fix: git orch config explain agent.dull.command"), "{pinged}");
+    let ran = sandbox.run(&["doctor", "--ping", "taem", "--json"]).exits(2).json();
+    let message = ran["error"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("unknown agent 'taem', did you mean 'team'? There are aider, claude, "),
+        "{message}"
+    );
+    assert_eq!(ran["error"]["hint"], "git orch doctor --ping team");
+}
+
+#[test]
+fn settings_that_cannot_be_used_say_where_and_what_mends_them() {
+    let mend = "$(git var GIT_EDITOR) orch.toml";
+    for (text, place) in [
+        ("[cap]\ndiff = \n", "orch.toml:2:"),
+        (
+            "[agent.mine]\n  command = 'x {task}'\n",
+            "orch.toml:2:3: agent.mine.command: {task} stands for nothing",
+        ),
+        ("[agent.mine]\nextends = 'cluade'\n", "orch.toml:2:1: agent.mine.extends names 'cluade'"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("orch.toml", text);
+        sandbox.git(&["commit", "-qam", "broken"]);
+        for words in [&["status"][..], &["config", "list"], &["run"]] {
+            let error = sandbox.run(&[words, &["--json"]].concat()).exits(2).json()["error"].clone();
+            assert!(error["message"].as_str().unwrap().starts_with(place), "{error}");
+            let hints: Vec<&str> = error["hints"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|hint| hint["command"].as_str().unwrap())
+                .collect();
+            assert_eq!(
+                hints,
+                ["git show main:orch.toml", mend, "git commit orch.toml -m \"Mend orch.toml\""]
+            );
+        }
+        let doctor = sandbox.run(&["doctor"]).exits(7).stdout;
+        assert!(doctor.contains(&format!("WRONG  settings     {place}")), "{doctor}");
+        assert!(doctor.contains(&format!("fix: {mend}")), "{doctor}");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.git(&["config", "orch.agent.mine.command", "x {task}"]);
+    let error = sandbox.run(&["status", "--json"]).exits(2).json()["error"].clone();
+    assert!(
+        error["message"].as_str().unwrap().ends_with("(git config --local orch.agent.mine.command)"),
+        "{error}"
+    );
+    assert_eq!(error["hint"], "git config --local --edit");
+    let error =
+        sandbox.run_with(("GIT_ORCH_CAP_DIFF", "many"), &["status", "--json"]).exits(2).json()["error"]
+            .clone();
+    assert_eq!(error["hint"], "unset GIT_ORCH_CAP_DIFF", "{error}");
+}

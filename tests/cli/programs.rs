@@ -162,7 +162,9 @@ fn an_agent_that_is_not_installed_is_named_with_the_command_that_installs_it() {
     assert_eq!(sandbox.run(&["show", "one", "--json"]).exits(0).json()["data"]["state"], "pending");
     let unknown = sandbox.run(&["doctor", "--ping", "cluade"]).exits(2).stderr;
     assert!(
-        unknown.contains("there are aider, claude, codex, gemini, opencode, pi, qwen; or exec:COMMAND"),
+        unknown.contains(
+            "unknown agent 'cluade', did you mean 'claude'? There are aider, claude, codex, gemini, opencode, pi, qwen; or"
+        ),
         "{unknown}"
     );
 }

@@ -2,7 +2,7 @@
 
 use super::gate::{gate, may_not_approve, no_change, no_evidence};
 use super::git::{dirty, diverged, environment, exchange, git, opening, rewound};
-use super::host::{agent, github, process, settings};
+use super::host::{agent, agent_not_committed, github, process, settings};
 use super::queue::{
     branch_in_the_way, checkout_busy, checkout_in_way, has_landed, interrupted, no_sandbox, not_fit,
     queue_busy, run_busy,
@@ -24,8 +24,12 @@ impl From<FlowError> for Failure {
             FlowError::Process(err) => process(&err),
             FlowError::Agent(err) => agent(&err),
             FlowError::Policy(err) => settings(&err),
-            FlowError::SettingsFile(err) => {
-                of(Code::Settings, &err).hint("mend the file", super::EDIT_SETTINGS)
+            FlowError::Settings(err) => {
+                let failure = of(Code::Settings, &err);
+                err.mends().into_iter().fold(failure, |failure, (why, command)| failure.hint(why, command))
+            }
+            FlowError::AgentNotCommitted { ref agent, ref branch, on_base } => {
+                agent_not_committed(&err, agent, branch, on_base)
             }
             FlowError::Layer(err) => settings(&err),
             FlowError::Prompt(err) => {

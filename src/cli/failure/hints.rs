@@ -168,6 +168,12 @@ fn machine() -> Vec<FlowError> {
         FlowError::Prompt(PromptError::Missing { name: text() }),
         FlowError::Policy(crate::policy::PolicyError::NoCommand { name: text() }),
         FlowError::Agent(AgentError::Empty { kind: "exec" }),
+        FlowError::Agent(AgentError::Unknown {
+            given: text(),
+            meant: Some("claude".to_owned()),
+            known: text(),
+        }),
+        FlowError::AgentNotCommitted { agent: text(), branch: "main".to_owned(), on_base: false },
         FlowError::Agent(AgentError::NotInstalled { agent: text(), program: text() }),
         FlowError::Agent(AgentError::Path("/x".into())),
         FlowError::Agent(AgentError::File { path: "/x".into(), source: io() }),

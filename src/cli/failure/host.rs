@@ -3,6 +3,7 @@
 use super::{Failure, of};
 use crate::agent::AgentError;
 use crate::cli::codes::Code;
+use crate::flow::FlowError;
 use crate::github::GithubError;
 use crate::process::ProcessError;
 use crate::task::id::shown;
@@ -30,7 +31,11 @@ pub(super) fn agent(err: &AgentError) -> Failure {
         |failure: Failure| failure.hint("which agents are set", "git orch config explain agents.implement");
     match err {
         AgentError::Process(err) => process(err),
-        AgentError::Unknown { .. }
+        AgentError::Unknown { meant: Some(meant), .. } => explain(
+            of(Code::Agent, err)
+                .hint("try the one that was meant", format!("git orch doctor --ping {meant}")),
+        ),
+        AgentError::Unknown { meant: None, .. }
         | AgentError::Worker { .. }
         | AgentError::NoModel { .. }
         | AgentError::Mark(_)
@@ -40,6 +45,15 @@ pub(super) fn agent(err: &AgentError) -> Failure {
             .hint("see what is missing", format!("git orch doctor --ping {}", shown(agent))),
         AgentError::NoScript { .. } | AgentError::Path(_) => explain(of(Code::AgentFailed, err)),
         AgentError::File { .. } => of(Code::File, err).hint("look for what is wrong", "git orch doctor"),
+    }
+}
+
+pub(super) fn agent_not_committed(err: &FlowError, agent: &str, branch: &str, on_base: bool) -> Failure {
+    let commit = format!("git add orch.toml && git commit orch.toml -m \"Add agent {}\"", shown(agent));
+    let failure = Failure::new(Code::Agent, err.to_string());
+    match on_base {
+        true => failure.hint("commit it", commit),
+        false => failure.hint(format!("commit it on {branch}"), format!("git switch {branch} && {commit}")),
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::agent::{self, Kind};
 use crate::flow::Project;
 use crate::flow::crew::named_in;
 use crate::flow::init::AGENTS;
 use crate::flow::project::SETTINGS;
-use crate::flow::startable::{TESTS, first_program};
-use crate::policy::agents::Call;
+use crate::flow::startable::TESTS;
 use crate::process::which;
 
 use super::diagnosis::{Diagnosis, INIT};
@@ -46,15 +44,13 @@ impl Project {
         let set =
             [&agents.implement, &agents.review, &agents.fix, &agents.test, &agents.clarify, &agents.plan];
         let set = set.into_iter().flatten();
-        let known = self.settings.agent_entries().unwrap_or_default();
         let mut missing = Vec::new();
         let mut there = Vec::new();
         for agent in set.flat_map(|text| named_in(text)).collect::<BTreeSet<_>>() {
-            match agent::parse(agent, &known) {
-                Ok(parsed) if parsed.members().all(|member| is_found(&member.kind)) => {
-                    there.push(agent.to_owned());
-                }
-                Ok(_) => missing.push(format!("{agent} is not found in PATH")),
+            let why_not = self.agent(agent).and_then(|parsed| self.why_agent_cannot_start(&parsed));
+            match why_not {
+                Ok(None) => there.push(agent.to_owned()),
+                Ok(Some(why)) => missing.push(why),
                 Err(err) => missing.push(err.to_string()),
             }
         }
@@ -73,17 +69,5 @@ impl Project {
                 Err(err) => found.failed("prompt", &err),
             }
         }
-    }
-}
-
-/// Whether what an agent runs is there.
-fn is_found(kind: &Kind) -> bool {
-    match kind {
-        Kind::Program(entry) => match &entry.call {
-            Call::Shell(command) => first_program(command).is_none_or(|program| which(&program).is_some()),
-            Call::Argv(argv) => argv.first().is_some_and(|program| which(program).is_some()),
-        },
-        Kind::Script { folder } => folder.is_dir(),
-        Kind::Team { .. } => true,
     }
 }
