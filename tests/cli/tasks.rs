@@ -36,7 +36,9 @@ fn a_task_as_json_has_the_documented_fields() {
     let mut shown = sandbox.run(&["show", "esc", "--json"]).exits(0).json()["data"].take();
     assert_eq!(shown["reviews"], json!([]));
     assert_snapshot!(fields(&shown["timeline"][0]).join(" "), @"at what");
-    ["reviews", "timeline"].map(|more| shown.as_object_mut().unwrap().remove(more));
+    for more in ["reviews", "timeline"] {
+        shown.as_object_mut().unwrap().remove(more);
+    }
     assert_eq!(shown, answer["data"]);
     let status = sandbox.run(&["status", "--json"]).exits(0).json();
     assert_snapshot!(fields(&status["data"]).join(" "), @"below broken capacity done_today finished main needs_you paused queue ready run stands stopped tasks worktree_gone");
