@@ -9,7 +9,7 @@ use crate::plan::ready::{self, Finished, Waits};
 use crate::store::{Op, StoreError, Stored, layout};
 use crate::task::id::TaskId;
 use crate::task::state::Claim;
-use crate::task::{Actor, Event, State, Task};
+use crate::task::{Actor, Event, State, Task, Who};
 
 use super::{FlowError, Project};
 
@@ -117,24 +117,31 @@ impl Project {
     fn claim_this(&self, op: &Op, actor: &Actor, id: &TaskId, take_over: bool) -> Result<Stored, FlowError> {
         loop {
             let stored = self.store.load(id)?.ok_or_else(|| StoreError::NoTask(id.clone()))?;
-            let owner = stored.task.owner().filter(|owner| **owner != actor.who);
-            if let (Some(owner), false) = (owner, take_over) {
-                let since = stored.task.since;
-                return Err(FlowError::Claimed { id: id.clone(), owner: owner.0.clone(), since });
-            }
-            let card = Card::of(&stored.task);
-            if let Some(waits) = ready::waits(&card, &|id| self.is_open(id), &|id| self.finished(id)) {
-                return Err(FlowError::NotReady { id: id.clone(), waits });
-            }
-            let state = stored.task.state;
-            if !matches!(state, State::Pending | State::Assigned { .. } | State::InProgress { .. }) {
-                let refused = crate::task::Refused::NotNow { event: "claimed", state: state.said() };
-                return Err(StoreError::Refused { id: id.clone(), refused, state: Box::new(state) }.into());
-            }
+            self.refuse_pick(&stored.task, &actor.who, take_over)?;
             if let Some(claimed) = self.try_claim(op, actor, id, take_over)? {
                 return Ok(claimed);
             }
         }
+    }
+
+    /// Refuses a task that `who` cannot pick as it is.
+    ///
+    /// # Errors
+    /// Somebody else has it, it waits for others, or its state is not one to work in.
+    pub(crate) fn refuse_pick(&self, task: &Task, who: &Who, take_over: bool) -> Result<(), FlowError> {
+        let id = || task.id.clone();
+        let owner = task.owner().filter(|owner| *owner != who);
+        if let (Some(owner), false) = (owner, take_over) {
+            return Err(FlowError::Claimed { id: id(), owner: owner.0.clone(), since: task.since });
+        }
+        if let Some(waits) = self.waits(task) {
+            return Err(FlowError::NotReady { id: id(), waits });
+        }
+        if !matches!(task.state, State::Pending | State::Assigned { .. } | State::InProgress { .. }) {
+            let refused = crate::task::Refused::NotNow { event: "claimed", state: task.state.said() };
+            return Err(StoreError::Refused { id: id(), refused, state: Box::new(task.state.clone()) }.into());
+        }
+        Ok(())
     }
 
     /// One try at one task; `None` if somebody else was faster, however far they got meanwhile.

@@ -182,6 +182,7 @@ impl Project {
             .max_by_key(|event| (event.at, &event.op));
         let last = last.ok_or_else(|| FlowError::NothingToUndo("nothing to undo".to_owned()))?;
         self.refuse_landing(journals, &last.op)?;
+        refuse_by_surprise(journals, last)?;
         Ok(last.op.clone())
     }
 
@@ -199,6 +200,27 @@ impl Project {
         }
         Ok(())
     }
+}
+
+/// Whoever types `undo` after a run or a queue means what that did, and not a step of their own from before it: that one
+/// they name.
+fn refuse_by_surprise(journals: &[Journal], last: &EventRecord) -> Result<(), FlowError> {
+    let later = journals.iter().flat_map(|journal| {
+        let events = journal.events.iter().map(|(_, event)| event);
+        events.map(move |event| (&journal.stored.task.id, event))
+    });
+    let later = later
+        .filter(|(_, event)| event.actor.authority != Authority::Person && event.op != last.op)
+        .max_by_key(|(_, event)| (event.at, &event.op))
+        .filter(|(_, event)| (event.at, &event.op) > (last.at, &last.op));
+    let Some((id, event)) = later else { return Ok(()) };
+    let text = format!(
+        "what happened last was no step of yours ({id}: {}), and cannot be taken back; your last step is undone by its name: \
+         git orch undo {}",
+        event.event.subject(&event.actor.who),
+        last.op
+    );
+    Err(FlowError::NothingToUndo(text))
 }
 
 /// The last event that was not taken back: the operation `op` itself, or what a person or a worker did after it.

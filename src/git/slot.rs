@@ -14,7 +14,8 @@ pub(crate) struct MergeSlot<'repo> {
     repo: PhantomData<&'repo Repo>,
 }
 
-/// A commit whose tree is the one a verdict was given for.
+/// A commit whose tree is the one that was decided about: by a verdict on it, or where landings commute, by verdicts on its
+/// parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tested {
     commit: CommitId,
@@ -68,7 +69,7 @@ impl<'repo> MergeSlot<'repo> {
 }
 
 impl Tested {
-    /// Binds a commit to the tree that a verdict was given for.
+    /// Binds a commit to the tree that was decided about.
     ///
     /// # Errors
     /// Where the commit has another tree.

@@ -23,7 +23,8 @@ pub(crate) struct UnknownMark {
 /// Looks for a word in braces that is none of `known`.
 ///
 /// Shells, awk, sed and git have braces of their own: `${HOME}`, `{ print }`, `{p}`, `main^{tree}`, `@{upstream}`,
-/// `{{.Name}}`, `{a,b}`. So a mark is two letters or more with nothing else inside, and no such character before it.
+/// `{{.Name}}`, `{a,b}`. So a mark is two letters or more with nothing else inside, and no such character before it; and in a
+/// command, where `awk '{print}'` is right, it is one of `argv`, or nearly.
 ///
 /// # Errors
 /// The first one.
@@ -31,11 +32,17 @@ pub(crate) fn look(text: &str, known: &'static [&'static str]) -> Result<(), Unk
     for (at, _) in text.match_indices('{') {
         let Some((given, _)) = text[at + 1..].split_once('}') else { break };
         let is_word = given.len() > 1 && given.chars().all(|c| c.is_ascii_alphabetic() || "_-".contains(c));
-        if is_word && !text[..at].ends_with(['$', '^', '@', '{']) && !known.contains(&given) {
+        let meant = known == IN_ARGV || is_nearly_one(given);
+        if is_word && meant && !text[..at].ends_with(['$', '^', '@', '{']) && !known.contains(&given) {
             return Err(UnknownMark { given: given.to_owned(), known });
         }
     }
     Ok(())
+}
+
+/// Whether it is a mark of `argv`, one with a slip, or one with more behind it: `{promt}`, `{task_id}`.
+fn is_nearly_one(given: &str) -> bool {
+    IN_ARGV.iter().any(|mark| strsim::osa_distance(given, mark) <= 1 || given.starts_with(mark))
 }
 
 fn meant(given: &str, known: &[&str]) -> String {
@@ -78,6 +85,7 @@ mod tests {
     fn braces_of_others_are_theirs() {
         for text in [
             "cat {prompt}",
+            "awk '{print}' f | xargs -I{item} echo {item}",
             "echo ${HOME} ${HOME:-x}",
             "awk '{ print $1 }' | sed -n '/x/{p}'",
             "git rev-parse main^{tree} @{upstream}",

@@ -305,14 +305,19 @@ fn a_high_finding_after_the_last_round_is_a_persons() {
         sandbox.write("orch.toml", &toml);
         sandbox.git(&["commit", "-qam", "A reviewer"]);
         sandbox.run(&["add", "Write a time", "--id", "one"]).exits(0);
-        let high =
-            r#"{"verdict":"revise","summary":"s","findings":[{"severity":"HIGH","title":"Deletes data"}]}"#;
+        let high = r#"{"verdict":"revise","summary":"s","findings":[{"severity":"HIGH","title":"Deletes data","detail":"All rows go."}]}"#;
         let review = format!("review=exec:echo '{high}'");
         sandbox.run(&["run", "--agent", "implement=exec:date +%N >> f.txt", "--agent", &review]).exits(code);
         let task = sandbox.run(&["show", "one", "--json"]).exits(0).json()["data"].take();
         assert_eq!(task["state"], state, "{task}");
         if state == "escalated" {
             assert!(task["needs"]["why"].as_str().unwrap().contains("HIGH"), "{task}");
+            let review = &task["reviews"][0];
+            assert_eq!((&review["reviewer"], &review["verdict"]), (&"safety".into(), &"revise".into()));
+            assert_eq!(review["findings"][0]["detail"], "All rows go.", "{task}");
+            assert!(task["timeline"][0]["what"].as_str().unwrap().starts_with("added by"), "{task}");
+            let screen = sandbox.run(&["show", "one"]).exits(0).stdout;
+            assert!(screen.contains("Deletes data\n    | All rows go.\n"), "{screen}");
             sandbox.run(&["edit", "one", "-p", "0"]).exits(0);
             let task = sandbox.run(&["show", "one", "--json"]).exits(0).json()["data"].take();
             assert_eq!(task["state"], "escalated", "more urgent is no decision");

@@ -33,8 +33,13 @@ fn a_task_as_json_has_the_documented_fields() {
     assert_eq!(answer["schema"], "git-orch/task@1");
     assert_eq!(answer["data"]["title"], "Esc \\u{1b}[31m \\u{202e}x");
     assert_snapshot!(fields(&answer["data"]).join(" "), @"adopted after base branch changelog column cost_usd created_at diff domain head id landed needs owner paths priority since spec state tier title tokens tries_max try worktree");
-    let shown = sandbox.run(&["show", "esc", "--json"]).exits(0).json();
-    assert_eq!(shown["data"], answer["data"]);
+    let mut shown = sandbox.run(&["show", "esc", "--json"]).exits(0).json()["data"].take();
+    assert_eq!(shown["reviews"], json!([]));
+    assert_snapshot!(fields(&shown["timeline"][0]).join(" "), @"at what");
+    for more in ["reviews", "timeline"] {
+        shown.as_object_mut().unwrap().remove(more);
+    }
+    assert_eq!(shown, answer["data"]);
     let status = sandbox.run(&["status", "--json"]).exits(0).json();
     assert_snapshot!(fields(&status["data"]).join(" "), @"below broken capacity done_today finished main needs_you paused queue ready run stands stopped tasks worktree_gone");
     assert_eq!(status["data"]["tasks"][0]["id"], "esc");
@@ -250,4 +255,15 @@ fn an_agent_cannot_act_as_the_person_whose_identity_it_has() {
         assert!(ran.stderr.contains("[E-INSIDE-AGENT, exit 2]"), "{}", ran.stderr);
     }
     sandbox.run_with(inside, &["status"]).exits(0);
+}
+
+#[test]
+fn a_dry_pick_says_what_a_pick_would_say() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "Write the parser", "--id", "t-1"]).exits(0);
+    sandbox.run(&["add", "Document it", "--id", "t-2", "--after", "t-1"]).exits(0);
+    let (dry, real) = (sandbox.run(&["pick", "t-2", "-n"]), sandbox.run(&["pick", "t-2"]));
+    assert_eq!(dry.stderr, real.stderr);
+    assert!(dry.exits(8).stderr.contains("waits for t-1") && real.exits(8).stdout.is_empty());
+    assert!(sandbox.run(&["pick", "t-1", "-n"]).exits(0).stdout.starts_with("would pick t-1"));
 }

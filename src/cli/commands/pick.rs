@@ -113,7 +113,7 @@ pub(crate) fn run(ctx: &Context, args: &PickArgs) -> Result<Exit, Failure> {
         Vec::new()
     };
     if args.dry.dry_run {
-        return would(ctx, &project, &cards, wanted.as_ref(), args.explain);
+        return would(ctx, &project, &cards, wanted.as_ref(), args);
     }
     let picked = project.pick(&project.op(), &project.person(), wanted.as_ref(), args.take_over)?;
     let task = &picked.stored.task;
@@ -156,7 +156,7 @@ fn would(
     project: &Project,
     cards: &[Card],
     wanted: Option<&TaskId>,
-    explains: bool,
+    args: &PickArgs,
 ) -> Result<Exit, Failure> {
     let finished = |id: &TaskId| project.finished(id);
     let ready = ready::takeable(cards, &project.who, &finished);
@@ -168,7 +168,7 @@ fn would(
         return Err(FlowError::NothingReady { waiting: Vec::new(), in_hand: 0, needs_you: 0 }.into());
     };
     let task = project.find_open(id.as_str())?.task;
-    let explained = explains.then(|| explain(project, cards, &id, now()));
+    let explained = args.explain.then(|| explain(project, cards, &id, now()));
     let data = PickJson {
         task: TaskJson::of(project, &task),
         branch: task.branch.clone(),
@@ -176,6 +176,7 @@ fn would(
         contract: contract(project, &task),
         explained: explained.clone(),
     };
+    project.refuse_pick(&task, &project.person().who, args.take_over)?;
     let mut shown = format!("would pick {id}  {}\n", text::line(&task.title));
     for line in explained.into_iter().flatten() {
         shown.push_str(&format!("  {line}\n"));

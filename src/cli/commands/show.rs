@@ -1,5 +1,7 @@
 //! `git orch show`: everything about one task, run or error code.
 
+/// What its JSON has besides the task.
+mod json;
 /// The diff of its change.
 mod patch;
 /// What was sent to agents.
@@ -21,11 +23,11 @@ use crate::cli::codes::{self, Code};
 use crate::cli::complete::task_ids;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::json::TaskJson;
 use crate::cli::needs::Eyes;
 
 pub(super) use patch::patch;
 
+use json::ShownJson;
 use prompts::{prompts, sent_json};
 use screen::{Screen, render, trouble_of};
 
@@ -100,7 +102,7 @@ pub(crate) fn run(ctx: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
         waits: project.waits(&stored.task).filter(|_| matches!(stored.task.state, State::Pending)),
         log: trouble_of(&stored.task).and_then(|why| project.log_behind(&stored.task.id, why)),
     };
-    ctx.out.success("task", TaskJson::of(&project, &stored.task), || render(&screen), &[]);
+    ctx.out.success("task", ShownJson::of(&project, &screen), || render(&screen), &[]);
     Ok(Exit::Done)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::flow::red_log::RedLog;
 use crate::plan::ready::Waits;
+use crate::task::finding::Severity;
 use crate::task::id::{Seconds, shown};
 use crate::task::{Evidence, State, Task};
 
@@ -10,6 +11,9 @@ use crate::cli::text;
 
 /// Lines of the timeline at most: the screen fits 40 lines.
 const TIMELINE: usize = 14;
+
+/// Lines of what a reviewer says of a grave finding; all of it is in `--json`.
+const DETAIL: usize = 3;
 
 /// What the screen of a task shows besides the task.
 pub(super) struct Screen<'a> {
@@ -161,6 +165,10 @@ fn why(screen: &Screen<'_>) -> String {
         let place = finding.file.as_deref().map(text::line).unwrap_or_default();
         let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
         out.push_str(&format!("  {} {place}{line} {}\n", finding.severity, text::cut(&finding.title, 80)));
+        let detail = finding.detail.lines().filter(|line| !line.trim().is_empty());
+        for line in detail.take(if finding.severity >= Severity::High { DETAIL } else { 0 }) {
+            out.push_str(&format!("    | {}\n", text::cut(line.trim_end(), 110)));
+        }
     }
     out
 }
