@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::agent::{self, Access, Agent, Cost, Kind, Tokens, Turn, TurnResult, Usage};
 use crate::git::Repo;
+use crate::plan::failure::FailureKind;
 use crate::policy::agents::{AgentEntry, Call, Output};
 use crate::process::{self, Ended, Job, Stop, Terms, random_letters, which};
 use crate::synthesis::{self, Content};
@@ -203,6 +204,20 @@ fn explain(agent: &Agent) -> String {
     }
 }
 
+/// What to type where the model could not be asked.
+fn mend(agent: &Agent, kind: FailureKind) -> String {
+    match (agent.entry().map(|entry| entry.name.as_str()), kind) {
+        // The variables that may hold its key.
+        (Some(name), FailureKind::Login) if name != "exec" => {
+            format!("git orch config explain agent.{name}.env")
+        }
+        (Some(name), FailureKind::Limit | FailureKind::Host) if name != "exec" => {
+            format!("sleep 60 && git orch doctor --ping {}", agent.name)
+        }
+        _ => explain(agent),
+    }
+}
+
 /// The text of the file that was asked for, where there is one: in the folder, or in the answer of one that cannot write.
 fn made(agent: &Agent, turn: &Turn, result: &TurnResult) -> Option<String> {
     if !agent.answers_files() {
@@ -218,6 +233,8 @@ fn made(agent: &Agent, turn: &Turn, result: &TurnResult) -> Option<String> {
 /// What a turn shows, step by step.
 fn answered(agent: &Agent, turn: &Turn, result: &TurnResult, found: &mut Diagnosis) {
     let explain = explain(agent);
+    let not_asked = result.not_asked_for_nothing();
+    let mend = not_asked.map_or(explain.clone(), |failure| mend(agent, failure.kind));
     let ended = how_it_ended(result, turn.limit);
     let seconds = result.outcome.seconds;
     match (&result.failure, result.outcome.ended) {
@@ -232,14 +249,14 @@ fn answered(agent: &Agent, turn: &Turn, result: &TurnResult, found: &mut Diagnos
             | Ended::Stopped,
         ) => {
             let ended = format!("{ended}, after {seconds:.1} s");
-            found.wrong("answered", in_its_words(ended, result), &explain);
+            found.wrong("answered", in_its_words(ended, result), &mend);
         }
         (None, Ended::Exited(_)) if !result.complete => {
-            found.wrong("answered", in_its_words(ended, result), &explain);
+            found.wrong("answered", in_its_words(ended, result), &mend);
         }
         (None, Ended::Exited(code)) if code != 0 => {
             let ended = format!("{ended}, after {seconds:.1} s");
-            found.wrong("answered", in_its_words(ended, result), &explain);
+            found.wrong("answered", in_its_words(ended, result), &mend);
         }
         (None, Ended::Exited(_)) => {
             let model = result.model.as_deref().map(|model| format!(", model {model}")).unwrap_or_default();
@@ -247,6 +264,8 @@ fn answered(agent: &Agent, turn: &Turn, result: &TurnResult, found: &mut Diagnos
         }
     }
     match made(agent, turn, result) {
+        // There can be no file, and that was said.
+        None if not_asked.is_some() => {}
         Some(text) if text.trim() == WORD => found.fine(EDITED, format!("{FILE} is as it was asked for")),
         Some(_) => found.wrong(EDITED, format!("{FILE} does not hold the word {WORD}"), &explain),
         None => found.wrong(

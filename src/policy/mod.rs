@@ -272,7 +272,7 @@ pub(crate) enum PolicyError {
     #[error("agent.{name}.{key}: {bad}")]
     Mark { name: String, key: &'static str, bad: marks::UnknownMark },
     #[error(
-        "agent.{name}.prompt is \"file\", and its call has no {{prompt}}: it would get none. Write where the file's path \
+        "agent.{name}.prompt is \"file\", and its call has no {{prompt}}: the agent would get no prompt. Write where the file's path \
          goes, as in {example}; without prompt = \"file\" it comes on standard input"
     )]
     NoPlaceForPrompt { name: String, example: String },

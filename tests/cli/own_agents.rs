@@ -170,6 +170,9 @@ fn a_night_tries_an_agent_of_ones_own_that_asks_a_model() {
     let sandbox = own("[ $GIT_ORCH_TASK = ping ] && exit 77; echo hello > hello.txt", ENDPOINTS, &["one"]);
     let ran = sandbox.run(&night).exits(7);
     assert!(ran.stderr.contains("mine: exit 77, not logged in to its model, after "), "{}", ran.stderr);
+    let pinged = sandbox.run(&["doctor", "--ping", "mine"]).exits(7).stdout;
+    assert!(pinged.contains("fix: git orch config explain agent.mine.env\n"), "{pinged}");
+    assert!(!pinged.contains("edited"), "nothing can come of it: {pinged}");
     assert_eq!(stands(&sandbox, "one"), "pending, try 1, -");
 
     // It answers the trial and does not do what is asked: that is no reason against a command of one's own.

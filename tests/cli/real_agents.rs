@@ -208,5 +208,5 @@ fn doctor_tries_an_agent_from_end_to_end() {
         pinged.contains("WRONG  answered     exit 0, not logged in to its model: 401 invalid key"),
         "{pinged}"
     );
-    assert!(pinged.contains("fix: git orch config explain agent.pi.argv"), "{pinged}");
+    assert!(pinged.contains("fix: git orch config explain agent.pi.env"), "{pinged}");
 }
