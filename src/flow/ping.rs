@@ -180,6 +180,16 @@ fn take(agent: &Agent, turn: &Turn) -> Result<TurnResult, agent::AgentError> {
     runtime.block_on(agent::take(agent, turn, Stop::new()))
 }
 
+/// What may be no fault of a command of one's own.
+fn own(agent: &Agent) -> &'static str {
+    match &agent.kind {
+        Kind::Program(entry) if entry.output == Output::Text => {
+            " (as it should, where its command follows no prompt)"
+        }
+        Kind::Program(_) | Kind::Script { .. } | Kind::Team { .. } => "",
+    }
+}
+
 /// The setting that says how an agent is called.
 fn explain(agent: &Agent) -> String {
     let key = match agent.entry().map(|entry| &entry.call) {
@@ -239,7 +249,11 @@ fn answered(agent: &Agent, turn: &Turn, result: &TurnResult, found: &mut Diagnos
     match made(agent, turn, result) {
         Some(text) if text.trim() == WORD => found.fine(EDITED, format!("{FILE} is as it was asked for")),
         Some(_) => found.wrong(EDITED, format!("{FILE} does not hold the word {WORD}"), &explain),
-        None => found.wrong(EDITED, format!("there is no {FILE}: nothing came of the turn"), &explain),
+        None => found.wrong(
+            EDITED,
+            format!("there is no {FILE}: nothing came of the turn{}", own(agent)),
+            &explain,
+        ),
     }
     let tokens = result.usage.tokens.map(Tokens::total);
     let tokens = tokens.map_or("tokens unknown".to_owned(), |tokens| format!("{tokens} tokens"));

@@ -110,9 +110,18 @@ impl Roster {
     }
 
     /// What to type where no agent may take this turn.
-    pub(super) fn remedy(&self, work: &Work) -> Option<&'static str> {
-        let known = self.crew.of(work).iter().find_map(|agent| self.mended_by.get(&agent.name));
-        known.copied().unwrap_or(Some("git orch doctor"))
+    pub(super) fn remedy(&self, work: &Work) -> Option<String> {
+        let agents = self.crew.of(work);
+        if let Some(known) = agents.iter().find_map(|agent| self.mended_by.get(&agent.name)) {
+            return known.map(str::to_owned);
+        }
+        // What is only typed has no name to try it by.
+        let named = agents.iter().find(|agent| agent.entry().is_some_and(|entry| entry.name != "exec"));
+        Some(
+            named.map_or("git orch doctor".to_owned(), |agent| {
+                format!("git orch doctor --ping {}", agent.name)
+            }),
+        )
     }
 
     /// A turn that went badly was the task's fault.

@@ -54,6 +54,7 @@ fn an_exit_code_can_say_that_it_is_not_logged_in() {
     let ran = run(&sandbox, "mine");
     let left = "2 tasks are left, and no agent may have a turn: mine: exit 77, not logged in to its model";
     assert!(ran.stdout.contains(left), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("hint: git orch doctor --ping mine\n"), "{}", ran.stderr);
     for task in ["one", "two"] {
         assert_eq!(stands(&sandbox, task), "pending, try 1, -");
     }
@@ -293,4 +294,22 @@ fn settings_that_cannot_be_used_say_where_and_what_mends_them() {
         sandbox.run_with(("GIT_ORCH_CAP_DIFF", "many"), &["status", "--json"]).exits(2).json()["error"]
             .clone();
     assert_eq!(error["hint"], "unset GIT_ORCH_CAP_DIFF", "{error}");
+}
+
+#[test]
+fn an_entry_for_each_vendor_keeps_their_keys_apart() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sandbox.md")).unwrap();
+    let start = page.find("[agent.pi-openai]").unwrap();
+    let entry = page[start..].split_once("```").unwrap().0;
+    // The page's entry, on top of an agent that has more keys.
+    let entry = entry.replace("\"pi\"", "\"mine\"").replace("pi-openai", "apart");
+    let all = "env = [\"OPENAI_API_KEY\", \"ANTHROPIC_API_KEY\"]\nendpoints = [\"api.openai.com\", \"api.anthropic.com\"]";
+    let sandbox =
+        own("env | sed -n 's/_API_KEY=.*//p' | sort > keys.txt", &format!("{all}\n{entry}"), &["one", "two"]);
+    let keys = [("OPENAI_API_KEY", "sk-o"), ("ANTHROPIC_API_KEY", "sk-a")];
+    for (task, agent, found) in [("one", "mine", "ANTHROPIC\nOPENAI"), ("two", "apart", "OPENAI")] {
+        let agent = format!("implement={agent}");
+        sandbox.run_with_all(&keys, &["run", task, "--no-land", "--agent", &agent]).exits(4);
+        assert_eq!(sandbox.git(&["show", &format!("orch/{task}:keys.txt")]), found);
+    }
 }

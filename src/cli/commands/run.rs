@@ -130,7 +130,7 @@ pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failur
         let tasks = if *tasks == 1 { "1 task is".to_owned() } else { format!("{tasks} tasks are") };
         whole.push_str(&format!("\n{tasks} left, and no agent may have a turn: {}\n", text::line(why)));
         if let Some(command) = remedy {
-            next.insert(0, (*command).to_owned());
+            next.insert(0, command.clone());
         }
     }
     if outcome.budget_waits {

@@ -53,5 +53,5 @@ pub(crate) struct Left {
     /// Why the agents of the first may not.
     pub(crate) why: String,
     /// The command that helps, where one does.
-    pub(crate) remedy: Option<&'static str>,
+    pub(crate) remedy: Option<String>,
 }
