@@ -104,3 +104,21 @@ fn a_dropped_task_leaves_the_queue() {
     assert_eq!(sandbox.run(&["queue", "run"]).exits(0).stdout, "nothing to do\n");
     sandbox.run(&["queue", "drop", "feature"]).exits(1);
 }
+
+/// A shell completes what may be queued: open tasks and people's branches, and not the branches of tasks.
+#[test]
+fn the_shell_completes_tasks_and_branches_for_the_queue() {
+    let sandbox = Sandbox::new();
+    sandbox.branch("topic-a", "g.txt", "g\n");
+    sandbox.run(&["add", "Work", "--id", "topic-b"]).exits(0);
+    sandbox.run(&["pick", "topic-b"]).exits(0);
+    let complete = |words: &[&str]| {
+        let mut command = sandbox.orch(&[&["--", "git-orch"], words].concat());
+        command.env("COMPLETE", "bash").env("_CLAP_IFS", "\n").env("_CLAP_COMPLETE_COMP_TYPE", "9");
+        command.env("_CLAP_COMPLETE_INDEX", words.len().to_string()).env("_CLAP_COMPLETE_SPACE", "false");
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(complete(&["queue", "add", "to"]), "topic-b\ntopic-a");
+    assert_eq!(complete(&["queue", "add", "orch/"]), "");
+    assert_eq!(complete(&["show", "to"]), "topic-b");
+}

@@ -1,6 +1,7 @@
 //! `queue add`: branches and tasks into the queue.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::flow::adopt::Adoption;
@@ -11,6 +12,7 @@ use crate::task::id::{Seconds, TaskId};
 use crate::task::{State, Task};
 
 use crate::cli::codes::Code;
+use crate::cli::complete::{task_ids, tasks_and_branches};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::flags::DryRun;
@@ -25,13 +27,13 @@ use crate::cli::{Context, text};
 )]
 pub(crate) struct AddArgs {
     /// Branches, or tasks
-    #[arg(required = true, value_name = "TASK-OR-BRANCH")]
+    #[arg(required = true, value_name = "TASK-OR-BRANCH", add = ArgValueCompleter::new(tasks_and_branches))]
     what: Vec<String>,
     /// The branches that each is built on as well, the lowest first
     #[arg(long)]
     stack: bool,
     /// Tasks that must land before
-    #[arg(long, value_name = "TASK,..", value_delimiter = ',')]
+    #[arg(long, value_name = "TASK,..", value_delimiter = ',', add = ArgValueCompleter::new(task_ids))]
     after: Vec<String>,
     /// 0 goes first, 4 last
     #[arg(short, long, value_name = "0-4", value_parser = clap::value_parser!(u8).range(0..=4))]
