@@ -9,6 +9,7 @@ use crate::suite::result::Results;
 use crate::task::evidence::FailedTest;
 use crate::task::finding::{Finding, Severity};
 use crate::task::id::{CommitId, TaskId, shown};
+use crate::task::words::counted;
 use crate::task::{State, Task, Trouble};
 
 use super::gate::Measured;
@@ -319,10 +320,6 @@ impl Project {
             Merged::Unrelated => Ok(Err(vec!["(no common history)".to_owned()])),
         }
     }
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 fn note(watcher: &dyn Watcher, step: Step, text: String) {

@@ -13,6 +13,7 @@ use crate::store::Op;
 use crate::store::run_state::{self, RunState, state_json};
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 use crate::task::record::{MicroUsd, TurnRecord};
+use crate::task::words::counted;
 use crate::task::{State, Task, Trouble};
 
 use super::queue::{Ran, Rounds};
@@ -51,10 +52,7 @@ impl Tally {
             commands: Vec::new(),
         };
         let mut tally = Tally::go_on(state, String::new());
-        let tasks = match tally.state.scope.len() {
-            1 => "1 open task".to_owned(),
-            many => format!("{many} open tasks"),
-        };
+        let tasks = counted(tally.state.scope.len(), "open task");
         tally.note(started, &format!("started with {tasks} on {}", tally.state.base.short()));
         tally
     }

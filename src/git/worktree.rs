@@ -9,6 +9,7 @@ use super::refs::full_name;
 use super::sweep::sweep_folder;
 use super::{GitError, Repo, lock};
 use crate::task::id::CommitId;
+use crate::task::words::counted;
 use rustix::fs::FlockOperation;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ pub(crate) struct WorktreeInfo {
 /// Why a worktree was not removed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemoveRefused {
-    #[error("the worktree has {} files that are not committed", files.len())]
+    #[error("the worktree has {} not committed", counted(files.len(), "file"))]
     Dirty { files: Vec<String> },
     #[error(transparent)]
     Git(#[from] GitError),

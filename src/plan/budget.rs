@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::task::record::{MicroUsd, Task};
+use crate::task::words::counted;
 use crate::task::{Evidence, Trouble};
 
 /// Money and tokens, for what both are counted in.
@@ -295,15 +296,20 @@ impl Ledger {
             of.shown(account.spent),
             of.shown(self.cap(of).unwrap_or_default())
         );
-        let named = |count: usize| if count == 1 { "1 turn".to_owned() } else { format!("{count} turns") };
         let untold = self.untold(of).count();
         if untold > 0 {
             let held = of.shown(self.held(of));
-            words.push_str(&format!(", and {held} stay reserved for {} that did not tell", named(untold)));
+            words.push_str(&format!(
+                ", and {held} stay reserved for {} that did not tell",
+                counted(untold, "turn")
+            ));
         }
         let in_tokens = account.untold.len() - untold;
         if in_tokens > 0 {
-            words.push_str(&format!(", besides what {} cost that told only tokens", named(in_tokens)));
+            words.push_str(&format!(
+                ", besides what {} cost that told only tokens",
+                counted(in_tokens, "turn")
+            ));
         }
         words
     }

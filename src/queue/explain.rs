@@ -6,6 +6,7 @@ use super::ready::ready;
 use super::rules;
 use super::{Composition, Entry, Purpose, View};
 use crate::task::id::{Seconds, TaskId};
+use crate::task::words::counted;
 use std::collections::BTreeSet;
 
 /// What a task in the queue waits for.
@@ -62,7 +63,7 @@ impl<'a> Explain<'a> {
     fn kept_back(&self, entry: &Entry) -> Option<Reason> {
         let view = self.view;
         if let Some(stop) = &view.stopped {
-            let tests = count(stop.tests.len(), "test");
+            let tests = counted(stop.tests.len(), "test");
             return Some(reason(format!("the queue is stopped: {} makes {tests} worse", stop.culprit)));
         }
         if view.paused {
@@ -143,10 +144,6 @@ impl<'a> Explain<'a> {
             }
         })
     }
-}
-
-fn count(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// What `task` waits for, in words.

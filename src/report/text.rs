@@ -2,6 +2,7 @@
 
 use super::{RunReport, TaskLine, agents::by_agent, metrics, words};
 use crate::task::id::shown;
+use crate::task::words::counted;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns of a line.
@@ -35,10 +36,7 @@ pub(crate) fn text(report: &RunReport) -> String {
         shown(&report.branch),
         report.base.before.short(),
         report.base.after.short(),
-        match report.commands.len() {
-            1 => "1 command".to_owned(),
-            count => format!("{count} commands"),
-        }
+        counted(report.commands.len(), "command")
     ));
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }

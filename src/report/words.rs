@@ -3,6 +3,7 @@
 use super::metrics::Iterations;
 use super::{Awaits, Before, Change, Counts, Ending, Metrics, Outcome, RunReport, Share, Sum, TaskLine};
 use crate::task::id::shown;
+use crate::task::words::counted;
 
 /// Tasks that one command names.
 const NAMED: usize = 10;
@@ -14,8 +15,8 @@ pub(super) fn verdict(report: &RunReport, metrics: &Metrics) -> String {
     let landed = match (part, of) {
         (_, 0) => "There was no task to do".to_owned(),
         (part, of) if part == of => format!("All {of} landed").replace("All 1 landed", "The one task landed"),
-        (0, of) => format!("None of {} landed", tasks(of)),
-        (part, of) => format!("{part} of {} landed", tasks(of)),
+        (0, of) => format!("None of {} landed", counted(of, "task")),
+        (part, of) => format!("{part} of {} landed", counted(of, "task")),
     };
     let needs = match persons {
         0 => String::new(),
@@ -94,7 +95,7 @@ fn cost(metrics: &Metrics) -> String {
 /// What a task had used when the run began.
 pub(super) fn before(task: &TaskLine) -> Option<String> {
     let Before { turns, cost_usd_micros } = task.before?;
-    let turns = if turns == 1 { "1 turn".to_owned() } else { format!("{turns} turns") };
+    let turns = counted(usize::try_from(turns).unwrap_or(usize::MAX), "turn");
     let cost = match cost_usd_micros {
         None => "at an unknown cost".to_owned(),
         known => dollars(Sum::of([known])),
@@ -211,10 +212,6 @@ pub(super) fn duration(seconds: u64) -> String {
         (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
         (hours, minutes, _) => format!("{hours} h {minutes} min"),
     }
-}
-
-fn tasks(count: usize) -> String {
-    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
 }
 
 #[cfg(test)]

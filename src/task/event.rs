@@ -6,6 +6,7 @@ use super::finding::Finding;
 use super::id::{CommitId, TaskId};
 use super::record::{Task, TurnRecord};
 use super::state::{Change, Claim};
+use super::words::counted;
 
 /// The fields with which a task begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,10 +213,7 @@ impl Event {
             Event::Reviewed(review) => match &review.verdict {
                 Ok(ReviewVerdict::Approve) => format!("review {}: approve", review.reviewer),
                 Ok(ReviewVerdict::Revise) => {
-                    let findings = match review.findings.len() {
-                        1 => "1 finding".to_owned(),
-                        many => format!("{many} findings"),
-                    };
+                    let findings = counted(review.findings.len(), "finding");
                     format!("review {}: revise, {findings}", review.reviewer)
                 }
                 Err(why) => format!("review {}: no verdict ({why})", review.reviewer),

@@ -17,6 +17,7 @@ pub(crate) mod state;
 #[cfg(test)]
 pub(crate) mod table;
 mod transition;
+pub(crate) mod words;
 
 pub(crate) use actor::Authority;
 pub(crate) use actor::{Actor, Who};

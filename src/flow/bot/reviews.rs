@@ -17,6 +17,7 @@ use crate::task::event::NewTask;
 use crate::task::id::{CommitId, RunId, TaskId};
 use crate::task::role::{ReviewerName, Role};
 use crate::task::state::{Change, Claim};
+use crate::task::words::counted;
 use crate::task::{Actor, Event, State, Task, Who};
 
 use super::{Bot, GATE};
@@ -174,15 +175,11 @@ fn judged(answers: &BTreeMap<String, Result<Answer, NoVerdict>>, wanted: &[Strin
         ReviewGate::Passed { notes } => {
             let text = match notes.len() {
                 0 => "nothing found".to_owned(),
-                1 => "1 remark".to_owned(),
-                many => format!("{many} remarks"),
+                many => counted(many, "remark"),
             };
             found(Says::Pass, text, notes)
         }
-        ReviewGate::Revise { findings, .. } => {
-            let text = format!("{} remarks", findings.len());
-            found(Says::Pass, text, findings)
-        }
+        ReviewGate::Revise { findings, .. } => found(Says::Pass, counted(findings.len(), "remark"), findings),
         ReviewGate::Blocked { critical, others } => {
             let text = format!("{} CRITICAL", critical.len());
             found(Says::No, text, critical.into_iter().chain(others).collect())

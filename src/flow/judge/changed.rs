@@ -16,6 +16,7 @@ use crate::store::{Op, Stored};
 use crate::synthesis::Overlap;
 use crate::task::id::CommitId;
 use crate::task::state::Claim;
+use crate::task::words::counted;
 use crate::task::{Actor, Event, Evidence, Trouble};
 
 use super::Verdict;
@@ -129,13 +130,10 @@ impl Project {
         measured: &Measured,
         audited: &Audited,
     ) -> String {
-        let files = measured.files.len();
+        let files = counted(measured.files.len(), "file");
         let mut text = format!(
-            "+{} -{} of {}, {files} file{}",
-            measured.size.added,
-            measured.size.removed,
-            self.policy.cap.caps.diff,
-            if files == 1 { "" } else { "s" }
+            "+{} -{} of {}, {files}",
+            measured.size.added, measured.size.removed, self.policy.cap.caps.diff
         );
         if result.outcome.ended != Ended::Exited(0) || !result.complete {
             let ended = how_it_ended(result, ready.turn.limit);

@@ -13,6 +13,7 @@ use crate::review;
 use crate::store::Op;
 use crate::task::event::{ReviewGiven, ReviewVerdict};
 use crate::task::id::TaskId;
+use crate::task::words::counted;
 use crate::task::{Actor, Authority, Event, State, Who};
 
 use super::{Verdict, went};
@@ -50,7 +51,9 @@ impl Project {
         let worst = findings.iter().map(|finding| finding.severity).max();
         let text = match (&verdict, worst) {
             (Err(why), _) => format!("{reviewer}: no verdict ({why})"),
-            (Ok(_), Some(worst)) => format!("{reviewer}: {} findings, worst {worst}", findings.len()),
+            (Ok(_), Some(worst)) => {
+                format!("{reviewer}: {}, worst {worst}", counted(findings.len(), "finding"))
+            }
             (Ok(ReviewVerdict::Approve), None) => format!("{reviewer} ok"),
             (Ok(ReviewVerdict::Revise), None) => format!("{reviewer}: revise"),
         };
