@@ -291,3 +291,34 @@ fn only_those_who_may_are_followed_and_bots_never() {
     hub.queue();
     assert_eq!((hub.said(7).len(), hub.landed().len()), (3, 0), "once");
 }
+
+#[test]
+fn scenario_51_only_commands_of_people_are_followed_and_what_is_wrong_is_corrected() {
+    let hub = Hub::new("");
+    hub.pull(7, "src/b.txt", "fine\n");
+    let several = hub.say(7, "bob", "Nice.\n/orch check\n\n/orch why");
+    let quoted =
+        hub.say(7, "bob", "> /orch approve\n\n```\n/orch approve\n/orch queue\n```\nas `/orch approve` does");
+    let too_early = hub.say(7, "bob", "/orch queue");
+    let wrong = ["/orch +r", "/orch frobnicate", "/orch queue p99999999999999999999"];
+    let wrong = wrong.map(|said| hub.say(7, "bob", said));
+    let own = hub.say(7, "git-orch[bot]", "/orch approve");
+    hub.queue();
+    let reply = |comment: u64| hub.reply(comment).unwrap_or_default();
+    assert_eq!(hub.mark(several).as_deref(), Some("+1"), "both are followed");
+    assert!(reply(several).contains("it was not queued"), "{}", reply(several));
+    assert_eq!((hub.mark(quoted), reply(quoted).as_str()), (None, ""));
+    assert!(reply(too_early).contains("nobody else has approved"), "{}", reply(too_early));
+    for (comment, hint) in
+        wrong.into_iter().zip(["`/orch approve` (yes", "`/orch help` lists", "`p0` to `p4`"])
+    {
+        assert_eq!(hub.mark(comment).as_deref(), Some("-1"));
+        assert!(reply(comment).contains(hint), "{}", reply(comment));
+    }
+    assert_eq!(reply(own), "");
+    assert_eq!(hub.landed(), Vec::<String>::new());
+    // In the right order, by somebody else.
+    hub.say(7, "bob", "/orch approve\n/orch queue p0");
+    hub.queue();
+    assert_eq!(hub.landed(), ["pr-7"]);
+}

@@ -11,6 +11,7 @@ use crate::forge::{Actor, Order, Permission, Pull, Reading, code, help, may, pla
 use crate::github::{Comment, GithubError};
 use crate::process::Stop;
 use crate::queue::Explain;
+use crate::store::Op;
 use crate::store::repo_journal::Dismissed;
 use crate::task::Evidence;
 use crate::task::role::ReviewerName;
@@ -66,14 +67,15 @@ impl Bot {
     fn follow(&self, pull: &Pull, comment: &Comment, readings: &[Reading]) -> Result<Heard, FlowError> {
         let actor = self.actor(pull, comment)?;
         let (mut said, mut refused) = (Vec::new(), false);
-        for reading in readings {
+        for (at, reading) in readings.iter().enumerate() {
+            let op = Project::comment_op(comment.id, at);
             let followed = match reading {
                 // Who may not do anything is not taught how.
                 Reading::Unclear { .. } if actor.bot => Followed::Refused(String::new()),
                 Reading::Unclear { said, hint } => Followed::Refused(format!("{}: {hint}", code(said, 100))),
                 Reading::Order(order) => match may(&actor, order, self.project.policy.review.own) {
                     Err(denied) => Followed::Refused(format!("`/orch {}`: {}", order.word(), denied.text())),
-                    Ok(()) => self.carry_out(pull, comment, &actor, order)?,
+                    Ok(()) => self.carry_out(pull, comment, &actor, order, &op)?,
                 },
             };
             match followed {
@@ -113,14 +115,14 @@ impl Bot {
         comment: &Comment,
         actor: &Actor,
         order: &Order,
+        op: &Op,
     ) -> Result<Followed, FlowError> {
-        let op = Project::comment_op(comment.id);
         Ok(match order {
             Order::Help => Followed::Answer(help()),
             Order::Why => Followed::Answer(self.why(pull)?),
             Order::Check | Order::Retry => self.again(pull)?,
             Order::Review { reviewer } => self.review_again(pull, reviewer.as_ref())?,
-            Order::Unqueue => match self.unqueue(pull.number, &actor.login, &op)? {
+            Order::Unqueue => match self.unqueue(pull.number, &actor.login, op)? {
                 true => Followed::Done,
                 false => Followed::Refused("it is not in the queue".to_owned()),
             },
@@ -133,7 +135,7 @@ impl Bot {
                 };
                 self.exchanged(|project| {
                     let subject = format!("finding {finding} dismissed by {}: {because}", actor.login);
-                    project.store.change_repo(&op, &actor.login, &subject, |mut state| {
+                    project.store.change_repo(op, &actor.login, &subject, |mut state| {
                         if !state.dismissed.iter().any(|known| known.finding == wrong.finding) {
                             state.dismissed.push(wrong.clone());
                         }
@@ -144,7 +146,7 @@ impl Bot {
                 let _ = self.publish_again(pull)?; // the verdict without it; where nothing can run again, the next push has it
                 Followed::Done
             }
-            Order::Approve { .. } | Order::Queue { .. } => self.say_yes(pull, comment, actor, order)?,
+            Order::Approve { .. } | Order::Queue { .. } => self.say_yes(pull, comment, actor, order, op)?,
         })
     }
 
@@ -154,6 +156,7 @@ impl Bot {
         comment: &Comment,
         actor: &Actor,
         order: &Order,
+        op: &Op,
     ) -> Result<Followed, FlowError> {
         let open = self.github.open_pulls()?;
         if let Some(why) = unfit(pull, &self.project.base.branch, None, &open) {
@@ -163,6 +166,10 @@ impl Bot {
             return Ok(Followed::Refused(why));
         }
         let (by, priority) = match order {
+            // Somebody said yes to it before; what is new is the priority.
+            Order::Queue { priority, .. } if self.is_queued(pull)? => {
+                return self.put_in_queue(pull, &actor.login, *priority, op);
+            }
             // Where authors may say yes, putting their own work into the queue says it.
             Order::Queue { priority, .. } if actor.author && self.project.policy.review.own => {
                 (actor.login.clone(), *priority)
@@ -189,7 +196,17 @@ impl Bot {
                 names.join(", ")
             )));
         }
-        match self.enqueue(pull, &by, priority, &Project::comment_op(comment.id)) {
+        self.put_in_queue(pull, &by, priority, op)
+    }
+
+    fn put_in_queue(
+        &self,
+        pull: &Pull,
+        by: &str,
+        priority: Option<u8>,
+        op: &Op,
+    ) -> Result<Followed, FlowError> {
+        match self.enqueue(pull, by, priority, op) {
             Ok(_) => Ok(Followed::Done),
             Err(FlowError::Gate { evidence, .. }) => Ok(Followed::Refused(refusal(&evidence))),
             Err(FlowError::NoChange { base, .. }) => {

@@ -65,6 +65,15 @@ impl Bot {
         })
     }
 
+    /// Whether somebody said yes to this very commit, and it is in the queue.
+    pub(super) fn is_queued(&self, pull: &Pull) -> Result<bool, FlowError> {
+        let known = self.project.adopted(&branch_of(pull.number))?;
+        Ok(known.is_some_and(|stored| {
+            matches!(stored.task.state, State::ReadyForHandoff { .. })
+                && stored.task.head() == Some(&pull.head)
+        }))
+    }
+
     /// Takes a pull request out of the queue. False if it was in none, or the command was followed before.
     pub(super) fn unqueue(&self, number: u64, by: &str, op: &Op) -> Result<bool, FlowError> {
         let branch = branch_of(number);
@@ -179,8 +188,10 @@ impl Project {
         Ok(id)
     }
 
-    /// The operation that follows a comment: the same name each time, so that it is known when it comes again.
-    pub(super) fn comment_op(comment: u64) -> Op {
-        Op { id: format!("op-comment-{comment}"), at: now() }
+    /// The operation that follows one of the commands of a comment, counted from 0: the same name each time, so that it is
+    /// known when it comes again.
+    pub(super) fn comment_op(comment: u64, command: usize) -> Op {
+        let more = if command == 0 { String::new() } else { format!("-{command}") };
+        Op { id: format!("op-comment-{comment}{more}"), at: now() }
     }
 }
