@@ -69,6 +69,7 @@ pub(crate) enum Code {
     Editor,
     NotFit,
     RunBusy,
+    RunWaits,
     NoSandbox,
     CheckoutInWay,
     BranchInTheWay,
@@ -423,6 +424,13 @@ pub(crate) const CODES: &[(Code, &str, Exit, &str)] = &[
          stop it with git orch stop.",
     ),
     (
+        Code::RunWaits,
+        "E-RUN-WAITS",
+        Exit::Limit,
+        "A run has used up its budget and waits for a yes (git orch approve budget). A run over other tasks would take its \
+         place, and spend what nobody allowed: go on with the first by git orch run, or give the other one a --budget of its own.",
+    ),
+    (
         Code::NoSandbox,
         "E-NO-SANDBOX",
         Exit::Environment,
@@ -519,7 +527,7 @@ mod tests {
         2 wrong usage: E-USAGE E-BAD-VALUE E-BAD-ID E-VAGUE E-UNKNOWN E-AMBIGUOUS E-EXISTS E-CYCLE E-UNKNOWN-DEPENDENCY E-NO-TASK-HERE E-NO-BRANCH E-SETTINGS E-SAY-WHICH E-INSIDE-AGENT E-NO-RUN E-AGENT E-PROMPT E-PAYLOAD
         3 the gate says no: E-NOT-YOURS E-STANDING E-UNDER-REVIEW E-NO-CHANGE E-TOO-BIG E-OUTSIDE-PATHS E-CONFLICT E-WORSE E-GATE E-NO-EVIDENCE
         4 waits for a person: E-OWN-WORK E-REWOUND E-DIVERGED E-CHECKOUT
-        5 limit reached, state saved: run again:
+        5 limit reached, state saved: run again: E-RUN-WAITS
         6 lost a race: retry: E-HEAD-MOVED E-CLAIMED E-TAKEN-OVER E-QUEUE-BUSY E-CONTENDED E-LOCKED E-RUN-BUSY
         7 the environment lacks something: see git orch doctor: E-NO-TESTS E-NO-REPOSITORY E-BARE E-REFTABLE E-UNREADABLE E-OLD-GIT E-SHALLOW E-NO-BASE E-NEWER-RECORD E-BROKEN-RECORD E-NO-REMOTE E-UNREACHABLE E-REMOTE-REFUSED E-PROGRAM-NOT-FOUND E-PROGRAM E-NOT-FIT E-NO-SANDBOX E-BRANCH-ORCH E-GITHUB
         8 nothing ready: E-NOT-READY E-NOTHING-READY E-NOTHING-WAITS

@@ -15,7 +15,7 @@ use crate::process::ProcessError;
 use crate::store::StoreError;
 use crate::task::Evidence;
 use crate::task::contract::Gap;
-use crate::task::id::{BadId, CommitId, Seconds, TaskId, shown};
+use crate::task::id::{BadId, CommitId, RunId, Seconds, TaskId, shown};
 
 use super::looked_at::Check;
 
@@ -112,6 +112,10 @@ pub(crate) enum FlowError {
     /// Another run of this clone is going on.
     #[error("another run of this clone is going on")]
     RunBusy,
+    /// A run over other tasks would take the place of one that waits for a person's yes to its budget. `names`: of those
+    /// other tasks.
+    #[error("{run} waits for a yes to its budget ({why}), and a run over other tasks would take its place")]
+    RunWaits { run: RunId, why: String, names: Vec<String> },
     /// What a run needs before it starts anything is not there.
     #[error("nothing was started: {}", .0.iter().map(|check| check.message.as_str()).collect::<Vec<_>>().join("; "))]
     NotFit(Vec<Check>),

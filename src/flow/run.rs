@@ -2,13 +2,13 @@
 //! beside it and report over channels.
 //!
 //! The state of each task is in its journal, so a run always resumes what an earlier one left. What belongs to the run
-//! itself (budget, turns, log) is in its chain, so that one that was killed goes on as the same run.
+//! itself (budget, turns, log) is in its chain, so that one that was killed or interrupted goes on as the same run.
 
 /// How it ends.
 mod end;
 /// Its queue.
 mod landing;
-/// What a killed run left.
+/// What a killed or interrupted run left.
 mod resume;
 /// What it may spend.
 mod spend;
@@ -30,7 +30,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::agent::{AgentError, TurnResult};
 use crate::git::lock::Marked;
 use crate::plan::turns::Work;
-use crate::process::{Interrupts, Level, Stop, random_letters};
+use crate::process::{Interrupts, Level, Stop};
 use crate::store::Op;
 use crate::task::id::{CommitId, RunId, Seconds, TaskId};
 
@@ -46,8 +46,10 @@ use super::turn::Ready;
 use super::{FlowError, Project};
 
 pub(crate) use outcome::{Left, RunEnd, RunOutcome};
+pub(crate) use resume::Which;
 
 use outcome::{Stopping, Why};
+use resume::Begun;
 
 /// The lock of the one run of a clone.
 pub(super) const LOCK: &str = "run.lock";
@@ -59,7 +61,7 @@ const ESCALATED: &str = "escalated";
 /// What a run was asked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RunRequest {
-    /// Only these tasks; empty = all.
+    /// Only these tasks; empty = all, or those of the run that has not ended.
     pub(crate) only: Vec<TaskId>,
     /// Agents, each for a role or for all.
     pub(crate) agents: Vec<(Option<String>, String)>,
@@ -69,6 +71,8 @@ pub(crate) struct RunRequest {
     pub(crate) unattended: Option<Duration>,
     /// End when a task needs a person; without it the others go on.
     pub(crate) abort_on_failure: bool,
+    /// Its budget was given with it: it may take the place of a run that waits for its own.
+    pub(crate) own_budget: bool,
 }
 
 /// A turn that came to its end, and what came of looking at its work.
@@ -113,6 +117,7 @@ pub(crate) fn run(
         let text = "its agent died with an earlier run: back to the pool".to_owned();
         watcher.line(&Line { step: Step::Resume, tasks: vec![id], seconds: None, text });
     }
+    let which = project.which_run(request, op.at)?;
     let crew = project.crew(&request.agents)?;
     if let Some(text) = project.agents_held_by(&crew)? {
         watcher.line(&Line { step: Step::Note, tasks: Vec::new(), seconds: None, text });
@@ -128,7 +133,8 @@ pub(crate) fn run(
         source,
     })?;
     std::thread::scope(|scope| {
-        let mut dispatcher = Dispatcher::new(project, request, crew, &recorder, op)?;
+        let begun = project.begin_run(which, request, op.at)?;
+        let mut dispatcher = Dispatcher::new(project, request, begun, crew, &recorder, op)?;
         dispatcher.count_trials(&tried);
         // Turns stay on this thread: what they write at their end goes through this project's repository.
         tokio::task::LocalSet::new().block_on(&runtime, dispatcher.work(scope))
@@ -152,6 +158,8 @@ struct Dispatcher<'a> {
     rewound: bool,
     /// Looked after where no sandbox does, with where landings went when it began.
     guarded: Option<(Guarded, String)>,
+    /// What is said before anything else.
+    first: Option<(Step, String)>,
     stop: Stop,
     stopping: Stopping,
     why: Why,
@@ -174,20 +182,16 @@ impl<'a> Dispatcher<'a> {
     fn new(
         project: Project,
         request: &'a RunRequest,
+        begun: Begun,
         crew: Crew,
         watcher: &'a Recorder<'a>,
         op: Op,
     ) -> Result<Dispatcher<'a>, FlowError> {
         let (sender, news) = unbounded_channel();
-        let resumed = project.resumed_run(&request.only, op.at)?;
+        let Begun { run, mut tally, first, again } = begun;
         // What must be known again after a kill is written down at once.
-        let kept = resumed.is_some() || request.unattended.is_some();
-        let (run, mut tally) = resumed.unwrap_or_else(|| {
-            let run = RunId(format!("r-{}", random_letters(4)));
-            (run, Tally::begin(&project, &request.only, op.at))
-        });
+        let kept = again || request.unattended.is_some();
         tally.state.ledger.limit(project.policy.budget.run);
-        tally.state.waits = None;
         let until = request
             .unattended
             .map(|time| Seconds(op.at.0.saturating_add(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))));
@@ -201,13 +205,14 @@ impl<'a> Dispatcher<'a> {
             needed: needed.collect(),
             project,
             request,
-            roster: Roster::new(crew, request.unattended.is_some()),
+            roster: Roster::new(crew, tally.state.until.is_some()),
             watcher,
             op,
             run,
             busy: BTreeMap::new(),
             renewed: Instant::now(),
             landing: false,
+            first,
             stop: Stop::new(),
             stopping: Stopping::No,
             why: Why::Person,
@@ -228,7 +233,9 @@ impl<'a> Dispatcher<'a> {
         let mut interrupts = Interrupts::listen()?;
         let mut turns = tokio::task::JoinSet::new();
         self.project.note_run(&self.run)?;
-        self.say_resumed();
+        if let Some((step, text)) = self.first.take() {
+            self.say(step, &[], None, text);
+        }
         self.project.bury_turns(&self.op, &self.run, &mut self.tally)?;
         if self.kept {
             self.save("started")?;
@@ -313,13 +320,6 @@ impl<'a> Dispatcher<'a> {
         self.kept = true;
         let subject = format!("{} {}", work.role(), work.task());
         self.tally.save_with(&self.project, &self.op, &self.run, &subject, vec![(path, sent.into_bytes())])
-    }
-
-    fn say_resumed(&self) {
-        if self.tally.state.resumed > 0 {
-            let text = format!("{} goes on: it was killed", self.run);
-            self.say(Step::Resume, &[], None, text);
-        }
     }
 
     fn hear(&mut self, news: News) -> Result<(), FlowError> {

@@ -12,6 +12,8 @@ use super::StoreError;
 use super::journal::Store;
 use super::record::{RecordError, TurnWire, VERSION, turn_of, turn_wire};
 
+/// What to type to go on with the run that has not ended, whatever its tasks are.
+pub(crate) const GO_ON: &str = "git orch run";
 /// The file's name.
 pub(crate) const FILE: &str = "run.json";
 
@@ -29,6 +31,8 @@ pub(crate) struct RunState {
     pub(crate) until: Option<Seconds>,
     /// It waits for a person, with the reason: its budget is used up.
     pub(crate) waits: Option<String>,
+    /// Why it goes on only when it is called again, where it was not killed.
+    pub(crate) rests: Option<Rest>,
     /// How often it was killed and went on.
     pub(crate) resumed: u32,
     pub(crate) ledger: Ledger,
@@ -36,12 +40,13 @@ pub(crate) struct RunState {
     pub(crate) commands: Vec<CommandLine>,
 }
 
-impl RunState {
-    /// What to type to go on with it: without the names of its tasks it would be another run.
-    pub(crate) fn command(&self) -> String {
-        let names = self.only.iter().map(|id| format!(" {id}"));
-        std::iter::once("git orch run".to_owned()).chain(names).collect()
-    }
+/// Why a run that was not killed goes on only when it is called again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// A person ended it before everything was done.
+    Interrupted,
+    /// Its budget was used up, and a person allowed it once more.
+    Allowed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,6 +58,8 @@ struct StateWire {
     scope: Vec<String>,
     until: Option<i64>,
     waits: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rests: Option<RestWire>,
     /// How often it was killed and went on.
     #[serde(default)]
     resumed: u32,
@@ -61,6 +68,13 @@ struct StateWire {
     open: Vec<OpenWire>,
     turns: Vec<TurnOfWire>,
     commands: Vec<CommandWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RestWire {
+    Interrupted,
+    Allowed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,6 +145,10 @@ pub(crate) fn state_json(state: &RunState) -> Vec<u8> {
         scope: ids(&state.scope),
         until: state.until.map(|at| at.0),
         waits: state.waits.clone(),
+        rests: state.rests.map(|rest| match rest {
+            Rest::Interrupted => RestWire::Interrupted,
+            Rest::Allowed => RestWire::Allowed,
+        }),
         resumed: state.resumed,
         money_micros: account_wire(
             &state.ledger.accounts.money,
@@ -209,6 +227,10 @@ pub(crate) fn state_of(text: &[u8]) -> Result<RunState, RecordError> {
         scope: ids(&wire.scope)?,
         until: wire.until.map(Seconds),
         waits: wire.waits,
+        rests: wire.rests.map(|rest| match rest {
+            RestWire::Interrupted => Rest::Interrupted,
+            RestWire::Allowed => Rest::Allowed,
+        }),
         resumed: wire.resumed,
         ledger: Ledger {
             caps: Both { money: wire.money_micros.cap, tokens: wire.tokens.cap },
@@ -301,6 +323,7 @@ mod tests {
             scope: ids("t-2"),
             until: Some(Seconds(200)),
             waits: Some("its budget is used up".to_owned()),
+            rests: Some(Rest::Allowed),
             resumed: 2,
             ledger,
             turns: vec![TurnLine { task: TaskId::parse("t-1").unwrap(), turn: turn.unwrap() }],

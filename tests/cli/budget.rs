@@ -164,15 +164,50 @@ fn a_budget_of_nothing_is_a_mistake() {
     }
 }
 
-/// Without the names of its tasks it would be another run, over all of them.
 #[test]
-fn a_run_over_some_tasks_goes_on_by_their_names() {
+fn a_run_over_some_tasks_goes_on_without_their_names() {
     let sandbox = tasks(SETTINGS, 4);
     let ran = sandbox.run(&["run", "t1", "t2", "t3", "--budget", "0.30", "-j", "1", "--no-land"]).exits(5);
     assert_eq!(spent(&sandbox), 400_000);
-    assert!(ran.stderr.contains("git orch run t1 t2 t3"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("git orch run --no-land\n"), "{}", ran.stderr);
+    let again = || sandbox.run(&["run", "-j", "1", "--no-land"]);
+    let ran = again().exits(5);
+    let says = "goes on: its budget was used up; only t1, t2, t3";
+    assert!(ran.stderr.contains(says), "{}", ran.stderr);
     let allowed = sandbox.run(&["approve", "budget"]).exits(0);
-    assert!(allowed.stderr.contains("git orch run t1 t2 t3"), "{}", allowed.stderr);
+    assert!(allowed.stderr.contains("git orch run"), "{}", allowed.stderr);
     let said = "$0.40 of the run's $0.60 are spent\nwhat is left may be too little for a turn";
     assert!(allowed.stdout.contains(said), "{}", allowed.stdout);
+    let status = sandbox.run(&["status"]).exits(0).stdout;
+    assert!(status.contains("may go on within its budget   git orch run\n"), "{status}");
+    again().exits(5);
+    sandbox.run(&["approve", "budget"]).exits(0);
+    again().exits(5);
+    let report = sandbox.run(&["report", "--json"]).exits(0).json();
+    assert_eq!(report["data"]["metrics"]["cost_usd_micros"], 800_000, "{report}");
+    assert!(!report["data"]["notes"].to_string().contains("killed"), "{report}");
+    let runs =
+        || sandbox.run(&["report", "--list", "--json"]).exits(0).json()["data"].as_array().unwrap().len();
+    assert_eq!(runs(), 1, "one run all the way");
+    assert_eq!(sandbox.run(&["show", "t4", "--json"]).exits(0).json()["data"]["state"], "pending");
+}
+
+#[test]
+fn no_other_run_takes_the_place_of_one_that_waits_unless_it_has_its_own_budget() {
+    let sandbox = tasks(SETTINGS, 4);
+    sandbox.run(&["run", "t1", "t2", "--budget", "0.30", "-j", "1", "--no-land"]).exits(5);
+    for more in [&[][..], &["-n"]] {
+        let refused = sandbox.run(&[&["run", "t3", "t4", "--no-land"], more].concat()).exits(5);
+        assert!(refused.stderr.contains("would take its place"), "{}", refused.stderr);
+        for command in ["git orch approve budget\n", "git orch run\n", "git orch run t3 t4 --budget 5\n"] {
+            assert!(refused.stderr.contains(command), "{}", refused.stderr);
+        }
+    }
+    assert_eq!(spent(&sandbox), 400_000);
+    let would = sandbox.run(&["run", "-n"]).exits(0);
+    assert_eq!(would.stdout, "implement t2\n", "only its own tasks");
+    let other = sandbox.run(&["run", "t3", "--budget", "1", "--no-land"]).exits(4);
+    let says = "is left (its budget was used up): this is another run";
+    assert!(other.stderr.contains(says), "{}", other.stderr);
+    assert_eq!(sandbox.run(&["approve", "budget"]).exits(0).stdout, "no run waits for its budget\n");
 }

@@ -171,3 +171,65 @@ fn prompts_and_calls_of_agents_are_rules_too() {
     let report = sandbox.run(&["report", &given, "--json"]).exits(0).stdout;
     assert!(!report.contains("date +"), "how an agent is called may be secret: {report}");
 }
+
+/// Runs until the first turn has started, and is interrupted once then.
+fn interrupted(sandbox: &Sandbox, args: &[&str]) -> (Option<i32>, String) {
+    let (out, log) = (sandbox.home().join("out"), sandbox.home().join("log"));
+    let mut command = sandbox.orch(args);
+    command.stdout(File::create(out).unwrap()).stderr(File::create(&log).unwrap());
+    let mut child = command.spawn().unwrap();
+    let said = || fs::read_to_string(&log).unwrap();
+    let until = Instant::now() + Duration::from_secs(120);
+    while !said().contains("START") {
+        assert!(Instant::now() < until, "no turn: {}", said());
+        sleep(Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    (child.wait().unwrap().code(), said())
+}
+
+#[test]
+fn an_interrupted_run_goes_on_with_its_budget_and_the_end_of_its_time() {
+    let sandbox = tasks(&SETTINGS.replace("echo x", "sleep 2; echo x"), 4);
+    let (code, said) =
+        interrupted(&sandbox, &["run", "--for", "1h", "--budget", "1.2", "-j", "1", "--no-land"]);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("git orch run --no-land\n"), "{said}");
+    let run = sandbox.run(&["report", "--json"]).exits(0).json()["data"]["run"].as_str().unwrap().to_owned();
+    let status = sandbox.run(&["status"]).exits(0).stdout;
+    assert!(status.contains(&format!("Run {run} was interrupted   git orch run\n")), "{status}");
+    let status = sandbox.run(&["status", "--json"]).exits(0).json()["data"]["run"].take();
+    assert_eq!((&status["id"], &status["interrupted"]), (&run.as_str().into(), &true.into()));
+    let state = || -> serde_json::Value {
+        serde_json::from_str(&sandbox.git(&["show", &format!("refs/orch/runs/{run}:run.json")])).unwrap()
+    };
+    let before = state();
+    assert!(before["until"].is_i64(), "{before}");
+    // Three turns fit into its budget, and four tasks are there.
+    let ran = sandbox.run(&["run", "-j", "1", "--no-land"]).exits(5);
+    assert!(ran.stderr.contains(&format!("{run} goes on: it was interrupted\n")), "{}", ran.stderr);
+    let after = state();
+    for same in ["started", "until"] {
+        assert_eq!(before[same], after[same], "{after}");
+    }
+    let money = &after["money_micros"];
+    assert_eq!((&money["cap"], &money["spent"]), (&1_200_000.into(), &1_200_000.into()));
+    let report = sandbox.run(&["report", "--json"]).exits(0).json()["data"].take();
+    assert_eq!((&report["run"], &report["metrics"]["iterations"]), (&run.as_str().into(), &3.into()));
+    assert!(!report["notes"].to_string().contains("killed"), "{report}");
+    // Other names are another run; that the first is left is said.
+    let (code, said) = interrupted(&sandbox, &["run", "--budget", "9", "--no-land"]);
+    assert_eq!(code, Some(4), "nothing was left to do: {said}");
+    let status = sandbox.run(&["status"]).exits(0).stdout;
+    assert!(!status.contains(&run), "it has come to its end: {status}");
+}
+
+#[test]
+fn an_interrupted_run_is_not_left_in_silence() {
+    let sandbox = tasks(&SETTINGS.replace("echo x", "sleep 1; echo x"), 3);
+    let (code, said) = interrupted(&sandbox, &["run", "t1", "t2", "-j", "1", "--no-land"]);
+    assert_eq!(code, Some(130), "{said}");
+    let ran = sandbox.run(&["run", "t3", "--no-land"]).exits(4);
+    assert!(ran.stderr.contains("is left (it was interrupted): this is another run"), "{}", ran.stderr);
+    assert_eq!(sandbox.run(&["show", "t2", "--json"]).exits(0).json()["data"]["state"], "pending");
+}

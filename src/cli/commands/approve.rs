@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::flow::{FlowError, Project};
 use crate::store::Stored;
+use crate::store::run_state::GO_ON;
 use crate::task::id::{CommitId, TaskId};
 use crate::task::{State, Task};
 
@@ -259,7 +260,7 @@ fn budget(ctx: &Context, project: &Project, dry: bool) -> Result<Exit, Failure> 
     state.ledger.grant();
     let now = state.ledger.summary().unwrap_or_default();
     let mut line = format!("{would} the budget of {run} once more: {}\n", text::line(&now));
-    let mut next = state.command();
+    let mut next = GO_ON.to_owned();
     if state.ledger.is_too_small() {
         line.push_str("what is left may be too little for a turn: allow it again, or set a higher one\n");
         next.push_str(" --budget DOLLARS");

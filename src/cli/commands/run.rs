@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::flags::DryRun;
 use crate::cli::text;
 use crate::cli::watcher::watcher;
-use crate::flow::run::{Left, RunOutcome, RunRequest};
+use crate::flow::run::{Left, RunOutcome, RunRequest, Which};
 use crate::flow::{FlowError, Project};
 use crate::plan::retry;
 use crate::plan::turns::{self, Roles, Work, Workload};
@@ -22,7 +22,8 @@ use crate::store::runs::report_json;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Starts agents on what is ready, lets reviewers look at what they hand in, sends back, tests and lands.\n\
-                        Always resumes what an earlier run left. First Ctrl-C: no new turns; second: end the running ones.\n\n\
+                        Always resumes what an earlier run left; one that was killed, interrupted or waits for its budget goes on as the\n\
+                        same run, over its tasks, within its budget and time. First Ctrl-C: no new turns; second: end the running ones.\n\n\
                         Examples:\n  git orch run --agent \"exec:my-agent --headless\"\n  \
                         git orch run t-7k3f -j 2 --agent review=exec:./review.sh\n  git orch run --no-land\n  git orch run --for 8h --budget 20 --on-failure continue"
 )]
@@ -78,6 +79,7 @@ pub(crate) fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, Failure> {
     let project = ctx.project()?;
     let mut request = RunRequest { no_land: args.no_land, ..RunRequest::default() };
     request.unattended = args.for_time.as_deref().map(unattended).transpose()?;
+    request.own_budget = args.budget.is_some();
     request.abort_on_failure = args.on_failure == OnFailure::Abort;
     for task in &args.tasks {
         request.only.push(project.find_open(task)?.task.id);
@@ -155,6 +157,10 @@ fn exit_of(outcome: &RunOutcome, needs: usize) -> Exit {
 
 /// The turns that would start first.
 fn dry_run(ctx: &Context, project: &Project, request: &RunRequest) -> Result<Exit, Failure> {
+    let only = match project.which_run(request, project.op().at)? {
+        Which::Again { state, .. } => state.only,
+        Which::Anew(_) => request.only.iter().cloned().collect(),
+    };
     let crew = project.crew(&request.agents)?;
     let rows = project.store.open_tasks().map_err(FlowError::from)?;
     let mut load = Workload {
@@ -166,7 +172,7 @@ fn dry_run(ctx: &Context, project: &Project, request: &RunRequest) -> Result<Exi
             test: !crew.test.is_empty(),
             clarify: !crew.clarify.is_empty(),
         },
-        only: request.only.iter().cloned().collect(),
+        only,
         ours: "@".to_owned(),
         ..Workload::default()
     };

@@ -5,7 +5,7 @@ use super::git::{dirty, diverged, environment, exchange, git, opening, rewound};
 use super::host::{agent, agent_not_committed, github, process, settings};
 use super::queue::{
     branch_in_the_way, checkout_busy, checkout_in_way, has_landed, interrupted, no_sandbox, not_fit,
-    queue_busy, run_busy,
+    queue_busy, run_busy, run_waits,
 };
 use super::store::{claimed, store};
 use super::task::{not_ready, nothing_ready, nothing_waits, usage};
@@ -82,6 +82,7 @@ impl From<FlowError> for Failure {
             FlowError::NotFit(checks) => not_fit(&checks),
             FlowError::NoSandbox { why } => no_sandbox(&why),
             err @ FlowError::RunBusy => run_busy(&err),
+            FlowError::RunWaits { ref names, .. } => run_waits(&err, names),
             err @ FlowError::BranchInTheWay => branch_in_the_way(&err),
             err @ FlowError::HasLanded { .. } => has_landed(&err),
             FlowError::QueueBusy { pid, since } => queue_busy(pid, since),

@@ -21,7 +21,7 @@ use crate::process::ProcessError;
 use crate::store::StoreError;
 use crate::store::record::RecordError;
 use crate::task::contract::{Gap, Section};
-use crate::task::id::{CommitId, Seconds};
+use crate::task::id::{CommitId, RunId, Seconds};
 use crate::task::state::State;
 use crate::task::{Authority, Evidence, Refused, Trouble, Who};
 use crate::tracker::BadSource;
@@ -163,6 +163,7 @@ fn machine() -> Vec<FlowError> {
     vec![
         FlowError::File { doing: "read", path: text(), source: io() },
         FlowError::RunBusy,
+        FlowError::RunWaits { run: RunId("r-1".to_owned()), why: text(), names: vec!["t-1".to_owned()] },
         FlowError::NoSandbox { why: text() },
         FlowError::NotFit(vec![Check { check: "disk", ok: false, message: text(), fix: None }]),
         FlowError::Prompt(PromptError::Missing { name: text() }),

@@ -5,6 +5,7 @@ use crate::cli::codes::Code;
 use crate::cli::text;
 use crate::flow::FlowError;
 use crate::flow::looked_at::Check;
+use crate::store::run_state::GO_ON;
 use crate::task::id::Seconds;
 
 /// All that is missing before a run, each with what helps.
@@ -32,6 +33,17 @@ pub(super) fn run_busy(err: &FlowError) -> Failure {
     Failure::new(Code::RunBusy, err.to_string())
         .hint("see what it does", "git orch status")
         .hint("end it softly", "git orch stop")
+}
+
+/// `names`: of the tasks of the run that was asked for.
+pub(super) fn run_waits(err: &FlowError, names: &[String]) -> Failure {
+    Failure::new(Code::RunWaits, err.to_string())
+        .hint("allow it once more", "git orch approve budget")
+        .hint("then go on with it", GO_ON)
+        .hint(
+            "or leave it for a run with a budget of its own",
+            format!("{GO_ON} {} --budget 5", names.join(" ")),
+        )
 }
 
 pub(super) fn queue_busy(pid: Option<u32>, since: Seconds) -> Failure {

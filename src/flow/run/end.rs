@@ -6,6 +6,8 @@ use crate::flow::FlowError;
 use crate::flow::project::now;
 use crate::plan::turns::{self, Work};
 use crate::plan::{Card, ready};
+use crate::report::{Outcome, RunReport, TaskLine};
+use crate::store::run_state::{GO_ON, Rest};
 use crate::task::id::TaskId;
 
 use super::{Dispatcher, Left, RunEnd, RunOutcome, Stopping, Why};
@@ -21,10 +23,13 @@ impl Dispatcher<'_> {
             _ => None,
         };
         self.tally.state.waits.clone_from(&waits);
+        self.tally.state.rests = (end == RunEnd::Interrupted).then_some(Rest::Interrupted);
+        let goes_on = waits.is_some() || end == RunEnd::Interrupted;
         let mut report = {
             let reviewers = self.roster.roles(self.op.at).review;
             self.tally.report(&self.project, &self.run, self.op.at, &end, reviewers)?
         };
+        report.command = self.command(&report, goes_on);
         report.breakers.clone_from(&self.roster.opened);
         report.settings = self.project.ruled_by(self.roster.crew())?;
         let kept = self.kept || end != RunEnd::Done || self.watcher.touched();
@@ -32,7 +37,7 @@ impl Dispatcher<'_> {
             self.save("ended")?;
             self.project.keep_report(&self.op, &self.run, &report)?;
         }
-        if waits.is_none() {
+        if !goes_on {
             self.project.forget_run()?;
         }
         let idle = if self.tally.did_nothing() { self.idle()? } else { None };
@@ -52,8 +57,28 @@ impl Dispatcher<'_> {
                 RunEnd::Limit("its time is over".to_owned())
             }
             (Stopping::Soft, Why::Time) => RunEnd::Done,
-            (Stopping::Soft | Stopping::Hard, Why::Person | Why::Time) => RunEnd::Interrupted,
+            // Nothing is there to go on with.
+            (_, Why::Person | Why::Time) if !self.is_anything_left()? && !self.is_anything_queued()? => {
+                RunEnd::Done
+            }
+            (_, Why::Person | Why::Time) => RunEnd::Interrupted,
         })
+    }
+
+    /// What to type to go on: with what the run was asked for and its record does not know.
+    fn command(&self, report: &RunReport, goes_on: bool) -> String {
+        let open = |task: &&TaskLine| !matches!(task.result, Outcome::Landed | Outcome::Cancelled);
+        let only = &self.tally.state.only;
+        let left = report.tasks.iter().filter(open).filter(|task| only.contains(&task.id) && !goes_on);
+        let names = left.map(|task| format!(" {}", task.id));
+        let no_land = self.request.no_land.then(|| " --no-land".to_owned());
+        let abort = self.request.abort_on_failure.then(|| " --on-failure abort".to_owned());
+        std::iter::once(GO_ON.to_owned()).chain(names).chain(no_land).chain(abort).collect()
+    }
+
+    /// Whether something waits to be landed by this run.
+    fn is_anything_queued(&self) -> Result<bool, FlowError> {
+        Ok(!self.request.no_land && !self.in_queue()?.is_empty())
     }
 
     /// Whether there is a turn that could have been taken.

@@ -1,24 +1,47 @@
-//! A run that was killed goes on as the same run: same report, same budget, same end of its time.
+//! A run that was killed or interrupted goes on as the same run: same report, same budget, same end of its time.
 //!
 //! A machine-local file names the run that has not come to its end; its state is in its own chain.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::agent::{self, Agent, Cost, Kind};
+use crate::flow::progress::Step;
 use crate::flow::report::{LOG, Tally};
 use crate::flow::{FlowError, Project};
 use crate::plan::budget::{Close, OpenTurn, Told};
 use crate::policy::agents::AgentEntry;
+use crate::process::random_letters;
 use crate::store::Op;
-use crate::store::run_state::RunState;
+use crate::store::run_state::{Rest, RunState};
 use crate::task::Event;
 use crate::task::id::{RunId, Seconds, TaskId};
 use crate::task::record::{MicroUsd, TurnRecord};
+
+use super::RunRequest;
 
 /// The file's name below the machine-local folder.
 const FILE: &str = "run";
 /// So many of a task's last events are looked through for the end of a turn.
 const EVENTS: usize = 500;
+
+/// What a run begins with.
+pub(super) struct Begun {
+    pub(super) run: RunId,
+    pub(super) tally: Tally,
+    /// What is to be said first.
+    pub(super) first: Option<(Step, String)>,
+    /// It goes on with an unfinished one.
+    pub(super) again: bool,
+}
+
+/// Which run one that is asked for is.
+pub(crate) enum Which {
+    /// The unfinished one, and why it did not come to its end, in words.
+    Again { run: RunId, state: Box<RunState>, why: &'static str },
+    /// Another one; with what is to be said of the unfinished one, which is left.
+    Anew(Option<String>),
+}
 
 impl Project {
     fn unfinished_path(&self) -> PathBuf {
@@ -43,7 +66,7 @@ impl Project {
         }
     }
 
-    /// The run of this clone that has not come to its end: killed, or waiting for a person's yes to its budget.
+    /// The run of this clone that has not come to its end: killed, interrupted, or waiting for a person's yes to its budget.
     ///
     /// # Errors
     /// Its state cannot be read.
@@ -75,6 +98,7 @@ impl Project {
         if state.waits.take().is_none() {
             return Ok(None);
         }
+        state.rests = Some(Rest::Allowed);
         state.ledger.grant();
         let log = self.store.run_file(&run, LOG)?.unwrap_or_default();
         let mut tally = Tally::go_on(state, String::from_utf8_lossy(&log).into_owned());
@@ -84,23 +108,74 @@ impl Project {
         Ok(Some(run))
     }
 
-    /// What to go on with: the unfinished run, if it was about the same tasks and its time is not over.
-    pub(super) fn resumed_run(
+    /// Which run one that is asked for is. Without names it is whatever run is unfinished, with that one's own tasks, unless
+    /// its time is over.
+    ///
+    /// # Errors
+    /// It would take the place of a run that waits for its budget, and has no budget of its own; a record cannot be read.
+    pub(crate) fn which_run(&self, request: &RunRequest, now: Seconds) -> Result<Which, FlowError> {
+        let Some((run, state)) = self.unfinished_run()? else { return Ok(Which::Anew(None)) };
+        let why = match (&state.waits, state.rests) {
+            (Some(_), _) => "its budget was used up",
+            (None, Some(Rest::Interrupted)) => "it was interrupted",
+            (None, Some(Rest::Allowed)) => "its budget is allowed once more",
+            (None, None) => "it was killed",
+        };
+        if state.until.is_some_and(|until| until <= now) {
+            return Ok(Which::Anew(Some(format!(
+                "{run} does not go on, as its time is over: this is another run"
+            ))));
+        }
+        if request.only.is_empty() || self.are_its_tasks(&state, &request.only)? {
+            return Ok(Which::Again { run, state: Box::new(state), why });
+        }
+        match state.waits {
+            Some(why) if !request.own_budget => {
+                let names = request.only.iter().map(ToString::to_string).collect();
+                Err(FlowError::RunWaits { run, why, names })
+            }
+            _ => Ok(Which::Anew(Some(format!("{run} is left ({why}): this is another run")))),
+        }
+    }
+
+    /// Whether the names are those of the run's tasks, or of those that are still open.
+    fn are_its_tasks(&self, state: &RunState, names: &[TaskId]) -> Result<bool, FlowError> {
+        let names: BTreeSet<TaskId> = names.iter().cloned().collect();
+        if state.only.is_empty() || state.only == names {
+            return Ok(!state.only.is_empty());
+        }
+        let open: BTreeSet<TaskId> =
+            self.store.open_tasks()?.rows.into_iter().map(|row| row.card.id).collect();
+        Ok(state.only.intersection(&open).cloned().collect::<BTreeSet<_>>() == names)
+    }
+
+    /// What a run begins with, and what is to be said of it first.
+    pub(super) fn begin_run(
         &self,
-        only: &[TaskId],
+        which: Which,
+        request: &RunRequest,
         now: Seconds,
-    ) -> Result<Option<(RunId, Tally)>, FlowError> {
-        let Some((run, mut state)) = self.unfinished_run()? else { return Ok(None) };
-        let over = state.until.is_some_and(|until| until <= now);
-        if over || state.only != only.iter().cloned().collect() {
-            return Ok(None);
+    ) -> Result<Begun, FlowError> {
+        match which {
+            Which::Anew(left) => {
+                let run = RunId(format!("r-{}", random_letters(4)));
+                let first = left.map(|text| (Step::Note, text));
+                Ok(Begun { run, tally: Tally::begin(self, &request.only, now), first, again: false })
+            }
+            Which::Again { run, mut state, why } => {
+                if state.waits.is_none() && state.rests.is_none() {
+                    state.resumed += 1;
+                }
+                (state.waits, state.rests) = (None, None);
+                let names: Vec<&str> = state.only.iter().map(TaskId::as_str).collect();
+                let over =
+                    if names.is_empty() { String::new() } else { format!("; only {}", names.join(", ")) };
+                let first = Some((Step::Resume, format!("{run} goes on: {why}{over}")));
+                let log = self.store.run_file(&run, LOG)?.unwrap_or_default();
+                let tally = Tally::go_on(*state, String::from_utf8_lossy(&log).into_owned());
+                Ok(Begun { run, tally, first, again: true })
+            }
         }
-        let log = self.store.run_file(&run, LOG)?.unwrap_or_default();
-        // One that waited ended by itself.
-        if state.waits.is_none() && self.store.run_file(&run, "report.json")?.is_none() {
-            state.resumed += 1;
-        }
-        Ok(Some((run, Tally::go_on(state, String::from_utf8_lossy(&log).into_owned()))))
     }
 
     /// Writes down the turns that a killed run had going: what they used by their logs, as far as these go; by the task's

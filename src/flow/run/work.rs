@@ -21,7 +21,7 @@ impl Dispatcher<'_> {
     }
 
     fn wanted_task(&self, id: &TaskId) -> bool {
-        self.request.only.is_empty() || self.request.only.contains(id)
+        self.tally.state.only.is_empty() || self.tally.state.only.contains(id)
     }
 
     /// Decides each review whose reviewers have all answered.
@@ -80,7 +80,7 @@ impl Dispatcher<'_> {
             to_clarify,
             busy: self.busy.keys().cloned().collect(),
             roles: self.roster.roles(self.op.at),
-            only: self.request.only.iter().cloned().collect(),
+            only: self.tally.state.only.clone(),
             ours: format!("@{}", self.project.clone_id()?),
             lapsed,
         })

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::flow::{FlowError, Project};
 use crate::plan::Card;
+use crate::store::run_state::Rest;
 
 use crate::cli::failure::Failure;
 use crate::cli::json::RowJson;
@@ -40,7 +41,7 @@ pub(super) fn data(project: &Project, screen: &Screen, cards: &[Card]) -> Result
     Ok(json!({
         "worktree_gone": bereft,
         "main": {"branch": screen.branch, "commit": project.base.tip.as_str()},
-        "run": screen.run.as_ref().map(|run| json!({"id": run.id, "waits": run.waits, "goes_on": run.goes_on})),
+        "run": screen.run.as_ref().map(|run| json!({"id": run.id, "waits": run.waits, "goes_on": run.goes_on, "interrupted": run.rests == Some(Rest::Interrupted)})),
         "needs_you": needs_you,
         "tasks": tasks,
         "queue": screen.queue.iter().map(|card| card.id.as_str()).collect::<Vec<_>>(),

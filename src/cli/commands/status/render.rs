@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::flow::doctor;
 use crate::plan::Card;
 use crate::plan::card::Need;
+use crate::store::run_state::{GO_ON, Rest};
 use crate::task::id::TaskId;
 
 use crate::cli::text;
@@ -89,14 +90,21 @@ pub(super) fn render(screen: &Screen) -> String {
 /// What stands still, and what cannot be read.
 fn standing(screen: &Screen) -> String {
     let mut out = String::new();
-    if let Some(Unended { id, waits, command, goes_on }) = &screen.run {
+    if let Some(Unended { id, waits, rests, goes_on }) = &screen.run {
         let line = match waits {
             Some(why) => text::attention(&format!(
                 "Run {id} waits for you: {}   git orch approve budget",
                 text::line(why)
             )),
             None if *goes_on => format!("Run {id} goes on"),
-            None => text::attention(&format!("Run {id} was cut off   {command}")),
+            None => {
+                let how = match rests {
+                    None => "was cut off",
+                    Some(Rest::Interrupted) => "was interrupted",
+                    Some(Rest::Allowed) => "may go on within its budget",
+                };
+                text::attention(&format!("Run {id} {how}   {GO_ON}"))
+            }
         };
         let _ = writeln!(out, "{line}");
     }
@@ -297,15 +305,23 @@ mod tests {
 
     #[test]
     fn a_run_that_has_not_ended_says_how_it_stands() {
-        let run = |waits: Option<&str>, goes_on| {
-            let (id, command) = ("r-1".to_owned(), "git orch run t-1 t-2".to_owned());
-            let run = Unended { id, waits: waits.map(str::to_owned), command, goes_on };
+        let run = |waits: Option<&str>, rests, goes_on| {
+            let run = Unended { id: "r-1".to_owned(), waits: waits.map(str::to_owned), rests, goes_on };
             standing(&Screen { run: Some(run), ..screen() })
         };
-        let all = [run(None, true), run(None, false), run(Some("$5.00 of $5.00"), false)].concat();
+        let all = [
+            run(None, None, true),
+            run(None, None, false),
+            run(None, Some(Rest::Interrupted), false),
+            run(None, Some(Rest::Allowed), false),
+            run(Some("$5.00 of $5.00"), None, false),
+        ]
+        .concat();
         assert_snapshot!(anstream::adapter::strip_str(&all), @"
         Run r-1 goes on
-        Run r-1 was cut off   git orch run t-1 t-2
+        Run r-1 was cut off   git orch run
+        Run r-1 was interrupted   git orch run
+        Run r-1 may go on within its budget   git orch run
         Run r-1 waits for you: $5.00 of $5.00   git orch approve budget
         ");
     }

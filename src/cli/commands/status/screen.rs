@@ -8,6 +8,7 @@ use crate::flow::{FlowError, Project};
 use crate::plan::Card;
 use crate::plan::card::Need;
 use crate::plan::ready::{self, Finished};
+use crate::store::run_state::{Rest, RunState};
 use crate::task::State;
 use crate::task::id::{Seconds, TaskId};
 use crate::task::state::Column;
@@ -53,8 +54,8 @@ pub(super) struct Unended {
     pub(super) id: String,
     /// Why it waits for a person, if it does.
     pub(super) waits: Option<String>,
-    /// What to type to go on with it.
-    pub(super) command: String,
+    /// Why it rests, where it was not killed.
+    pub(super) rests: Option<Rest>,
     /// Whether its process is there.
     pub(super) goes_on: bool,
 }
@@ -76,8 +77,8 @@ impl Screen {
         // In this order: one that ends in between is not taken for one that was cut off.
         let goes_on = project.run_goes_on()?;
         if let Some((run, state)) = project.unfinished_run()? {
-            let command = state.command();
-            screen.run = Some(Unended { id: run.to_string(), waits: state.waits, command, goes_on });
+            let RunState { waits, rests, .. } = state;
+            screen.run = Some(Unended { id: run.to_string(), waits, rests, goes_on });
         }
         let today = screen.now - 86_400;
         screen.done_today = done_since(project, cards, Seconds(today))?;
