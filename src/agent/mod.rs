@@ -155,6 +155,10 @@ fn team(name: &str, entry: &AgentEntry, named: &BTreeMap<String, AgentEntry>) ->
         if text == name {
             return Err(wrong("which is the team itself"));
         }
+        // Looked at before it is read: two teams may name each other.
+        if named.get(text).is_some_and(|entry| !entry.workers.is_empty()) {
+            return Err(wrong("which is a team itself"));
+        }
         match parse(text, named)? {
             Agent { kind: Kind::Team { .. }, .. } => Err(wrong("which is a team itself")),
             Agent { kind: Kind::Program(worker), .. } if worker.answer == Answer::Edits => {
@@ -234,6 +238,9 @@ mod tests {
             error,
             "unknown agent 'cluade'. There are mine; or exec:COMMAND for any command, or script:FOLDER"
         );
+        let team = |worker: &str| AgentEntry { workers: vec![worker.to_owned()], ..named["mine"].clone() };
+        let teams = BTreeMap::from([("a".to_owned(), team("b")), ("b".to_owned(), team("a"))]);
+        assert!(matches!(parse("a", &teams), Err(AgentError::Worker { .. })), "they name each other");
         assert!(matches!(parse("exec: ", &named), Err(AgentError::Empty { kind: "exec" })));
         assert!(matches!(parse("mine:", &named), Err(AgentError::NoModel { .. })));
     }

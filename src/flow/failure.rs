@@ -109,6 +109,9 @@ pub(crate) enum FlowError {
     /// Another process of this machine lands.
     #[error("another git orch is landing")]
     QueueBusy { pid: Option<u32>, since: Seconds },
+    /// Whoever pushed a landing is gone, and the push is not.
+    #[error("a push of an earlier landing still goes on: nobody knows yet what has landed")]
+    LandingUnderWay,
     /// Another run of this clone is going on.
     #[error("another run of this clone is going on")]
     RunBusy,

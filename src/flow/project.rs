@@ -96,6 +96,7 @@ impl Project {
         let tip = repo
             .tip(&layout::branch_ref(&branch))?
             .ok_or_else(|| FlowError::NoBase { branch: branch.clone() })?;
+        let repo = repo.with_attributes_of(&tip);
         let committed = repo.read_file(&tip, SETTINGS)?;
         let settings_landed = committed.is_some();
         let text = committed.as_ref().or(worktree_file.as_ref()).cloned().unwrap_or_default();

@@ -160,8 +160,11 @@ impl Project {
     pub(crate) fn push_base(&self, upstream: &Upstream, commit: &CommitId) -> Result<bool, FlowError> {
         let spec = PushSpec { commit: commit.clone(), name: upstream.branch.clone() };
         let pushed = self.repo.push_landing(&upstream.remote, &spec);
+        // Where it is pushed somewhere else than it is fetched from, only the latter says what has landed.
+        let elsewhere = self.repo.has_push_url(&upstream.remote);
         if let Ok(pushed) = &pushed
             && pushed.iter().any(|pushed| matches!(pushed.flag, Flag::Done | Flag::UpToDate))
+            && !elsewhere
         {
             return Ok(true);
         }
@@ -178,6 +181,9 @@ impl Project {
                     Flag::Rejected { reason } => Some(reason),
                     Flag::Done | Flag::UpToDate => None,
                 });
+                let remote = &upstream.remote;
+                let unseen = || format!("what goes to remote.{remote}.pushurl does not come to its url");
+                let reason = reason.or_else(|| elsewhere.then(unseen));
                 Err(crate::git::exchange::ExchangeError::Refused {
                     remote: upstream.remote.clone(),
                     stderr: reason.unwrap_or_default(),
@@ -194,7 +200,9 @@ impl Project {
     pub(crate) fn follow_upstream(&self, upstream: &Upstream) -> Result<(), FlowError> {
         let short = upstream.branch.trim_start_matches("refs/heads/");
         let copy = format!("refs/remotes/{}/{short}", upstream.remote);
-        self.repo.await_landing()?;
+        if !self.repo.await_landing()? {
+            return Err(FlowError::LandingUnderWay);
+        }
         self.repo.fetch(&upstream.remote, &[format!("{}:{copy}", upstream.branch)])?;
         let Some(theirs) = self.repo.tip(&copy)? else { return Ok(()) };
         let ours = self.base.tip.clone();

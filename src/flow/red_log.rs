@@ -23,6 +23,8 @@ const STREAM_MAX: u64 = 256 << 10;
 const LINES: usize = 5;
 /// Lines of each stream for whoever is to mend it.
 const TO_MEND: usize = 60;
+/// Characters of a line: some write all of their data into one.
+const LINE: usize = 500;
 /// What stands above the second stream.
 const ERRORS: &str = "==> standard error <==";
 
@@ -142,13 +144,22 @@ fn telling(text: &str, most: usize) -> Vec<String> {
     };
     let of = |stream: &str| {
         let says = |line: &&str| line.chars().any(char::is_alphanumeric);
-        let lines: Vec<String> = stream.lines().filter(says).map(|line| line.trim_end().to_owned()).collect();
+        let lines: Vec<String> = stream.lines().filter(says).map(cut).collect();
         let last = lines.len().saturating_sub(most);
         let failed = lines.iter().position(|line| crate::suite::format::is_failed_point(line));
         let from = failed.map_or(last, |at| at.min(last));
         lines.into_iter().skip(from).take(most).collect::<Vec<String>>()
     };
     [of(out), of(err)].concat()
+}
+
+/// A line without what would only fill a prompt.
+fn cut(line: &str) -> String {
+    let line = line.trim_end();
+    match line.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +192,7 @@ mod tests {
         let tap = "ok 1 - a\nnot ok 2 - b # TODO later\nnot ok 3 - c\n# got 3\n# expected 4\nok 4\nok 5\nok 6\n1..6\n";
         assert_eq!(telling(tap, 3), ["not ok 3 - c", "# got 3", "# expected 4"]);
         assert_eq!(telling(tap, 7).len(), 7);
+        assert_eq!(telling(&"é".repeat(10_000), 1)[0].chars().count(), LINE + 3);
     }
 
     #[test]

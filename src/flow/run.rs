@@ -152,6 +152,8 @@ struct Dispatcher<'a> {
     /// When the claims of what is worked on were last renewed.
     renewed: Instant,
     landing: bool,
+    /// When another process was last found to land on this machine, while something waits to.
+    elsewhere: Option<Instant>,
     /// Where the base branch was when it was last looked at.
     base: CommitId,
     /// Somebody took commits away from it: what is in it is no longer known to be good.
@@ -213,6 +215,7 @@ impl<'a> Dispatcher<'a> {
             renewed: Instant::now(),
             landing: false,
             first,
+            elsewhere: None,
             stop: Stop::new(),
             stopping: Stopping::No,
             why: Why::Person,
@@ -286,7 +289,12 @@ impl<'a> Dispatcher<'a> {
         }
         self.start_landing(scope)?;
         self.show()?;
-        Ok(self.landing || !self.busy.is_empty() || self.gathering.is_some() || self.waits_for_agent()?)
+        let elsewhere = self.elsewhere.is_some() && self.stopping == Stopping::No;
+        Ok(self.landing
+            || elsewhere
+            || !self.busy.is_empty()
+            || self.gathering.is_some()
+            || self.waits_for_agent()?)
     }
 
     /// Tells other clones that the agents are still at work.
@@ -337,7 +345,10 @@ impl<'a> Dispatcher<'a> {
                     }
                     Err(FlowError::Interrupted) => Ok(()),
                     // Somebody else lands on this machine: that is as good.
-                    Err(FlowError::QueueBusy { .. }) => Ok(()),
+                    Err(FlowError::QueueBusy { .. } | FlowError::LandingUnderWay) => {
+                        self.elsewhere = Some(Instant::now());
+                        Ok(())
+                    }
                     Err(err) => Err(err),
                 }
             }

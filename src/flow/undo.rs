@@ -214,12 +214,17 @@ fn refuse_by_surprise(journals: &[Journal], last: &EventRecord) -> Result<(), Fl
         .max_by_key(|(_, event)| (event.at, &event.op))
         .filter(|(_, event)| (event.at, &event.op) > (last.at, &last.op));
     let Some((id, event)) = later else { return Ok(()) };
-    let text = format!(
-        "what happened last was no step of yours ({id}: {}), and cannot be taken back; your last step is undone by its name: \
-         git orch undo {}",
-        event.event.subject(&event.actor.who),
-        last.op
+    let went_on = |journal: &Journal| {
+        let concerned = journal.events.iter().any(|(_, event)| event.op == last.op);
+        concerned && last_standing(journal, &last.op).is_some_and(|event| event.op != last.op)
+    };
+    let mut text = format!(
+        "what happened last was no step of yours ({id}: {}), and cannot be taken back",
+        event.event.subject(&event.actor.who)
     );
+    if !journals.iter().any(went_on) {
+        text.push_str(&format!("; your last step is undone by its name: git orch undo {}", last.op));
+    }
     Err(FlowError::NothingToUndo(text))
 }
 

@@ -109,6 +109,19 @@ impl Git {
         self
     }
 
+    /// Lets files be judged by the attributes of the base: neither by those in the main worktree, where somebody may have
+    /// checked out the very change that is judged, nor by those of the user's own settings.
+    pub(super) fn judging_by_base(self, repo: &Repo) -> Git {
+        let git = self
+            .config("core.attributesFile", "/dev/null")
+            .config("core.bigFileThreshold", "512m")
+            .env("GIT_ATTR_NOSYSTEM", "1");
+        match &repo.attributes {
+            Some(commit) => git.env("GIT_ATTR_SOURCE", commit.as_str()),
+            None => git,
+        }
+    }
+
     /// A command in a folder, with no repository named yet.
     pub(super) fn bare(dir: &Path) -> Git {
         let mut command = Command::new("git");

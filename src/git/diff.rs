@@ -129,6 +129,7 @@ impl Repo {
     /// The plumbing command, as the settings for `git diff` (prefixes, order, renames off) do not reach it.
     fn diff_tree(&self, format: &[&str]) -> Git {
         Git::on(self)
+            .judging_by_base(self)
             .args(["diff-tree", "-r", "-M"])
             .args(["--no-ext-diff", "--no-textconv"]) // programs that settings and attributes name
             .args(format.iter().copied())

@@ -91,6 +91,11 @@ impl Repo {
         !remote.is_empty() && !remote.starts_with('-') && (set("url") || set("pushurl"))
     }
 
+    /// Whether a remote is pushed to under other addresses than it is fetched from.
+    pub(crate) fn has_push_url(&self, remote: &str) -> bool {
+        self.config_string(&format!("remote.{remote}.pushurl")).is_some()
+    }
+
     /// What a local branch follows, given by its short name; `None` also where it follows another local branch.
     pub(crate) fn upstream_of(&self, branch: &str) -> Option<Upstream> {
         let remote = self.config_string(&format!("branch.{branch}.remote"))?;
@@ -143,17 +148,14 @@ impl Repo {
     }
 
     /// Waits for a push of a landing that a killed process left running, for some seconds: before it has ended, nobody
-    /// knows what has landed.
+    /// knows what has landed. False where it still goes on.
     ///
     /// # Errors
     /// The lock file cannot be used.
-    pub(crate) fn await_landing(&self) -> Result<(), GitError> {
+    pub(crate) fn await_landing(&self) -> Result<bool, GitError> {
         let path = self.local_path(LANDING)?;
         let alone = ask_again(PATIENCE, || lock::try_lock(&path, FlockOperation::NonBlockingLockExclusive))?;
-        if alone.is_none() {
-            tracing::debug!("a push of a landing goes on");
-        }
-        Ok(())
+        Ok(alone.is_some())
     }
 
     /// Deletes a remote's ref that must be at `expected`.
@@ -223,8 +225,11 @@ impl Repo {
             return Err(self.why(remote, &finished));
         }
         let unanswered = || Flag::Rejected { reason: tail(&finished.stderr) };
-        let flag =
-            |name: &str| answers.iter().find(|found| found.name == name).map(|found| found.flag.clone());
+        // A remote may be several places: one of them that refused counts.
+        let flag = |name: &str| {
+            let of_name = || answers.iter().filter(|found| found.name == name).map(|found| &found.flag);
+            of_name().find(|flag| matches!(flag, Flag::Rejected { .. })).or_else(|| of_name().next()).cloned()
+        };
         Ok(names
             .iter()
             .map(|&name| Pushed { name: name.to_owned(), flag: flag(name).unwrap_or_else(unanswered) })

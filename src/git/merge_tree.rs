@@ -117,6 +117,7 @@ impl Pair<'_> {
 
 fn command(repo: &Repo) -> Git {
     Git::on(repo)
+        .judging_by_base(repo)
         .without_local_filters(repo) // merge.renormalize would run them
         .args(["merge-tree", "--write-tree", "--stdin"]) // --stdin implies -z
         .arg("--name-only") // conflicted files once each, without stages

@@ -3,6 +3,7 @@
 use super::GitError;
 use super::error::Cause;
 use super::mark::FileMark;
+use crate::task::id::CommitId;
 use gix::bstr::{BString, ByteSlice};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ pub(crate) struct Repo {
     common: PathBuf,
     main: PathBuf,
     here: Option<PathBuf>,
+    /// Whose `.gitattributes` count where changes are measured and merged.
+    pub(super) attributes: Option<CommitId>,
     pub(super) version: Arc<OnceLock<Version>>,
     /// Objects that were written and are not yet on the disk for sure; shared, as any clone may write the ref.
     pub(super) unsynced: Arc<Mutex<Vec<gix::ObjectId>>>,
@@ -102,10 +105,16 @@ impl Repo {
             common,
             main,
             here,
+            attributes: None,
             version: Arc::default(),
             unsynced: Arc::default(),
             packed_seen: Cell::default(),
         })
+    }
+
+    /// The same, where changes are measured and merged by the attributes of this commit.
+    pub(crate) fn with_attributes_of(self, base: &CommitId) -> Repo {
+        Repo { attributes: Some(base.clone()), ..self }
     }
 
     /// The folder that all worktrees share: `.git` of the main worktree.

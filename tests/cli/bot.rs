@@ -297,8 +297,7 @@ fn scenario_51_only_commands_of_people_are_followed_and_what_is_wrong_is_correct
     let hub = Hub::new("");
     hub.pull(7, "src/b.txt", "fine\n");
     let several = hub.say(7, "bob", "Nice.\n/orch check\n\n/orch why");
-    let quoted =
-        hub.say(7, "bob", "> /orch approve\n\n```\n/orch approve\n/orch queue\n```\nas `/orch approve` does");
+    let quoted = hub.say(7, "bob", "> /orch approve\n\n    /orch queue\n\nas `/orch approve` does");
     let too_early = hub.say(7, "bob", "/orch queue");
     let wrong = ["/orch +r", "/orch frobnicate", "/orch queue p99999999999999999999"];
     let wrong = wrong.map(|said| hub.say(7, "bob", said));

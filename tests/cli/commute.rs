@@ -78,6 +78,25 @@ fn the_queue_stops_where_main_shows_that_they_do_not_go_together() {
     assert_eq!(field.landed(), ["a", "b"]);
 }
 
+/// What ends the tests before they answer is no reason to go on as if nothing was.
+#[test]
+fn the_queue_stops_where_main_gives_no_result_any_more() {
+    let both = "if grep -q end a.txt && test -e p.txt; then kill -9 $$; fi";
+    let (field, ran, code) = overtaken(both, COMMUTE, "p.txt");
+    assert_eq!((names(&ran["landed"]), code), (vec!["a"], 4));
+    let stopped = || field.sandbox.run(&["queue", "--json"]).json()["data"]["stopped"].take();
+    let why = stopped();
+    let says =
+        "the tests of main give no result since a landed, tested without each other or what was pushed: ";
+    assert!(why[0]["why"].as_str().unwrap_or_default().starts_with(says), "{why}");
+    field.queue(&["b"]);
+    field.drain(4);
+    assert_eq!(field.landed(), ["a"]);
+    // Whoever looked lets it go on, once.
+    field.sandbox.run(&["approve", "queue"]).exits(0);
+    assert_eq!(stopped(), serde_json::json!([]));
+}
+
 #[test]
 fn a_bound_leaves_the_look_at_main_to_the_next_run() {
     let (field, ran, _) = overtaken_with(&["--runs", "1"], "true", COMMUTE, "p.txt");

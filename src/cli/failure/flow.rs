@@ -86,6 +86,9 @@ impl From<FlowError> for Failure {
             err @ FlowError::BranchInTheWay => branch_in_the_way(&err),
             err @ FlowError::HasLanded { .. } => has_landed(&err),
             FlowError::QueueBusy { pid, since } => queue_busy(pid, since),
+            FlowError::LandingUnderWay => {
+                of(Code::QueueBusy, &err).hint("see whether it has ended", "git orch queue").again("then", "")
+            }
             FlowError::Interrupted => interrupted(),
             FlowError::Rewound { id, remote, theirs, ours } => rewound(&id, &remote, &theirs, &ours),
             FlowError::Diverged { ref branch, ref upstream, .. } => diverged(&err, branch, upstream),

@@ -63,6 +63,7 @@ pub(super) fn samples() -> Vec<FlowError> {
         },
         FlowError::HasLanded { id: id("a"), commit: commit('c') },
         FlowError::QueueBusy { pid: Some(12), since: Seconds(0) },
+        FlowError::LandingUnderWay,
         FlowError::Rewound {
             id: "t-1".to_owned(),
             remote: "origin".to_owned(),

@@ -163,7 +163,18 @@ impl Lander<'_> {
     pub(super) fn does_not_go_together(&self) -> Result<Option<String>, FlowError> {
         let Some(joint) = self.joint()? else { return Ok(None) };
         let tree = self.project.repo.tree_of(&self.project.base.tip)?;
-        let Some(told) = self.project.full_results(&tree)? else { return Ok(None) };
+        let branch = &self.project.base.branch;
+        let landed = joint.tasks.join(", ");
+        let Some(told) = self.project.full_results(&tree)? else {
+            // Tests that give no result may well be what they do together.
+            let why = self.why_no_result(&tree)?;
+            return Ok(why.map(|why| {
+                format!(
+                    "the tests of {branch} give no result since {landed} landed, tested without each other or what was \
+                     pushed: {why}; look at it, or revert one of them"
+                )
+            }));
+        };
         if self.baseline_in_doubt(&tree, Some(&told))? {
             return Ok(None);
         }
@@ -174,13 +185,21 @@ impl Lander<'_> {
             return Ok(None);
         }
         let tests: Vec<&str> = worse.iter().take(NAMED).map(|worse| worse.test.as_str()).collect();
-        let branch = &self.project.base.branch;
         let text = format!(
-            "{branch} fails since {} landed, tested without each other or what was pushed: {}; mend or revert one of them",
-            joint.tasks.join(", "),
+            "{branch} fails since {landed} landed, tested without each other or what was pushed: {}; mend or revert one of them",
             one_line(&tests.join(", "))
         );
         Ok(Some(text))
+    }
+
+    /// Why the last full run of a tree gave no result that counts, if it ran.
+    fn why_no_result(&self, tree: &TreeId) -> Result<Option<String>, FlowError> {
+        let set = self.project.test_set(&Which::Full);
+        let runs = self.project.known_verdicts(tree)?;
+        Ok(runs.iter().rev().find_map(|run| match &run.said {
+            Said::NoEvidence(why) if run.set == set => Some(one_line(why)),
+            Said::NoEvidence(_) | Said::Results(_) => None,
+        }))
     }
 
     /// Somebody knows what these landings do together.

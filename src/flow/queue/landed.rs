@@ -34,16 +34,19 @@ impl Project {
     /// task in again is told that the base has all of it.
     ///
     /// # Errors
-    /// Git fails.
+    /// A push of a landing still goes on; or git fails.
     pub(crate) fn withdrawing_task(&self, id: &TaskId) -> Result<(Project, FileLock), FlowError> {
         let tested =
             |task: &Task| matches!(task.state, State::ReadyForHandoff { phase: Phase::Testing { .. }, .. });
         if let (Some(upstream), false) = (&self.base.upstream, self.offline)
             && self.store.load(id)?.is_some_and(|stored| tested(&stored.task))
             && let Ok(_alone) = MergeSlot::take_briefly(&self.repo)?
-            && let Err(err) = self.follow_upstream(upstream)
         {
-            tracing::debug!(%err, "what landed on the remote is not known");
+            match self.follow_upstream(upstream) {
+                Err(err @ FlowError::LandingUnderWay) => return Err(err),
+                Err(err) => tracing::debug!(%err, "what landed on the remote is not known"),
+                Ok(()) => {}
+            }
         }
         self.withdrawing()
     }

@@ -2,7 +2,7 @@
 
 use crate::plan::card::{Card, Need};
 use crate::report::{Awaits, Before, FindingLine, Outcome, Sum, TaskLine};
-use crate::task::finding::Severity;
+use crate::task::finding::{Finding, Severity};
 use crate::task::{State, Task};
 
 use super::Tally;
@@ -47,6 +47,12 @@ impl Tally {
     pub(super) fn findings(&self, task: &Task) -> Vec<FindingLine> {
         let landed = matches!(task.state, State::Completed { .. });
         let last = task.reviews.last().map(|review| &review.head);
+        let at_last = || task.reviews.iter().filter(|review| Some(&review.head) == last);
+        // Whoever looked last and still says it did not see it mended.
+        let stands = |finding: &Finding| {
+            let said = at_last().flat_map(|review| &review.findings);
+            said.into_iter().any(|other| (&other.file, &other.title) == (&finding.file, &finding.title))
+        };
         let given = self.turns_on(&task.id).filter(|turn| turn.is_review()).count();
         let mut lines = Vec::new();
         for review in task.reviews.iter().skip(task.reviews.len().saturating_sub(given)) {
@@ -55,7 +61,7 @@ impl Tally {
                     reviewer: review.reviewer.clone(),
                     task: task.id.clone(),
                     severity: finding.severity,
-                    fixed: landed && last != Some(&review.head),
+                    fixed: landed && last != Some(&review.head) && !stands(finding),
                 });
             }
         }

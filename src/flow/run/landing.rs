@@ -13,6 +13,9 @@ use super::{Dispatcher, News, Stopping};
 /// How long a change waits in the queue for others that are about to follow: they are tested together then.
 const GATHER: Duration = Duration::from_secs(3);
 
+/// How long to leave the queue to another process of this machine before it is tried again.
+const ELSEWHERE: Duration = Duration::from_secs(1);
+
 impl<'a> Dispatcher<'a> {
     /// What waits in the queue, with its phase: if this has not changed since it came to rest, asking again is no use.
     pub(super) fn in_queue(&self) -> Result<BTreeSet<(TaskId, String)>, FlowError> {
@@ -36,9 +39,16 @@ impl<'a> Dispatcher<'a> {
         let waiting = self.in_queue()?;
         let nothing = waiting.is_empty() && !self.project.is_untested_joint()?;
         if nothing || self.rested.as_ref() == Some(&waiting) {
+            (self.gathering, self.elsewhere) = (None, None);
+            return Ok(());
+        }
+        // Whoever is asked to stop leaves the rest to the other.
+        let left = |at: Instant| at.elapsed() < ELSEWHERE || self.stopping > Stopping::No;
+        if self.elsewhere.is_some_and(left) {
             self.gathering = None;
             return Ok(());
         }
+        self.elsewhere = None;
         let since = *self.gathering.get_or_insert_with(Instant::now);
         let others = !self.busy.is_empty();
         if others && since.elapsed() < GATHER {

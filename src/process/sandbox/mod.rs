@@ -129,6 +129,9 @@ impl Sandbox {
         job.env.extend(env);
         if self.relays() {
             self.relayed(job);
+        } else if self.means != Means::Nothing && self.network == Network::Nothing {
+            // Nobody puts them in outside: without a network the keys are of no use but to be given away.
+            let _ = stand_ins(job);
         }
         self.furnish()?;
         if let Some(answered) = &self.answered {
@@ -255,13 +258,7 @@ impl Sandbox {
 
     /// Leads a job to its endpoints through a relay, with stand-ins for its keys.
     fn relayed(&self, job: &mut Job) {
-        let mut secrets = Vec::new();
-        for (name, value) in &mut job.env {
-            if is_key(name) && !value.is_empty() {
-                let stand_in = format!("git-orch-{}", random_letters(24));
-                secrets.push((stand_in.clone(), std::mem::replace(value, stand_in)));
-            }
-        }
+        let secrets = stand_ins(job);
         let inside = self.relay_address();
         for (_, value) in job.env.iter_mut().filter(|(_, value)| value.contains(RELAY_MARK)) {
             *value = value.replace(RELAY_MARK, &inside);
@@ -298,8 +295,20 @@ impl Sandbox {
     }
 }
 
+/// Puts a stand-in into each variable that holds a key; answers with the pairs of both.
+fn stand_ins(job: &mut Job) -> Vec<(String, String)> {
+    let mut secrets = Vec::new();
+    for (name, value) in &mut job.env {
+        if is_key(name) && !value.is_empty() {
+            let stand_in = format!("git-orch-{}", random_letters(24));
+            secrets.push((stand_in.clone(), std::mem::replace(value, stand_in)));
+        }
+    }
+    secrets
+}
+
 /// Whether a variable holds what opens a door, by its name.
-fn is_key(name: &str) -> bool {
+pub(crate) fn is_key(name: &str) -> bool {
     ["_KEY", "_TOKEN", "_SECRET"].iter().any(|end| name.ends_with(end))
 }
 
