@@ -1,5 +1,7 @@
 //! From a command line that was read to the command that it asks for.
 
+use std::path::PathBuf;
+
 use clap::CommandFactory as _;
 
 use crate::flow::FlowError;
@@ -34,6 +36,11 @@ pub(super) fn carried_out(context: &Context, command: &Command) -> u8 {
     }
 }
 
+/// The folder that a shell stands in, where nothing is there any more.
+fn gone(stands_in: Option<String>) -> Option<PathBuf> {
+    stands_in.map(PathBuf::from).filter(|folder| !folder.exists())
+}
+
 /// `typed`: the words behind `git orch`.
 pub(super) fn context<'a>(cli: &Cli, typed: impl Iterator<Item = &'a str>) -> Context {
     let variables: Vec<(String, String)> = std::env::vars_os()
@@ -44,7 +51,8 @@ pub(super) fn context<'a>(cli: &Cli, typed: impl Iterator<Item = &'a str>) -> Co
         found.map(|(_, value)| value.clone())
     };
     let given = Given {
-        dir: std::env::current_dir().unwrap_or_default(),
+        // Of a folder that is gone the shell alone knows the name.
+        dir: std::env::current_dir().or_else(|err| gone(variable("PWD")).ok_or(err)).unwrap_or_default(),
         acts_as: cli.command.acts_as().or_else(|| variable("GIT_ORCH_AS")),
         login: variable("USER").or_else(|| variable("LOGNAME")),
         environment: variables.iter().filter(|(name, _)| name.starts_with("GIT_ORCH_")).cloned().collect(),

@@ -9,7 +9,6 @@ mod setup;
 /// Refs, journals, worktrees.
 mod stored;
 
-use crate::git::Repo;
 use crate::git::repo::OpenError;
 use crate::process::left_over;
 use crate::store::chain;
@@ -31,9 +30,9 @@ const COMMITS: usize = 200;
 pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
     let mut found = Diagnosis::default();
     sandbox(&mut found);
-    let repo = match Repo::discover(&given.dir) {
+    let repo = match given.repo() {
         Ok(repo) => repo,
-        Err(err) => {
+        Err(FlowError::Open(err)) => {
             let fix = match &err {
                 OpenError::NotARepository { .. } => "git init",
                 OpenError::Bare { .. } => "git clone BARE-REPOSITORY FOLDER",
@@ -43,6 +42,10 @@ pub(crate) fn examine(given: &Given, request: &InitRequest) -> Diagnosis {
                 OpenError::Unreadable { .. } => "git fsck",
             };
             found.wrong("repository", chain(&err), fix);
+            return found;
+        }
+        Err(err) => {
+            found.wrong("repository", err.to_string(), "cd ..");
             return found;
         }
     };

@@ -1,6 +1,7 @@
 //! What can stop a command, as data. `cli::failure` decides exit code, words and hints.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::agent::AgentError;
 use crate::forge::BadPayload;
@@ -24,6 +25,9 @@ use super::looked_at::Check;
 pub(crate) enum FlowError {
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Nothing is where the command was called. `main`: the repository's own folder, where it can be told.
+    #[error("the folder that you are in is gone{}", main.as_ref().map_or("", |_| ": the worktree of a task that has landed?"))]
+    FolderGone { main: Option<PathBuf> },
     #[error(transparent)]
     Git(#[from] GitError),
     #[error(transparent)]

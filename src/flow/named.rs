@@ -64,6 +64,31 @@ impl Project {
     }
 }
 
+impl Project {
+    /// Of roles for which nobody is set: that `orch.toml` here names somebody, and the command that lets it count. `None` where
+    /// it does not either.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(super) fn roles_not_committed(&self, roles: &[&str]) -> Result<Option<(String, String)>, FlowError> {
+        let Some(here) = self.settings_here() else { return Ok(None) };
+        let committed = self.settings_committed()?.unwrap_or_default();
+        let keys = roles.iter().map(|role| format!("agents.{role}"));
+        let set: Vec<String> =
+            keys.filter(|key| here.contains_key(key) && here.get(key) != committed.get(key)).collect();
+        if set.is_empty() {
+            return Ok(None);
+        }
+        let branch = &self.base.branch;
+        let counts = if set.len() == 1 { "counts once it is" } else { "count once they are" };
+        let why = format!("orch.toml here sets {}, which {counts} committed on {branch}", set.join(" and "));
+        let commit = "git add orch.toml && git commit orch.toml -m \"Set agents\"";
+        let on_base = self.repo.worktree_branch(self.root())? == Some(self.base.full());
+        let command = if on_base { commit.to_owned() } else { format!("git switch {branch} && {commit}") };
+        Ok(Some((why, command)))
+    }
+}
+
 /// What settings say of one agent, by key.
 fn of_agent<'a>(values: &'a Values, name: &str) -> BTreeMap<&'a str, &'a Value> {
     let below = format!("agent.{name}.");

@@ -43,6 +43,22 @@ pub(crate) struct Given {
     pub(crate) seat: Option<Seat>,
 }
 
+impl Given {
+    /// The repository around the folder where the command was called.
+    ///
+    /// # Errors
+    /// The folder is gone, or in no repository that can be used.
+    pub(crate) fn repo(&self) -> Result<Repo, FlowError> {
+        if self.dir.exists() {
+            return Ok(Repo::discover(&self.dir)?);
+        }
+        let worktrees =
+            |folder: &&Path| folder.file_name().is_some_and(|name| name == crate::guard::paths::WORKTREES);
+        let main = self.dir.ancestors().skip(1).find(worktrees).and_then(Path::parent);
+        Err(FlowError::FolderGone { main: main.filter(|main| main.exists()).map(Path::to_owned) })
+    }
+}
+
 /// The branch onto which everything lands.
 #[derive(Debug, Clone)]
 pub(crate) struct Base {
@@ -88,7 +104,7 @@ impl Project {
     /// # Errors
     /// No repository that can be used, no base branch, settings that cannot be read.
     pub(crate) fn open(given: &Given) -> Result<Project, FlowError> {
-        let repo = Repo::discover(&given.dir)?;
+        let repo = given.repo()?;
         let worktree_file = read_optional(&repo.main_worktree().join(SETTINGS))?;
         let branch = base_branch(&repo, given, worktree_file.as_deref())?;
         let behind = repo.branch_behind(&layout::branch_ref(&branch))?;

@@ -126,8 +126,9 @@ impl Tally {
         self.landed.len()
     }
 
-    pub(crate) fn did_nothing(&self) -> bool {
-        self.state.commands.is_empty() && self.landed.is_empty()
+    /// Whether no command came to the first `before`, and nothing landed.
+    pub(crate) fn did_nothing(&self, before: usize) -> bool {
+        self.state.commands.len() <= before && self.landed.is_empty()
     }
 
     /// What the turns that ended have cost, in millionths of a dollar; unknown if any is.

@@ -8,6 +8,8 @@
 mod end;
 /// Its queue.
 mod landing;
+/// What it is asked for.
+mod request;
 /// What a killed or interrupted run left.
 mod resume;
 /// What it may spend.
@@ -45,7 +47,8 @@ use super::roster::Roster;
 use super::turn::Ready;
 use super::{FlowError, Project};
 
-pub(crate) use outcome::{Left, RunEnd, RunOutcome};
+pub(crate) use outcome::{Idle, Left, RunEnd, RunOutcome};
+pub(crate) use request::RunRequest;
 pub(crate) use resume::Which;
 
 use outcome::{Stopping, Why};
@@ -57,23 +60,6 @@ pub(super) const LOCK: &str = "run.lock";
 const TICK: Duration = Duration::from_millis(500);
 /// The state of a task that needs a person's decision.
 const ESCALATED: &str = "escalated";
-
-/// What a run was asked for.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RunRequest {
-    /// Only these tasks; empty = all, or those of the run that has not ended.
-    pub(crate) only: Vec<TaskId>,
-    /// Agents, each for a role or for all.
-    pub(crate) agents: Vec<(Option<String>, String)>,
-    /// Leave what is ready in the queue.
-    pub(crate) no_land: bool,
-    /// Nobody watches: work as long as this, wait for agents however often they pause, and look at everything before.
-    pub(crate) unattended: Option<Duration>,
-    /// End when a task needs a person; without it the others go on.
-    pub(crate) abort_on_failure: bool,
-    /// Its budget was given with it: it may take the place of a run that waits for its own.
-    pub(crate) own_budget: bool,
-}
 
 /// A turn that came to its end, and what came of looking at its work.
 struct TurnEnd {
@@ -174,6 +160,8 @@ struct Dispatcher<'a> {
     /// The queue came to rest at this state of the refs: no use in asking it again before something changes.
     rested: Option<BTreeSet<(TaskId, String)>>,
     tally: Tally,
+    /// How many commands it had run when it was called.
+    before: usize,
     /// Whether the run has a chain: it gets one with the first thing that it does.
     kept: bool,
     sender: UnboundedSender<News>,
@@ -222,6 +210,7 @@ impl<'a> Dispatcher<'a> {
             over: None,
             gathering: None,
             rested: None,
+            before: tally.state.commands.len(),
             tally,
             kept,
             sender,

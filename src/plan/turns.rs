@@ -87,6 +87,17 @@ pub(crate) struct Workload {
     pub(crate) lapsed: BTreeSet<TaskId>,
 }
 
+/// How many tasks were sent back to one of our agents, and wait for one that mends them where none is set.
+pub(crate) fn stuck(load: &Workload, finished: &impl Fn(&TaskId) -> Option<Finished>) -> usize {
+    if load.roles.fix {
+        return 0;
+    }
+    let load = Workload { roles: Roles { fix: true, ..Roles::default() }, ..load.clone() };
+    // What is back in the pool is as good for a person.
+    let held = |id: &TaskId| load.cards.iter().any(|card| card.id == *id && card.state != "pending");
+    wanted(&load, finished).iter().filter(|work| held(work.task())).count()
+}
+
 /// The turns that could start now, in the order in which they should: reviews, then what was sent back, then new work;
 /// within each by priority and age.
 pub(crate) fn wanted(load: &Workload, finished: &impl Fn(&TaskId) -> Option<Finished>) -> Vec<Work> {

@@ -233,3 +233,35 @@ fn an_interrupted_run_is_not_left_in_silence() {
     assert!(ran.stderr.contains("is left (it was interrupted): this is another run"), "{}", ran.stderr);
     assert_eq!(sandbox.run(&["show", "t2", "--json"]).exits(0).json()["data"]["state"], "pending");
 }
+
+#[test]
+fn what_waits_for_an_agent_that_is_not_set_is_said_with_what_helps() {
+    let sandbox = tasks(&SETTINGS.replace("implement = \"dear\"\n", ""), 1);
+    let agent = "implement=exec:date +%N > x.txt";
+    sandbox.run(&["run", "--no-land", "--agent", agent]).exits(4);
+    sandbox.run(&["reject", "t1", "-m", "no", "--as", "lead"]).exits(0);
+    let left = "\n1 task is left, and no agent may have a turn: none is set that mends what was sent back";
+    let helps = "git orch run --agent exec:COMMAND\n";
+    let ran = sandbox.run(&["run", "--no-land"]).exits(4);
+    assert!(ran.stdout.ends_with(&format!("{left}\n")) && ran.stderr.contains(helps), "{ran:?}");
+    let status = sandbox.run(&["status"]).exits(0);
+    assert!(status.stderr.contains(helps), "{status:?}");
+    // An agent is set here, and does not count yet.
+    sandbox.write("orch.toml", SETTINGS);
+    let more = "orch.toml here sets agents.implement, which counts once it is committed on main\n";
+    let commit = "git add orch.toml && git commit orch.toml -m \"Set agents\"\n";
+    let ran = sandbox.run(&["run", "--no-land"]).exits(4);
+    assert!(ran.stdout.ends_with(&format!("{left}; {more}")) && ran.stderr.contains(commit), "{ran:?}");
+    sandbox.run(&["stop", "t1", "--abandon"]).exits(0);
+    sandbox.run(&["add", "Task 2", "--id", "t2"]).exits(0);
+    let ran = sandbox.run(&["run", "--no-land"]).exits(8);
+    assert_eq!(ran.stdout, format!("1 task waits for an agent, and none is set: {more}"));
+    assert!(ran.stderr.contains(commit), "{ran:?}");
+    sandbox.git(&["checkout", "-q", "-b", "other"]);
+    let ran = sandbox.run(&["run", "--no-land"]).exits(8);
+    assert!(ran.stderr.contains(&format!("git switch main && {commit}")), "{ran:?}");
+    sandbox.git(&["switch", "-q", "main"]);
+    sandbox.git(&["commit", "-q", "-m", "Set agents", "orch.toml"]);
+    sandbox.run(&["run", "--no-land"]).exits(4);
+    assert_eq!(sandbox.run(&["show", "t2", "--json"]).exits(0).json()["data"]["state"], "under-review");
+}

@@ -145,3 +145,32 @@ fn small_words_that_lead_on() {
     let mode = sandbox.run(&["config", "explain", "queue.mode"]).exits(0).stdout;
     assert!(mode.contains("one of: merge, squash, rebase"), "{mode}");
 }
+
+/// A landing removes the task's worktree, and somebody may stand in it.
+#[test]
+fn a_folder_that_is_gone_is_said_to_be_gone() {
+    let sandbox = Sandbox::new();
+    let gone = |folder: &str, args: &str| {
+        let script = format!("mkdir -p {folder} && cd {folder} && rmdir \"$PWD\" && exec \"$0\" {args}");
+        let mut command = sandbox.command("sh", &sandbox.path());
+        let ran = command.args(["-c", &script, env!("CARGO_BIN_EXE_git-orch")]).output().unwrap();
+        (ran.status.code(), String::from_utf8(ran.stdout).unwrap() + &String::from_utf8(ran.stderr).unwrap())
+    };
+    let main = format!("cd {}\n", sandbox.path().display());
+    for args in ["status", "init", "run"] {
+        let (code, said) = gone(".worktrees/t1", args);
+        assert_eq!(code, Some(7), "{args}: {said}");
+        let says = "the folder that you are in is gone: the worktree of a task that has landed?\n";
+        assert!(said.contains(says) && said.contains(&main), "{args}: {said}");
+    }
+    let (code, said) = gone("folder", "status");
+    assert_eq!(code, Some(7), "{said}");
+    assert!(
+        said.contains("error: the folder that you are in is gone\n") && said.contains("cd ..\n"),
+        "{said}"
+    );
+    let (_, said) = gone(".worktrees/t1", "doctor");
+    assert!(said.contains("the folder that you are in is gone"), "{said}");
+    // What needs no repository is answered all the same.
+    assert_eq!(gone(".worktrees/t1", "show E-BARE").0, Some(0));
+}

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::flags::DryRun;
 use crate::cli::text;
 use crate::cli::watcher::watcher;
-use crate::flow::run::{Left, RunOutcome, RunRequest, Which};
+use crate::flow::run::{Idle, Left, RunOutcome, RunRequest, Which};
 use crate::flow::{FlowError, Project};
 use crate::plan::retry;
 use crate::plan::turns::{self, Roles, Work, Workload};
@@ -124,9 +124,12 @@ pub(crate) fn answer(ctx: &Context, outcome: &RunOutcome) -> Result<Exit, Failur
         (false, true) => "nothing to do: no task is open\n".to_owned(),
         _ => report::text(report),
     };
-    if let Some(idle) = &outcome.idle {
-        whole = format!("{}\n", text::line(idle));
-        next = vec!["git orch run --agent exec:COMMAND".to_owned(), "git orch pick".to_owned()];
+    if let Some(Idle { why, remedy }) = &outcome.idle {
+        whole = format!("{}\n", text::line(why));
+        next = match remedy {
+            Some(command) => vec![command.clone(), "git orch run".to_owned()],
+            None => vec!["git orch run --agent exec:COMMAND".to_owned(), "git orch pick".to_owned()],
+        };
     }
     if let Some(Left { tasks, why, remedy }) = &outcome.left {
         let tasks = if *tasks == 1 { "1 task is".to_owned() } else { format!("{tasks} tasks are") };

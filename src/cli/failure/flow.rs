@@ -1,7 +1,7 @@
 //! What the work of a command ran into: one line for each kind, worded by the file that answers for it.
 
 use super::gate::{gate, may_not_approve, no_change, no_evidence};
-use super::git::{dirty, diverged, environment, exchange, git, opening, rewound};
+use super::git::{dirty, diverged, environment, exchange, folder_gone, git, opening, rewound};
 use super::host::{agent, agent_not_committed, github, process, settings};
 use super::queue::{
     branch_in_the_way, checkout_busy, checkout_in_way, has_landed, interrupted, no_sandbox, not_fit,
@@ -19,6 +19,7 @@ impl From<FlowError> for Failure {
     fn from(err: FlowError) -> Failure {
         match err {
             FlowError::Open(err) => opening(&err),
+            FlowError::FolderGone { ref main } => folder_gone(&err, main.as_deref()),
             FlowError::Git(err) => git(&err),
             FlowError::Store(err) => store(&err),
             FlowError::Process(err) => process(&err),

@@ -1,5 +1,7 @@
 //! What git, the repository or its remote said no to.
 
+use std::path::Path;
+
 use super::{Failure, of};
 use crate::cli::codes::Code;
 use crate::cli::text;
@@ -34,6 +36,13 @@ pub(super) fn opening(err: &OpenError) -> Failure {
             of(Code::Unreadable, err).hint("look for what is wrong", "git orch doctor")
         }
     }
+}
+
+/// `main`: the repository's own folder.
+pub(super) fn folder_gone(err: &FlowError, main: Option<&Path>) -> Failure {
+    let quoted = main.and_then(|main| shlex::try_quote(main.to_str()?).ok());
+    Failure::new(Code::NoRepository, err.to_string())
+        .hint("go where there is one", quoted.map_or("cd ..".to_owned(), |main| format!("cd {main}")))
 }
 
 /// The command by which a repository learns where its files are.

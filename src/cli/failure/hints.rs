@@ -66,6 +66,8 @@ fn git() -> Vec<FlowError> {
     .map(FlowError::Git)
     .into_iter()
     .chain([
+        FlowError::FolderGone { main: Some("/x y".into()) },
+        FlowError::FolderGone { main: None },
         FlowError::Open(OpenError::Unreadable { dir: "/x".into(), source: Box::new(io()) }),
         FlowError::Exchange(ExchangeError::Unreachable { remote: text(), stderr: text() }),
         FlowError::Exchange(ExchangeError::Refused { remote: text(), stderr: text() }),

@@ -72,7 +72,7 @@ impl Setup {
 /// # Errors
 /// No usable repository, a branch named `orch`, settings or files that cannot be read.
 pub(crate) fn plan(given: &Given, request: &InitRequest) -> Result<Setup, FlowError> {
-    let repo = Repo::discover(&given.dir)?;
+    let repo = given.repo()?;
     refuse_branch_in_the_way(&repo)?;
     let (project, base) = match Project::open(given) {
         Ok(project) => {
@@ -138,7 +138,7 @@ pub(crate) fn plan(given: &Given, request: &InitRequest) -> Result<Setup, FlowEr
 /// # Errors
 /// No usable repository, or files that cannot be read.
 pub(crate) fn plan_removal(given: &Given, request: &InitRequest) -> Result<Setup, FlowError> {
-    let repo = Repo::discover(&given.dir)?;
+    let repo = given.repo()?;
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
     steps.extend(remove_hook(&repo)?);

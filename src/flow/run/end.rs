@@ -10,7 +10,10 @@ use crate::report::{Outcome, RunReport, TaskLine};
 use crate::store::run_state::{GO_ON, Rest};
 use crate::task::id::TaskId;
 
-use super::{Dispatcher, Left, RunEnd, RunOutcome, Stopping, Why};
+use super::{Dispatcher, Idle, Left, RunEnd, RunOutcome, Stopping, Why};
+
+/// What to type where no agent is set.
+const SET_AGENT: &str = "git orch run --agent exec:COMMAND";
 
 impl Dispatcher<'_> {
     pub(super) fn finish(mut self) -> Result<RunOutcome, FlowError> {
@@ -40,7 +43,7 @@ impl Dispatcher<'_> {
         if !goes_on {
             self.project.forget_run()?;
         }
-        let idle = if self.tally.did_nothing() { self.idle()? } else { None };
+        let idle = if self.tally.did_nothing(self.before) { self.idle()? } else { None };
         let left = self.left()?;
         Ok(RunOutcome { end, report, kept, idle, left, budget_waits: waits.is_some() })
     }
@@ -92,33 +95,48 @@ impl Dispatcher<'_> {
         if self.stopping > Stopping::No {
             return Ok(None);
         }
-        let wanted = turns::wanted(&self.workload()?, &|id| self.project.finished(id));
+        let load = self.workload()?;
+        let finished = |id: &TaskId| self.project.finished(id);
+        let wanted = turns::wanted(&load, &finished);
         let shut = wanted.iter().filter_map(|work| Some((work, self.roster.shut(work, self.op.at)?)));
         let shut: Vec<(&Work, String)> = shut.collect();
         let tasks: BTreeSet<&TaskId> = shut.iter().map(|(work, _)| work.task()).collect();
-        Ok(shut.first().map(|(work, why)| Left {
-            tasks: tasks.len(),
-            why: why.clone(),
-            remedy: self.roster.remedy(work),
-        }))
+        if let Some((work, why)) = shut.first() {
+            return Ok(Some(Left { tasks: tasks.len(), why: why.clone(), remedy: self.roster.remedy(work) }));
+        }
+        let stuck = turns::stuck(&load, &finished);
+        if stuck == 0 {
+            return Ok(None);
+        }
+        let here = self.project.roles_not_committed(&["implement", "fix"])?;
+        let (more, remedy) = here
+            .map_or((String::new(), SET_AGENT.to_owned()), |(why, command)| (format!("; {why}"), command));
+        let why = format!("none is set that mends what was sent back{more}");
+        Ok(Some(Left { tasks: stuck, why, remedy: Some(remedy) }))
     }
 
     /// Why a run left open tasks alone that it could have done.
-    fn idle(&self) -> Result<Option<String>, FlowError> {
+    fn idle(&self) -> Result<Option<Idle>, FlowError> {
         let rows = self.project.store.open_tasks()?.rows;
         let open: BTreeSet<&TaskId> = rows.iter().map(|row| &row.card.id).collect();
         let waits =
             |card: &Card| ready::waits(card, &|id| open.contains(id), &|id| self.project.finished(id));
-        let fresh = rows.iter().map(|row| &row.card).filter(|card| card.state == "pending" && !card.adopted);
+        let own = || rows.iter().map(|row| &row.card).filter(|card| self.wanted_task(&card.id));
+        let fresh = own().filter(|card| card.state == "pending" && !card.adopted);
         let fresh = fresh.filter(|card| waits(card).is_none()).count();
-        let review = rows.iter().filter(|row| row.card.state == "under-review").count();
-        Ok(if fresh > 0 && !self.roster.roles(self.op.at).implement {
-            Some(format!("{} for an agent, and none is set", wait(fresh)))
-        } else if review > 0 && !self.roster.roles(self.op.at).review {
-            Some(format!("{} for a review, and no agent is set for it", wait(review)))
+        let review = own().filter(|card| card.state == "under-review").count();
+        let roles = self.roster.roles(self.op.at);
+        let (why, role) = if fresh > 0 && !roles.implement {
+            (format!("{} for an agent, and none is set", wait(fresh)), "implement")
+        } else if review > 0 && !roles.review {
+            (format!("{} for a review, and no agent is set for it", wait(review)), "review")
         } else {
-            None
-        })
+            return Ok(None);
+        };
+        Ok(Some(match self.project.roles_not_committed(&[role])? {
+            Some((more, command)) => Idle { why: format!("{why}: {more}"), remedy: Some(command) },
+            None => Idle { why, remedy: None },
+        }))
     }
 }
 

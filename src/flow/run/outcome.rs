@@ -39,11 +39,18 @@ pub(crate) struct RunOutcome {
     /// Whether there is a record of it: a run that did nothing leaves none.
     pub(crate) kept: bool,
     /// Why it could do nothing at all, if so.
-    pub(crate) idle: Option<String>,
+    pub(crate) idle: Option<Idle>,
     /// What it left because no agent may have a turn any more.
     pub(crate) left: Option<Left>,
     /// It goes on when a person allows its budget once more.
     pub(crate) budget_waits: bool,
+}
+
+/// Why a run could do nothing at all.
+pub(crate) struct Idle {
+    pub(crate) why: String,
+    /// The command that helps, where more is known than that an agent is missing.
+    pub(crate) remedy: Option<String>,
 }
 
 /// What a run left because no agent may have a turn any more.

@@ -18,7 +18,7 @@ use crate::task::Event;
 use crate::task::id::{RunId, Seconds, TaskId};
 use crate::task::record::{MicroUsd, TurnRecord};
 
-use super::RunRequest;
+use super::request::RunRequest;
 
 /// The file's name below the machine-local folder.
 const FILE: &str = "run";

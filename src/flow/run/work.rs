@@ -20,7 +20,7 @@ impl Dispatcher<'_> {
         Ok(wanted.iter().any(|work| !self.roster.may(work, self.op.at)))
     }
 
-    fn wanted_task(&self, id: &TaskId) -> bool {
+    pub(super) fn wanted_task(&self, id: &TaskId) -> bool {
         self.tally.state.only.is_empty() || self.tally.state.only.contains(id)
     }
 

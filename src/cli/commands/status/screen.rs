@@ -47,6 +47,8 @@ pub(super) struct Screen {
     pub(super) now: i64,
     pub(super) all: bool,
     pub(super) filtered: bool,
+    /// Whether an agent is set that mends what was sent back.
+    pub(super) mends: bool,
 }
 
 /// A run that has not come to its end.
@@ -71,6 +73,8 @@ impl Screen {
         let mut screen = sorted(project, cards, filter);
         screen.bereft = project.bereft(screen.hand.iter());
         screen.all = all;
+        let agents = &project.policy.agents;
+        screen.mends = agents.fix.is_some() || agents.implement.is_some();
         let state = project.store.repo_state().map_err(FlowError::from)?;
         (screen.paused, screen.stopped, screen.below) = (state.paused, state.stopped, state.min_priority);
         screen.stood = project.stood_still().filter(|_| !screen.queue.is_empty());
@@ -98,8 +102,10 @@ impl Screen {
             vec![format!("git orch show {}", card.id)]
         } else if !self.queue.is_empty() {
             vec!["git orch queue run".to_owned()]
-        } else if !self.ready.is_empty() || self.hand.iter().any(|card| card.sent_back) {
+        } else if !self.ready.is_empty() || (self.mends && self.hand.iter().any(|card| card.sent_back)) {
             vec!["git orch run".to_owned()]
+        } else if self.hand.iter().any(|card| card.sent_back) {
+            vec!["git orch run --agent exec:COMMAND".to_owned()]
         } else if let Some(draft) = self.drafts.first() {
             vec![format!("git orch approve {}", draft.id)]
         } else {
