@@ -177,6 +177,10 @@ fn failures_say_what_why_and_what_to_do() {
       because: one process of a machine lands at a time; it takes along whatever is in the queue
       hint: see what it does: git orch queue
       [E-QUEUE-BUSY, exit 6, safe to retry]
+    error: a push of an earlier landing still goes on: nobody knows yet what has landed
+      hint: see whether it has ended: git orch queue
+            then:                     git orch queue run
+      [E-QUEUE-BUSY, exit 6, safe to retry]
     error: t-1 was rewound on origin: aaaaaaa is not after bbbbbbb
       because: events that were seen there are gone; nothing was taken over
       hint: compare both: git log bbbbbbb aaaaaaa
