@@ -3,7 +3,7 @@
 use crate::agent::TurnResult;
 use crate::plan::turns::Work;
 use crate::process::sandbox::Endpoints;
-use crate::process::{Ended, Job, Stop, Terms, agent_environment, supervised};
+use crate::process::{Ended, Job, Stop, Terms, keyless_environment, supervised};
 use crate::synthesis::Overlap;
 use crate::task::evidence::FailedTest;
 use crate::task::id::TaskId;
@@ -84,7 +84,7 @@ impl Project {
         let mut job = Job {
             argv: ["sh", "-c", command].map(str::to_owned).to_vec(),
             dir: worktree,
-            env: agent_environment(
+            env: keyless_environment(
                 &self.policy.agents.env,
                 &[("GIT_ORCH_TASK".to_owned(), task.to_string())],
             ),

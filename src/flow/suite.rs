@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::process::sandbox::Endpoints;
-use crate::process::sandbox::is_key;
-use crate::process::{Ended, Job, Outcome, Stop, Terms, agent_environment, supervised};
+use crate::process::{Ended, Job, Outcome, Stop, Terms, keyless_environment, supervised};
 use crate::queue::Pace;
 use crate::store::verdicts::{Said, Verdict};
 use crate::task::id::{CommitId, TreeId};
@@ -78,13 +77,10 @@ impl Project {
             true => self.room(folder, Use::Change, named_in(command), Endpoints::default())?,
             false => self.open_room()?,
         };
-        // What an agent wrote is about to run, and what it says is shown to agents: keys are none of its business.
-        let mut env = agent_environment(&self.policy.agents.env, &[("CI".to_owned(), "true".to_owned())]);
-        env.retain(|(name, _)| !is_key(name));
         let mut job = Job {
             argv: ["sh", "-c", command].map(str::to_owned).to_vec(),
             dir: folder.to_owned(),
-            env,
+            env: keyless_environment(&self.policy.agents.env, &[("CI".to_owned(), "true".to_owned())]),
             stdin: Vec::new(),
             stdout: log.clone(),
             stderr: slot.errors(),

@@ -39,6 +39,19 @@ pub(crate) fn agent_environment(allowed: &[String], extra: &[(String, String)]) 
     choose(current, allowed, extra)
 }
 
+/// The same for a command that runs what an agent wrote, and whose output is shown to agents: without keys, which are none
+/// of its business.
+pub(crate) fn keyless_environment(allowed: &[String], extra: &[(String, String)]) -> Vec<(String, String)> {
+    let mut env = agent_environment(allowed, extra);
+    env.retain(|(name, _)| !is_key(name));
+    env
+}
+
+/// Whether a variable holds what opens a door, by its name.
+pub(super) fn is_key(name: &str) -> bool {
+    ["_KEY", "_TOKEN", "_SECRET"].iter().any(|end| name.ends_with(end))
+}
+
 /// Whether a variable of this process has a value: what a person chose is left as it is.
 pub(crate) fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| !value.is_empty())

@@ -35,7 +35,7 @@ mod supervise;
 use std::{io, path::PathBuf};
 
 pub(crate) use disk::free_bytes;
-pub(crate) use env::{agent_environment, is_set};
+pub(crate) use env::{agent_environment, is_set, keyless_environment};
 pub(crate) use own::{own_command, own_pid, own_program};
 pub(crate) use procfs::{Load, loads};
 pub(crate) use procfs::{alive, start_time};

@@ -18,7 +18,9 @@ mod paths;
 mod wanted;
 
 use super::{
-    Command, Control, Job, ProcessError, Relay, own_command, random_letters,
+    Command, Control, Job, ProcessError, Relay,
+    env::is_key,
+    own_command, random_letters,
     supervise::{PORT_MARK, RECORD, mark},
     which,
 };
@@ -305,11 +307,6 @@ fn stand_ins(job: &mut Job) -> Vec<(String, String)> {
         }
     }
     secrets
-}
-
-/// Whether a variable holds what opens a door, by its name.
-pub(crate) fn is_key(name: &str) -> bool {
-    ["_KEY", "_TOKEN", "_SECRET"].iter().any(|end| name.ends_with(end))
 }
 
 /// An address as its scheme and host, and its path without a `/` at the end.
